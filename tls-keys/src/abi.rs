@@ -1,0 +1,362 @@
+//! What crosses between a module and its host: plain `#[repr(C)]` data and `extern` functions.
+//!
+//! The problem: two images that were built apart must agree on a binary interface, and the host
+//! side (`tls-slots`) must never be linked into a module. So the types stand here, in the crate
+//! that everybody links, and the functions are only *declared* here, as `extern` symbols that the
+//! host defines. No cargo feature can turn a module into a host.
+//!
+//! A [`Key`] is a descriptor that each image has in a section of its own. Its life:
+//!
+//! | state | `record` | thread-local: `slot` | process-wide: `address` |
+//! | --- | --- | --- | --- |
+//! | unresolved (before registration, or refused) | null | 0, the slot that is always null | null |
+//! | shared (the host has the same key) | host's record | host's slot | host's static |
+//! | private (the host has no such key) | a record of this image | a slot of its own | this image's static |
+//!
+//! It goes from unresolved to one of the others once, in the image's constructor, before other
+//! code of the image runs, and back when the image is unloaded.
+
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+/// A string of another image: address and length, UTF-8.
+///
+/// `&str` would do as well between images of one compiler, but the fields of [`Key`] are read
+/// *before* the compiler is known to be the same.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Text {
+    start: *const u8,
+    len: usize,
+}
+
+// SAFETY: a `Text` is only made from a `&'static str`, which is immutable and may be read from
+// any thread.
+unsafe impl Send for Text {}
+// SAFETY: as above.
+unsafe impl Sync for Text {}
+
+impl Text {
+    /// The same text, with a layout that does not depend on the compiler.
+    pub const fn new(text: &'static str) -> Self {
+        Self {
+            start: text.as_ptr(),
+            len: text.len(),
+        }
+    }
+
+    /// The text.
+    ///
+    /// # Safety
+    ///
+    /// The image that made this `Text` must stay loaded for `'a`.
+    pub unsafe fn as_str<'a>(self) -> &'a str {
+        // SAFETY: `new`, the only constructor, took address and length from a `&'static str`, so
+        // they are valid, and UTF-8, while that image is loaded, which the caller promises.
+        unsafe { core::str::from_utf8_unchecked(core::slice::from_raw_parts(self.start, self.len)) }
+    }
+}
+
+/// What kind of state a key stands for.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// One value per thread, made on first use.
+    ThreadLocal = 1,
+    /// One value in the process: a `static`.
+    Process = 2,
+}
+
+/// Where a key was declared; together with [`Kind`] this is its identity.
+#[repr(C)]
+pub struct Declared {
+    /// The package (`CARGO_PKG_NAME`) that declares the key.
+    pub package: Text,
+    /// Its version (`CARGO_PKG_VERSION`).
+    pub version: Text,
+    /// The static's own name.
+    pub name: Text,
+    /// The source file, for messages only: it may hold a path of the building machine.
+    pub file: Text,
+    /// Line of the declaration.
+    pub line: u32,
+    /// Column of the declaration.
+    pub column: u32,
+    /// The value's type as it was written, for messages only.
+    pub type_text: Text,
+    /// The full path of the declaration, functions included, as `core::any::type_name` of a type
+    /// declared beside the value gives it.
+    ///
+    /// `module_path!` stops at the module: two statics of one name, in two functions that one macro
+    /// call produced, would look the same.
+    pub scope: extern "C" fn() -> Text,
+}
+
+/// A writer of an initial value, see [`Key::init`].
+pub type Init = unsafe extern "C-unwind" fn(*mut u8);
+/// A destructor of a value in place, see [`Key::drop`].
+pub type Drop = unsafe extern "C-unwind" fn(*mut u8);
+
+/// The descriptor of one key in one image.
+///
+/// The macros put each into the section `tls_slots_keys_v1`; the section's bounds are what the
+/// image's constructor hands to the registry, which reads it as a slice. Nothing else may be in
+/// that section.
+#[repr(C)]
+pub struct Key {
+    /// Thread-locals: byte offset of the key's slot in the thread's table; 0 is the slot that
+    /// is always null.
+    ///
+    /// Invariant: less than `TABLE_SLOTS * size_of::<*mut u8>()` and a multiple of the pointer's
+    /// size. Written only by the registry.
+    slot: AtomicUsize,
+    /// Process-wide statics: the address of the one instance; null while unresolved. Written only by
+    /// the registry.
+    address: AtomicPtr<u8>,
+    /// The registry's record of the key; null while unresolved. Written only by the registry.
+    record: AtomicPtr<u8>,
+    /// Process-wide statics: this image's own instance. Thread-locals: null.
+    own: *const u8,
+    /// Thread-locals: writes a first value.
+    init: Option<Init>,
+    /// Thread-locals whose type needs it: drops a value in place.
+    drop: Option<Drop>,
+    size: usize,
+    align: usize,
+    kind: Kind,
+    declared: Declared,
+}
+
+// SAFETY: everything but the three atomics is immutable; `own` is the address of a `Sync` static
+// (`ProcessLocal::new` demands it), and is only turned into a reference by `ProcessLocal`.
+unsafe impl Sync for Key {}
+
+impl Key {
+    /// A descriptor of a thread-local of type `T`.
+    pub(crate) const fn thread_local<T>(declared: Declared, init: Init) -> Self {
+        Self {
+            slot: AtomicUsize::new(0),
+            address: AtomicPtr::new(core::ptr::null_mut()),
+            record: AtomicPtr::new(core::ptr::null_mut()),
+            own: core::ptr::null(),
+            init: Some(init),
+            drop: if core::mem::needs_drop::<T>() {
+                Some(drop_in_place::<T>)
+            } else {
+                None
+            },
+            size: size_of::<T>(),
+            align: align_of::<T>(),
+            kind: Kind::ThreadLocal,
+            declared,
+        }
+    }
+
+    /// A descriptor of a process-wide static of type `T` whose instance in this image is `own`.
+    pub(crate) const fn process<T: Sync>(declared: Declared, own: &'static T) -> Self {
+        Self {
+            slot: AtomicUsize::new(0),
+            address: AtomicPtr::new(core::ptr::null_mut()),
+            record: AtomicPtr::new(core::ptr::null_mut()),
+            own: core::ptr::from_ref(own).cast(),
+            init: None,
+            drop: None,
+            size: size_of::<T>(),
+            align: align_of::<T>(),
+            kind: Kind::Process,
+            declared,
+        }
+    }
+
+    /// Whether there is no key here, but zeroes that a linker put between two objects (PE only).
+    ///
+    /// # Safety
+    ///
+    /// `this` must be inside the section of keys of a loaded image.
+    pub unsafe fn is_padding(this: *const Self) -> bool {
+        // SAFETY: readable by the caller's promise; any bits are valid for a raw pointer, and every
+        // real key has a name.
+        unsafe { (&raw const (*this).declared.name.start).read().is_null() }
+    }
+
+    /// What kind of key this is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Where it was declared.
+    pub fn declared(&self) -> &Declared {
+        &self.declared
+    }
+
+    /// Size of the value.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Alignment of the value.
+    pub fn align(&self) -> usize {
+        self.align
+    }
+
+    /// Thread-locals: the function of this image that writes a first value to the given, valid
+    /// and uninitialised, storage. It may unwind.
+    pub fn init(&self) -> Option<Init> {
+        self.init
+    }
+
+    /// Thread-locals whose type needs it: the function of this image that drops the value at the
+    /// given address.
+    pub fn drop(&self) -> Option<Drop> {
+        self.drop
+    }
+
+    /// Process-wide statics: this image's own instance.
+    pub fn own(&self) -> *const u8 {
+        self.own
+    }
+
+    /// Thread-locals: the byte offset in the table, 0 when there is none.
+    #[inline(always)]
+    pub fn slot(&self) -> usize {
+        // Relaxed: an image's code runs after its constructor, and a stale 0 would only lead to
+        // the cold path. The value's pointer is this thread's own, there is nothing to acquire.
+        self.slot.load(Ordering::Relaxed)
+    }
+
+    /// Process-wide statics: the address of the one instance; null while unresolved.
+    #[inline(always)]
+    pub fn address(&self) -> *mut u8 {
+        // Relaxed: the instance is a static, initialised before any code could resolve a key to it.
+        self.address.load(Ordering::Relaxed)
+    }
+
+    /// The registry's record; null while unresolved.
+    pub fn record(&self) -> *mut u8 {
+        self.record.load(Ordering::Acquire)
+    }
+
+    /// Resolves the key.
+    ///
+    /// # Safety
+    ///
+    /// For the registry only, under its lock. `record` must be the record of this key; `slot`, for a
+    /// thread-local, an offset inside the table whose non-null pointers on every thread point to a
+    /// live value of the key's type; `address`, for a process-wide static, the address of an instance of its
+    /// type. They must stay so until [`unresolve`](Self::unresolve).
+    pub unsafe fn resolve(&self, record: *mut u8, slot: usize, address: *mut u8) {
+        self.slot.store(slot, Ordering::Relaxed);
+        self.address.store(address, Ordering::Relaxed);
+        self.record.store(record, Ordering::Release);
+    }
+
+    /// Makes the key unresolved again, when its image is unloaded.
+    pub fn unresolve(&self) {
+        self.record.store(core::ptr::null_mut(), Ordering::Release);
+        self.address.store(core::ptr::null_mut(), Ordering::Relaxed);
+        self.slot.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Drops the `T` at `value`.
+///
+/// # Safety
+///
+/// As [`core::ptr::drop_in_place`].
+unsafe extern "C-unwind" fn drop_in_place<T>(value: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe { core::ptr::drop_in_place(value.cast::<T>()) }
+}
+
+/// One image, as its constructor presents it to the registry.
+#[repr(C)]
+pub struct Image {
+    /// First key of the image's section.
+    pub keys_start: *const Key,
+    /// One past the last key.
+    pub keys_end: *const Key,
+    /// Size of [`Key`], so that a registry of another layout can tell.
+    pub key_size: usize,
+    /// What `rustc --version` said.
+    pub rustc: Text,
+    /// `cfg!(debug_assertions)`: crates such as mio have fields that depend on it.
+    pub debug_assertions: bool,
+    /// `cfg!(panic = "unwind")`.
+    pub panic_unwind: bool,
+}
+
+// SAFETY: immutable; the pointers are the bounds of a section of `Sync` keys.
+unsafe impl Sync for Image {}
+
+/// What the host answers about a thread-local.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// `value` is the live value of this thread.
+    Alive = 1,
+    /// No value yet: the caller runs its own initialiser, then asks for storage.
+    Initialise = 2,
+    /// `value` is storage, counted as live from now on: the caller writes to it at once.
+    Reserved = 3,
+    /// The thread is exiting and the value is gone.
+    Destroyed = 4,
+    /// The host's initialiser panicked; the message is in the buffer.
+    Panicked = 5,
+    /// The key is unresolved; the reason is in the buffer.
+    Unresolved = 6,
+}
+
+/// Answer of [`get`] and [`reserve`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    /// What is the matter.
+    pub status: Status,
+    /// The value or its storage, where `status` says so, else null.
+    pub value: *mut u8,
+    /// How many bytes of the caller's buffer were written.
+    pub message: usize,
+}
+
+/// Room for a message of the host.
+///
+/// The caller provides it, so that nothing has to be freed by the other side's allocator, even if the
+/// caller goes on by unwinding.
+#[repr(C)]
+pub struct Buffer {
+    bytes: [u8; Buffer::SIZE],
+}
+
+impl Buffer {
+    const SIZE: usize = 512;
+
+    /// An empty buffer.
+    pub const fn new() -> Self {
+        Self {
+            bytes: [0; Self::SIZE],
+        }
+    }
+
+    /// Copies as much of `message` as fits, whole characters only, and returns how many bytes.
+    pub fn write(&mut self, message: &str) -> usize {
+        let mut len = message.len().min(Self::SIZE);
+        while !message.is_char_boundary(len) {
+            len -= 1;
+        }
+        self.bytes[..len].copy_from_slice(&message.as_bytes()[..len]);
+        len
+    }
+
+    /// The first `len` bytes as text.
+    pub fn read(&self, len: usize) -> &str {
+        let bytes = self.bytes.get(..len).unwrap_or_default();
+        core::str::from_utf8(bytes).unwrap_or("(unreadable message)")
+    }
+}
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+pub use crate::object::{explain, get, register, reserve, unregister};

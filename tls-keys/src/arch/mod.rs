@@ -1,0 +1,49 @@
+//! How a thread finds its table: one file per way, all with the same two functions.
+//!
+//! | file | target | access |
+//! | --- | --- | --- |
+//! | `x86_64_elf.rs` | x86-64 with ELF | inline, initial-exec TLS |
+//! | `aarch64_elf.rs` | aarch64 with ELF | inline, initial-exec TLS |
+//! | `call.rs` | everything else, and Miri | a function of the host |
+//!
+//! The interface is
+//!
+//! - `unsafe fn value(offset: usize) -> *mut u8`: the pointer at byte `offset` of the calling thread's
+//!   table;
+//! - `fn table() -> *mut u8`: the calling thread's table, for the host's cold path.
+//!
+//! *An address is never kept across an opaque call.* The inline variants read the thread pointer
+//! inside an `asm!` that is `pure` and `readonly` but not `nomem`: the compiler may merge two
+//! accesses with nothing between them, but any call to code it cannot see may have written memory, so
+//! it reads again. Code that was suspended in that call and resumed on another thread, as a
+//! stackful coroutine may be, then sees the new thread's table.
+
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64", tls_keys_elf))]
+mod x86_64_elf;
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64", tls_keys_elf))]
+pub use x86_64_elf::{table, value};
+
+#[cfg(all(target_arch = "aarch64", target_pointer_width = "64", tls_keys_elf))]
+mod aarch64_elf;
+#[cfg(all(target_arch = "aarch64", target_pointer_width = "64", tls_keys_elf))]
+pub use aarch64_elf::{table, value};
+
+#[cfg(not(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_pointer_width = "64",
+    tls_keys_elf
+)))]
+mod call;
+#[cfg(not(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_pointer_width = "64",
+    tls_keys_elf
+)))]
+pub use call::{table, value};
+
+/// Whether accesses are inline on this target, that is, whether the host exports a table.
+pub const INLINE: bool = cfg!(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_pointer_width = "64",
+    tls_keys_elf
+));

@@ -1,0 +1,89 @@
+//! Thread-locals and statics that a host and its modules share: the half that everybody links.
+//!
+//! # The problem
+//!
+//! A Rust program that loads independently built `cdylib` modules has one copy of each crate per
+//! binary, and with it one copy of each crate's *state*: its thread-locals and statics. Code that was
+//! written for one copy breaks: a task counter counts twice, a "current runtime" is not there.
+//!
+//! # How this fits
+//!
+//! This crate declares state so that there is one copy after all, the host's:
+//!
+//! - [`thread_local!`] has the syntax and the interface of `std::thread_local!`;
+//! - [`process_local!`] is a `static` of which there is one in the process.
+//!
+//! Each declaration is a *key*: a descriptor in a section of the image. When the image is loaded, one
+//! constructor hands its keys to the host, which resolves each of them: a key that the host's image has
+//! too is shared, every other key is private to the image that declares it. The host's half is the
+//! crate `tls-slots`; this one only *declares* the host's symbols, so no combination of features
+//! can turn a module into a host. It has no dependencies and no `std`.
+//!
+//! A program that uses keys must link `tls-slots` (`use tls_slots as _;`), be it only a test: without
+//! it the linker reports undefined symbols called `tls_slots_…`.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`abi`] | the binary interface: keys, images, the host's functions |
+//! | [`entry`] | functions that a module exports by name |
+//! | [`names`] | all symbol and section names |
+//! | `arch` | how a thread finds its table: one file per way |
+//! | `object` | constructors, sections, host symbols: one file per object format |
+//!
+//! # Examples
+//!
+//! ```
+//! use tls_slots as _; // this program is a host
+//!
+//! use std::cell::Cell;
+//!
+//! tls_keys::thread_local! {
+//!     static CURRENT: Cell<Option<u32>> = const { Cell::new(None) };
+//! }
+//!
+//! CURRENT.set(Some(7));
+//! assert_eq!(CURRENT.get(), Some(7));
+//! ```
+#![no_std]
+
+extern crate alloc;
+
+pub mod abi;
+pub mod arch;
+pub mod entry;
+mod local;
+mod macros;
+pub mod names;
+mod object;
+mod process;
+
+pub use local::{AccessError, LocalKey};
+pub use process::ProcessLocal;
+
+/// What the host's half needs of this one, and users do not.
+#[doc(hidden)]
+pub mod host {
+    pub use crate::object::image;
+}
+
+/// What the macros' expansions name.
+#[doc(hidden)]
+pub mod __private {
+    pub use core::any::type_name;
+    pub use core::option::Option::{self, None, Some};
+
+    pub use crate::abi::{Declared, Key, Text};
+    pub use crate::local::access;
+
+    use crate::abi::Init;
+
+    /// A thread-local key.
+    pub const fn thread_local_key<T>(declared: Declared, init: Init) -> Key {
+        Key::thread_local::<T>(declared, init)
+    }
+
+    /// [`Text::new`].
+    pub const fn text(text: &'static str) -> Text {
+        Text::new(text)
+    }
+}

@@ -1,0 +1,67 @@
+//! What an object format decides: where an image's keys lie, how code runs when the image is
+//! loaded and unloaded, and how a module reaches its host's functions. One file per format.
+//!
+//! | file | keys | load / unload | host's functions | run here |
+//! | --- | --- | --- | --- | --- |
+//! | `elf.rs` | section, `__start_`/`__stop_` | `.init_array` / `.fini_array` | undefined symbols, bound by `dlopen` | yes |
+//! | `macho.rs` | section, `section$start$` | `__mod_init_func` / `__mod_term_func` | undefined symbols, dynamic lookup | **not run** |
+//! | `pe.rs` | section, sorted by suffix | `.CRT$XCU` / `.CRT$XPU` | `GetProcAddress` on the executable | **not run** |
+//!
+//! Each file gives `keys() -> (start, end)`, a constructor and destructor that call
+//! [`enter`] and [`leave`], and the functions `register`, `unregister`, `get`, `reserve`,
+//! `explain` and `table` with the signatures that `elf.rs` shows.
+
+#[cfg(tls_keys_elf)]
+mod elf;
+#[cfg(tls_keys_elf)]
+use elf as format;
+
+#[cfg(tls_keys_macho)]
+mod macho;
+#[cfg(tls_keys_macho)]
+use macho as format;
+
+#[cfg(tls_keys_pe)]
+mod pe;
+#[cfg(tls_keys_pe)]
+use pe as format;
+
+#[cfg(not(any(tls_keys_elf, tls_keys_macho, tls_keys_pe)))]
+compile_error!(
+    "tls-keys knows ELF, Mach-O and PE targets only: write a file like src/object/elf.rs for this one"
+);
+
+#[allow(unused_imports)]
+pub(crate) use format::table;
+pub use format::{explain, get, register, reserve, unregister};
+
+use crate::abi::{Image, Key, Text};
+
+/// This image's own description.
+///
+/// It is passed by value, not kept in a static: were the static's symbol exported, another image's
+/// could take its place.
+pub fn image() -> Image {
+    let (keys_start, keys_end) = format::keys();
+    Image {
+        keys_start,
+        keys_end,
+        key_size: size_of::<Key>(),
+        rustc: Text::new(env!("TLS_KEYS_RUSTC")),
+        debug_assertions: cfg!(debug_assertions),
+        panic_unwind: cfg!(panic = "unwind"),
+    }
+}
+
+/// Presents this image to the host's registry. Does nothing when that was done before.
+pub(crate) extern "C" fn enter() {
+    // SAFETY: the image is this one: its section holds keys only, and it is loaded while its own
+    // code runs.
+    unsafe { register(&image()) }
+}
+
+/// Takes this image from the host's registry.
+extern "C" fn leave() {
+    // SAFETY: as in `enter`; the loader calls this last, when no other code of the image may run.
+    unsafe { unregister(&image()) }
+}

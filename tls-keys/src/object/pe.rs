@@ -1,0 +1,200 @@
+//! PE: Windows. **Written by hand, not run**: there is no such machine here.
+//!
+//! The linker sorts what stands behind `$` in a section's name, so keys in `.tlskey$m` lie between
+//! the markers in `.tlskey$a` and `.tlskey$z` (PE format, "Grouped Sections"). It may pad between
+//! objects with zeroes, so an all-zero key is skipped by the registry.
+//!
+//! A DLL cannot leave symbols undefined. The executable exports the host's functions
+//! (`/EXPORT`, printed by `tls_slots_build::host()`), and a module finds them by name in the process's
+//! executable, once per function. A program that exports none is no host: the constructor
+//! then leaves the keys unresolved, and their first use panics with that reason.
+
+use core::ffi::{CStr, c_char, c_void};
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+use crate::abi::{Answer, Buffer, Image, Key, Status};
+
+#[link(name = "kernel32")]
+unsafe extern "system" {
+    fn GetModuleHandleA(name: *const c_char) -> *mut c_void;
+    fn GetProcAddress(module: *mut c_void, name: *const c_char) -> *mut c_void;
+}
+
+/// A function of the host, looked up on first use.
+///
+/// Invariant: null, or the address that `GetProcAddress` gave for `name` in the executable, which is
+/// never unloaded.
+struct HostFn {
+    address: AtomicPtr<c_void>,
+    name: &'static CStr,
+}
+
+impl HostFn {
+    const fn new(name: &'static CStr) -> Self {
+        Self {
+            address: AtomicPtr::new(core::ptr::null_mut()),
+            name,
+        }
+    }
+
+    fn address(&self) -> *mut c_void {
+        let known = self.address.load(Ordering::Relaxed);
+        if !known.is_null() {
+            return known;
+        }
+        // SAFETY: a null name asks for the executable; the other name is nul-terminated. Racing
+        // threads store the same address.
+        let found =
+            unsafe { GetProcAddress(GetModuleHandleA(core::ptr::null()), self.name.as_ptr()) };
+        self.address.store(found, Ordering::Relaxed);
+        found
+    }
+}
+
+static REGISTER: HostFn = HostFn::new(c"tls_slots_register_v1");
+static UNREGISTER: HostFn = HostFn::new(c"tls_slots_unregister_v1");
+static GET: HostFn = HostFn::new(c"tls_slots_get_v1");
+static RESERVE: HostFn = HostFn::new(c"tls_slots_reserve_v1");
+static EXPLAIN: HostFn = HostFn::new(c"tls_slots_explain_v1");
+static VALUE: HostFn = HostFn::new(c"tls_slots_value_v1");
+
+const NO_HOST: &str = "the program exports no tls_slots functions: link tls-slots into the \
+                       executable and call tls_slots_build::host() in its build.rs";
+
+/// See `elf.rs`.
+///
+/// # Safety
+///
+/// The image must be loaded and its section hold nothing but keys.
+pub unsafe fn register(image: *const Image) {
+    let address = REGISTER.address();
+    if !address.is_null() {
+        // SAFETY: the host's function of that name has this signature (ABI v1); the obligations
+        // are passed on.
+        unsafe {
+            core::mem::transmute::<*mut c_void, unsafe extern "C" fn(*const Image)>(address)(image)
+        }
+    }
+}
+
+/// See `elf.rs`.
+///
+/// # Safety
+///
+/// No other code of the image may run any more.
+pub unsafe fn unregister(image: *const Image) {
+    let address = UNREGISTER.address();
+    if !address.is_null() {
+        // SAFETY: as in `register`.
+        unsafe {
+            core::mem::transmute::<*mut c_void, unsafe extern "C" fn(*const Image)>(address)(image)
+        }
+    }
+}
+
+/// See `elf.rs`.
+///
+/// # Safety
+///
+/// `key` must be a key of a loaded image, `buffer` writable.
+pub unsafe fn explain(key: *const Key, buffer: *mut Buffer) -> usize {
+    let address = EXPLAIN.address();
+    if address.is_null() {
+        // SAFETY: the caller's promise.
+        return unsafe { (*buffer).write(NO_HOST) };
+    }
+    // SAFETY: as in `register`.
+    unsafe {
+        core::mem::transmute::<*mut c_void, unsafe extern "C" fn(*const Key, *mut Buffer) -> usize>(
+            address,
+        )(key, buffer)
+    }
+}
+
+/// See `elf.rs`.
+///
+/// # Safety
+///
+/// `key` must be a thread-local of a loaded image, `buffer` writable.
+pub unsafe fn get(key: *const Key, has_value: bool, buffer: *mut Buffer) -> Answer {
+    let address = GET.address();
+    if address.is_null() {
+        // SAFETY: the caller's promise.
+        return unsafe { no_host(buffer) };
+    }
+    // SAFETY: as in `register`.
+    unsafe {
+        core::mem::transmute::<
+            *mut c_void,
+            unsafe extern "C-unwind" fn(*const Key, bool, *mut Buffer) -> Answer,
+        >(address)(key, has_value, buffer)
+    }
+}
+
+/// See `elf.rs`.
+///
+/// # Safety
+///
+/// As [`get`].
+pub unsafe fn reserve(key: *const Key, buffer: *mut Buffer) -> Answer {
+    let address = RESERVE.address();
+    if address.is_null() {
+        // SAFETY: the caller's promise.
+        return unsafe { no_host(buffer) };
+    }
+    // SAFETY: as in `register`.
+    unsafe {
+        core::mem::transmute::<
+            *mut c_void,
+            unsafe extern "C-unwind" fn(*const Key, *mut Buffer) -> Answer,
+        >(address)(key, buffer)
+    }
+}
+
+/// # Safety
+///
+/// `buffer` must be writable.
+unsafe fn no_host(buffer: *mut Buffer) -> Answer {
+    Answer {
+        status: Status::Unresolved,
+        value: core::ptr::null_mut(),
+        // SAFETY: the caller's promise.
+        message: unsafe { (*buffer).write(NO_HOST) },
+    }
+}
+
+/// The calling thread's table; without a host, one that is all null, so that every access takes
+/// the cold path.
+pub(crate) fn table() -> *mut u8 {
+    struct Nulls([AtomicPtr<u8>; crate::names::TABLE_SLOTS]);
+    static NULLS: Nulls =
+        Nulls([const { AtomicPtr::new(core::ptr::null_mut()) }; crate::names::TABLE_SLOTS]);
+
+    let address = VALUE.address();
+    if address.is_null() {
+        return NULLS.0.as_ptr().cast_mut().cast();
+    }
+    // SAFETY: as in `register`.
+    unsafe { core::mem::transmute::<*mut c_void, extern "C" fn() -> *mut u8>(address)() }
+}
+
+#[used]
+#[unsafe(link_section = ".tlskey$a")]
+static FIRST: [Key; 0] = [];
+
+#[used]
+#[unsafe(link_section = ".tlskey$z")]
+static LAST: [Key; 0] = [];
+
+/// Bounds of this image's keys.
+pub(crate) fn keys() -> (*const Key, *const Key) {
+    (FIRST.as_ptr(), LAST.as_ptr())
+}
+
+#[used]
+#[unsafe(link_section = ".CRT$XCB")]
+static ENTER: extern "C" fn() = super::enter;
+
+#[used]
+#[unsafe(link_section = ".CRT$XPY")]
+static LEAVE: extern "C" fn() = super::leave;

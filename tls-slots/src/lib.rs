@@ -1,0 +1,76 @@
+//! The host's half of shared thread-locals and statics.
+//!
+//! # The problem
+//!
+//! A program that loads `cdylib` modules has one copy of each crate's state per binary. The crate
+//! `tls-keys` declares state as *keys* instead, of which the host has the one instance. Somebody has
+//! to define that instance: this crate, linked by the host only.
+//!
+//! # How to use it
+//!
+//! In the host, and nowhere else:
+//!
+//! ```toml
+//! [dependencies]
+//! tls-slots = "0.1"
+//!
+//! [build-dependencies]
+//! tls-slots-build = "0.1"
+//! ```
+//!
+//! ```
+//! use tls_slots as _; // in main.rs: links the exported symbols
+//! ```
+//!
+//! ```
+//! # mod build_rs {
+//! # mod tls_slots_build { pub fn host() {} }
+//! // build.rs: one linker argument, which exports them
+//! fn main() {
+//!     tls_slots_build::host();
+//! }
+//! # }
+//! ```
+//!
+//! There is nothing to initialise and nothing to call. A module that is loaded into a program
+//! without this crate is refused by `dlopen`, by the name of the missing symbol.
+//!
+//! # How it fits
+//!
+//! | module | what |
+//! | --- | --- |
+//! | `export` | the exported functions |
+//! | `registry` | images and keys: shared, private, refused |
+//! | `thread` | a thread's values: storage, destructors |
+//! | `table` | the per-thread table of pointers, one file per way of access |
+//! | `exit` | how a thread's end is noticed, one file per system |
+//! | `load` | feature `load`: [`Module`], the loader |
+//!
+//! # Cargo features
+//!
+//! - `load`: [`Module`], which opens a module and gives typed access to its entries. Needs `libloading`.
+
+mod exit;
+mod export;
+mod image_file;
+#[cfg(feature = "load")]
+mod load;
+mod registry;
+mod table;
+mod thread;
+
+#[cfg(feature = "load")]
+pub use load::{Call, Entry, EntryPanic, Function, LoadError, Module, Signature};
+pub use registry::{ImageInfo, KeyInfo, images};
+pub use tls_keys::abi::Kind;
+
+/// The text of a panic's payload, or a stand-in.
+fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
+    if let Some(text) = payload.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "(a panic without a text)".to_owned()
+    }
+}

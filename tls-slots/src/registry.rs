@@ -1,0 +1,575 @@
+//! The registry: which images there are, and what each of their keys resolves to.
+//!
+//! The host is the authority. Its own keys are registered first, whichever image comes first; a
+//! module's key is then *shared* if the host has the same one, and *private* to the module otherwise.
+//! Two keys are the same if [`Identity`] is equal. If an image has two keys of one identity (a crate
+//! linked twice, as in the unit tests of a crate that is also a dependency of its own dependencies),
+//! neither is shared with anybody: guessing which is meant could mix two types.
+//!
+//! An image that does not fit is *refused*: its keys stay unresolved, and their use panics with the
+//! reason. What is compared here is what the image itself says: compiler, debug assertions, and
+//! size and alignment of every key that both sides have.
+
+use std::alloc::Layout;
+use std::collections::BTreeMap;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tls_keys::abi::{self, Image, Key, Kind};
+use tls_keys::names::TABLE_SLOTS;
+
+use crate::exit;
+use crate::thread;
+
+/// What makes two keys the same.
+///
+/// The file is not part of it: the same crate has another path on another machine. Size and
+/// alignment are compared separately, so that a difference is an error and not a second key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Identity<'a> {
+    kind: Kind,
+    package: &'a str,
+    version: &'a str,
+    scope: &'a str,
+    name: &'a str,
+    line: u32,
+    column: u32,
+}
+
+impl<'a> Identity<'a> {
+    /// # Safety
+    ///
+    /// The key's image must stay loaded for `'a`, and be of this compiler.
+    unsafe fn of(key: &Key) -> Self {
+        let declared = key.declared();
+        // SAFETY: the caller's promise.
+        unsafe {
+            Self {
+                kind: key.kind(),
+                package: declared.package.as_str(),
+                version: declared.version.as_str(),
+                scope: (declared.scope)().as_str(),
+                name: declared.name.as_str(),
+                line: declared.line,
+                column: declared.column,
+            }
+        }
+    }
+}
+
+impl<'a> Identity<'a> {
+    /// The path as a person would write it: the scope without what the macros add to it.
+    fn path(&self) -> &'a str {
+        let path = self.scope.strip_suffix("::Here").unwrap_or(self.scope);
+        match self.kind {
+            Kind::ThreadLocal => path.strip_suffix("::KEY").unwrap_or(path),
+            Kind::Process => path,
+        }
+    }
+}
+
+/// What the registry knows of a key that some image owns.
+pub(crate) struct Record {
+    /// Position in a thread's entries. Invariant: unique among all live records.
+    pub(crate) index: usize,
+    /// Thread-locals: byte offset in the table, 0 beyond it.
+    pub(crate) slot: usize,
+    /// Of a value. Invariant: not of size zero.
+    pub(crate) layout: Layout,
+    /// The owner's destructor.
+    pub(crate) drop: Option<abi::Drop>,
+    /// The owner's initialiser.
+    pub(crate) init: Option<abi::Init>,
+    /// The owner's key. Invariant: its image is loaded while the record lives.
+    pub(crate) key: *const Key,
+}
+
+// SAFETY: immutable, and `key` points to a `Sync` static of a loaded image.
+unsafe impl Send for Record {}
+// SAFETY: as above.
+unsafe impl Sync for Record {}
+
+/// A record on the heap, at an address that keys and threads hold. Freed by [`Owned::free`] only.
+#[derive(Clone, Copy)]
+struct Owned(NonNull<Record>);
+
+// SAFETY: a pointer to a `Sync` record.
+unsafe impl Send for Owned {}
+
+impl Owned {
+    fn new(record: Record) -> Self {
+        Self(NonNull::from(Box::leak(Box::new(record))))
+    }
+
+    /// # Safety
+    ///
+    /// The record must not be freed during `'a`.
+    unsafe fn get<'a>(self) -> &'a Record {
+        // SAFETY: allocated by `new`, and not freed by the caller's promise.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// # Safety
+    ///
+    /// To be called once, when nobody refers to the record any more.
+    unsafe fn free(self) {
+        // SAFETY: allocated by `new`; the caller promises the rest.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+/// An image that has presented itself.
+struct Registered {
+    /// Bounds of its section: what identifies it.
+    start: *const Key,
+    end: *const Key,
+    is_host: bool,
+    refused: Option<String>,
+    /// Records that this image owns.
+    records: Vec<Owned>,
+}
+
+// SAFETY: the pointers are the bounds of a section of `Sync` keys of a loaded image.
+unsafe impl Send for Registered {}
+
+struct Registry {
+    images: Vec<Registered>,
+    /// The host's keys, those of ambiguous identity left out.
+    ///
+    /// Invariant: the records are owned by the host's entry in `images`, which is never removed.
+    host: BTreeMap<Identity<'static>, &'static Record>,
+    /// Indices of unloaded records.
+    free_indices: Vec<usize>,
+    next_index: usize,
+    /// Slots of unloaded records.
+    free_slots: Vec<usize>,
+    next_slot: usize,
+}
+
+/// The one registry of the process. Lock order: this, then the list of threads, then a thread's
+/// values. No code of a user runs under it, but for a key's `scope`, which returns a constant.
+static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
+    images: Vec::new(),
+    host: BTreeMap::new(),
+    free_indices: Vec::new(),
+    next_index: 0,
+    free_slots: Vec::new(),
+    next_slot: 1,
+});
+
+/// Set in `exit`: the dynamic linker finalises modules while other threads may still run their
+/// code, so nothing is taken away any more.
+static EXITING: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn exiting() {
+    EXITING.store(true, Ordering::SeqCst);
+}
+
+fn registry() -> MutexGuard<'static, Registry> {
+    REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The keys of a section.
+///
+/// # Safety
+///
+/// The bounds must be those of the section of a loaded image with this layout of keys.
+unsafe fn keys<'a>(start: *const Key, end: *const Key) -> impl Iterator<Item = &'a Key> {
+    let count = (end as usize).saturating_sub(start as usize) / size_of::<Key>();
+    (0..count).filter_map(move |at| {
+        // SAFETY: inside the section.
+        let key = unsafe { start.add(at) };
+        // SAFETY: as above; what is no padding is a key.
+        unsafe { (!Key::is_padding(key)).then(|| &*key) }
+    })
+}
+
+/// Whether the two images are compatible as far as they say so themselves.
+fn fit(host: &Image, module: &Image) -> Result<(), String> {
+    if module.key_size != host.key_size {
+        return Err(format!(
+            "the host's tls-keys has descriptors of {} bytes, the module's of {}; build both with \
+             the same version of tls-keys",
+            host.key_size, module.key_size
+        ));
+    }
+    // SAFETY: both images are loaded during this call.
+    let (host_rustc, module_rustc) = unsafe { (host.rustc.as_str(), module.rustc.as_str()) };
+    if host_rustc != module_rustc {
+        return Err(format!(
+            "the host was built by {host_rustc} and the module by {module_rustc}; build both with \
+             the same compiler"
+        ));
+    }
+    if host.debug_assertions != module.debug_assertions {
+        let on = |on| if on { "with" } else { "without" };
+        return Err(format!(
+            "the host was built {} debug assertions and the module {} them, and layouts depend on \
+             it; build both with the same profile",
+            on(host.debug_assertions),
+            on(module.debug_assertions)
+        ));
+    }
+    Ok(())
+}
+
+impl Registry {
+    fn new_record(&mut self, key: &Key) -> Owned {
+        let index = self.free_indices.pop().unwrap_or_else(|| {
+            self.next_index += 1;
+            self.next_index - 1
+        });
+        let slot = match key.kind() {
+            Kind::Process => 0,
+            Kind::ThreadLocal => self.free_slots.pop().unwrap_or_else(|| {
+                if self.next_slot < TABLE_SLOTS {
+                    self.next_slot += 1;
+                    (self.next_slot - 1) * size_of::<*mut u8>()
+                } else {
+                    0
+                }
+            }),
+        };
+        Owned::new(Record {
+            index,
+            slot,
+            layout: Layout::from_size_align(key.size().max(1), key.align())
+                .expect("a type's size and alignment make a layout"),
+            drop: key.drop(),
+            init: key.init(),
+            key,
+        })
+    }
+
+    /// Registers the image whose code this is. Idempotent.
+    fn register_host(&mut self, image: &Image) {
+        if self.images.iter().any(|known| known.is_host) {
+            return;
+        }
+        exit::at_process_exit(exiting);
+        // SAFETY: the image is this executable, which is loaded for good; for the strings, too.
+        let keys: Vec<_> = unsafe { keys(image.keys_start, image.keys_end) }
+            // SAFETY: as above.
+            .map(|key| (unsafe { Identity::of(key) }, key))
+            .collect();
+        let mut times = BTreeMap::new();
+        for (identity, _) in &keys {
+            *times.entry(*identity).or_insert(0_usize) += 1;
+        }
+        let mut records = Vec::with_capacity(keys.len());
+        for (identity, key) in &keys {
+            let owned = self.new_record(key);
+            // SAFETY: the host's image is never removed from `images`, so its records live on.
+            let record: &'static Record = unsafe { owned.get() };
+            if times[identity] == 1 {
+                self.host.insert(*identity, record);
+            }
+            // SAFETY: under the lock; a new record of this key, its slot, its own instance.
+            unsafe { resolve(key, record) }
+            records.push(owned);
+        }
+        self.images.push(Registered {
+            start: image.keys_start,
+            end: image.keys_end,
+            is_host: true,
+            refused: None,
+            records,
+        });
+    }
+
+    /// Resolves the keys of a module, or says why not.
+    ///
+    /// # Safety
+    ///
+    /// The image must be loaded, and [`fit`].
+    unsafe fn resolve_module(&mut self, image: &Image) -> Result<Vec<Owned>, String> {
+        // SAFETY: the caller's promise.
+        let keys: Vec<_> = unsafe { keys(image.keys_start, image.keys_end) }
+            // SAFETY: as above; the strings are dropped before this returns.
+            .map(|key| (unsafe { Identity::of(key) }, key))
+            .collect();
+        let mut times = BTreeMap::new();
+        for (identity, _) in &keys {
+            *times.entry(*identity).or_insert(0_usize) += 1;
+        }
+        // Everything is looked at before anything is resolved: an image is refused whole.
+        let mut found = Vec::with_capacity(keys.len());
+        for (identity, key) in &keys {
+            let shared = match times[identity] {
+                1 => self.host.get(identity).copied(),
+                _ => None,
+            };
+            if let Some(record) = shared {
+                // SAFETY: the host's key is a static of the executable.
+                let host = unsafe { &*record.key };
+                if (host.size(), host.align()) != (key.size(), key.align()) {
+                    return Err(format!(
+                        "`{}` of {} {} has size {} and alignment {} in the host, {} and {} in the \
+                         module; build both with the same features of that crate, the same cfgs and \
+                         the same versions of its dependencies",
+                        identity.path(),
+                        identity.package,
+                        identity.version,
+                        host.size(),
+                        host.align(),
+                        key.size(),
+                        key.align(),
+                    ));
+                }
+            }
+            found.push(shared);
+        }
+        let mut records = Vec::new();
+        for ((_, key), shared) in keys.iter().zip(found) {
+            match shared {
+                // SAFETY: under the lock; the same key of the host, of the same size and alignment.
+                Some(record) => unsafe { resolve(key, record) },
+                None => {
+                    let owned = self.new_record(key);
+                    // SAFETY: under the lock; a new record of this key, its slot, its own instance,
+                    // freed when the image is unregistered.
+                    unsafe { resolve(key, owned.get()) }
+                    records.push(owned);
+                }
+            }
+        }
+        Ok(records)
+    }
+}
+
+/// Resolves a key to a record.
+///
+/// # Safety
+///
+/// Under the registry's lock; `record` must be of the same identity, size and alignment, and live
+/// until the key is unresolved.
+unsafe fn resolve(key: &Key, record: &Record) {
+    // SAFETY: a record's key is in a loaded image.
+    let own = unsafe { (*record.key).own() };
+    // SAFETY: the caller's promise; a record's slot is inside the table and its owner's alone, and
+    // `own` is the instance of the owner's key.
+    unsafe {
+        key.resolve(
+            std::ptr::from_ref(record).cast_mut().cast(),
+            record.slot,
+            own.cast_mut(),
+        );
+    }
+}
+
+/// Takes an image's keys.
+///
+/// # Safety
+///
+/// The image must be loaded, and its section hold nothing but keys of the stated size.
+pub(crate) unsafe fn register(image: &Image) {
+    let host = tls_keys::host::image();
+    let mut registry = registry();
+    registry.register_host(&host);
+    if registry
+        .images
+        .iter()
+        .any(|known| std::ptr::eq(known.start, image.keys_start))
+    {
+        return;
+    }
+    let result = fit(&host, image).and_then(|()| {
+        // SAFETY: the caller's promise, and they fit.
+        unsafe { registry.resolve_module(image) }
+    });
+    let (records, refused) = match result {
+        Ok(records) => (records, None),
+        Err(reason) => (Vec::new(), Some(reason)),
+    };
+    registry.images.push(Registered {
+        start: image.keys_start,
+        end: image.keys_end,
+        is_host: false,
+        refused,
+        records,
+    });
+}
+
+/// Forgets an image.
+///
+/// # Safety
+///
+/// The image must still be loaded, and none of its code run any more, but for destructors of its
+/// private values on the calling thread, which run here.
+pub(crate) unsafe fn unregister(image: &Image) {
+    if EXITING.load(Ordering::SeqCst) {
+        return;
+    }
+    let mut registry = registry();
+    let Some(at) = registry
+        .images
+        .iter()
+        .position(|known| std::ptr::eq(known.start, image.keys_start) && !known.is_host)
+    else {
+        return;
+    };
+    let gone = registry.images.swap_remove(at);
+    drop(registry);
+
+    // Values first, while their keys still resolve: a destructor may use another key.
+    // SAFETY: freed below.
+    let records: Vec<&Record> = gone
+        .records
+        .iter()
+        .map(|owned| unsafe { owned.get() })
+        .collect();
+    thread::forget(&records);
+
+    if gone.refused.is_none() {
+        // SAFETY: the image is still loaded.
+        for key in unsafe { keys(gone.start, gone.end) } {
+            key.unresolve();
+        }
+    }
+    if thread::slots_can_be_reused() {
+        let mut registry = self::registry();
+        for record in &records {
+            registry.free_indices.push(record.index);
+            if record.slot != 0 {
+                registry.free_slots.push(record.slot);
+            }
+        }
+    }
+    for owned in gone.records {
+        // SAFETY: taken from the registry, no key resolves to it, no thread has a value of it, and
+        // by the caller's promise no code of the image is on its way to either.
+        unsafe { owned.free() }
+    }
+}
+
+/// The record of a resolved key.
+///
+/// # Safety
+///
+/// The key's image must be loaded.
+pub(crate) unsafe fn record<'a>(key: &Key) -> Option<&'a Record> {
+    // SAFETY: null, or a record that lives until the key's image is unregistered.
+    unsafe { key.record().cast::<Record>().as_ref() }
+}
+
+/// Why a key is unresolved.
+pub(crate) fn explain(key: *const Key) -> String {
+    let registry = registry();
+    let image = registry
+        .images
+        .iter()
+        .find(|image| image.start <= key && key < image.end);
+    match image.and_then(|image| image.refused.as_deref()) {
+        Some(reason) => reason.to_owned(),
+        None => "its image is not registered: it is being loaded or unloaded".to_owned(),
+    }
+}
+
+/// An image of this process that has keys or was refused, see [`images`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ImageInfo {
+    /// The file, where the system tells.
+    pub file: Option<String>,
+    /// Whether it is the host.
+    pub is_host: bool,
+    /// Why it was refused, if it was. It then has no keys here.
+    pub refused: Option<String>,
+    /// Its keys.
+    pub keys: Vec<KeyInfo>,
+}
+
+/// A key of an image.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct KeyInfo {
+    /// The package that declares it.
+    pub package: String,
+    /// The package's version.
+    pub version: String,
+    /// Full path: modules, functions, name.
+    pub path: String,
+    /// The static's name.
+    pub name: String,
+    /// Source file, as the compiler that built the image saw it.
+    pub file: String,
+    /// Line of the declaration.
+    pub line: u32,
+    /// Column of the declaration.
+    pub column: u32,
+    /// The type as written.
+    pub type_text: String,
+    /// Thread-local or process-wide.
+    pub kind: Kind,
+    /// Size of the value.
+    pub size: usize,
+    /// Alignment of the value.
+    pub align: usize,
+    /// Whether it resolves to the host's: always true in the host itself, but for keys whose identity is
+    /// ambiguous there.
+    pub shared: bool,
+}
+
+/// All images that have registered, the host first.
+///
+/// For diagnostics and tests; takes the registry's lock.
+///
+/// # Examples
+///
+/// ```
+/// let images = tls_slots::images();
+/// assert!(images[0].is_host);
+/// ```
+pub fn images() -> Vec<ImageInfo> {
+    let host = tls_keys::host::image();
+    let mut registry = registry();
+    registry.register_host(&host);
+    let mut images: Vec<_> = registry
+        .images
+        .iter()
+        .map(|image| ImageInfo {
+            file: crate::image_file::of(image.start.cast()),
+            is_host: image.is_host,
+            refused: image.refused.clone(),
+            keys: match image.refused {
+                Some(_) => Vec::new(),
+                // SAFETY: registered, so still loaded, as unregistering takes the lock.
+                None => unsafe { keys(image.start, image.end) }
+                    .map(|key| key_info(key, &registry))
+                    .collect(),
+            },
+        })
+        .collect();
+    images.sort_by_key(|image| !image.is_host);
+    images
+}
+
+fn key_info(key: &Key, registry: &Registry) -> KeyInfo {
+    let declared = key.declared();
+    // SAFETY: called for registered images that were not refused, under the lock.
+    let (identity, type_text, file) = unsafe {
+        (
+            Identity::of(key),
+            declared.type_text.as_str(),
+            declared.file.as_str(),
+        )
+    };
+    // SAFETY: as above.
+    let record = unsafe { record(key) };
+    let host = registry.host.get(&identity);
+    KeyInfo {
+        package: identity.package.to_owned(),
+        version: identity.version.to_owned(),
+        path: identity.path().to_owned(),
+        name: identity.name.to_owned(),
+        file: file.to_owned(),
+        line: identity.line,
+        column: identity.column,
+        type_text: type_text.to_owned(),
+        kind: identity.kind,
+        size: key.size(),
+        align: key.align(),
+        shared: matches!((record, host), (Some(record), Some(host)) if std::ptr::eq(record, *host)),
+    }
+}

@@ -1,0 +1,367 @@
+//! The values of one thread, and how they end.
+//!
+//! The problem: values of all keys, whoever initialised them, must be dropped by the host when their
+//! thread ends, in reverse order of initialisation; and when a module is unloaded, nothing of its
+//! private keys may be left on any thread.
+//!
+//! Each thread that has touched a key has a [`Thread`]: one [`Entry`] per key, by the key's index.
+//!
+//! | entry | table slot | next |
+//! | --- | --- | --- |
+//! | `Empty` | null | `Alive` at first use |
+//! | `Alive` | the value (null for keys beyond the table) | `Destroyed` when the thread ends, `Empty` when the key's image is unloaded |
+//! | `Destroyed` | null | `Empty` when the key's image is unloaded |
+//!
+//! The thread itself goes through [`State`]: no record yet, live, ended. After it has ended every
+//! access says "destroyed".
+//!
+//! Locks: a thread's own entries are behind a mutex, taken by the thread's cold paths, where it is
+//! uncontended, and by [`forget`], which visits all threads. No lock is held while code of a user
+//! runs: neither an initialiser nor a destructor.
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tls_keys::abi;
+
+use crate::exit;
+use crate::registry::Record;
+use crate::table::Table;
+
+/// What a thread knows of one key.
+enum Entry {
+    Empty,
+    Alive(Value),
+    Destroyed,
+}
+
+/// A live value. Invariant: `at` is a block of `layout` from the global allocator that holds a value
+/// which `drop`, where there is one, can drop.
+struct Value {
+    at: *mut u8,
+    layout: Layout,
+    drop: Option<abi::Drop>,
+    /// Offset in the table, 0 beyond it.
+    slot: usize,
+}
+
+impl Value {
+    /// Drops the value and frees its block.
+    fn end(self) {
+        if let Some(drop) = self.drop {
+            // SAFETY: the value is live, by the type's invariant, and gone from its entry, so this
+            // happens once.
+            unsafe { drop(self.at) }
+        }
+        self.forget();
+    }
+
+    /// Frees the block without dropping the value.
+    fn forget(self) {
+        // SAFETY: allocated with this layout, by the type's invariant.
+        unsafe { dealloc(self.at, self.layout) }
+    }
+}
+
+#[derive(Default)]
+struct Values {
+    /// By the key's index.
+    entries: Vec<Entry>,
+    /// Indices of values that need dropping, in order of initialisation.
+    order: Vec<usize>,
+    /// Whether `run_destructors` will be called.
+    armed: bool,
+}
+
+impl Values {
+    fn entry(&mut self, index: usize) -> &mut Entry {
+        if self.entries.len() <= index {
+            self.entries.resize_with(index + 1, || Entry::Empty);
+        }
+        &mut self.entries[index]
+    }
+}
+
+/// One thread's values.
+struct Thread {
+    table: Table,
+    values: Mutex<Values>,
+}
+
+// SAFETY: `Values` holds raw pointers to values that need not be `Send`. Other threads only free
+// such a value's memory, without touching the value, when the image of its key is unloaded
+// (`forget`).
+unsafe impl Send for Thread {}
+// SAFETY: as above; the mutex does the rest.
+unsafe impl Sync for Thread {}
+
+impl Thread {
+    fn values(&self) -> MutexGuard<'_, Values> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a thread is in its life.
+#[derive(Clone, Copy)]
+enum State {
+    New,
+    /// Invariant: points to a leaked box that `release` frees.
+    Live(*const Thread),
+    Ended,
+}
+
+std::thread_local! {
+    /// No destructor: readable until the thread is gone.
+    static STATE: Cell<State> = const { Cell::new(State::New) };
+}
+
+/// All live threads. Invariant: a pointer is here from its creation until `release`, which frees it
+/// after taking it from here.
+static THREADS: Mutex<Vec<&'static Thread>> = Mutex::new(Vec::new());
+
+/// Whether each thread's record goes when the thread goes. If the system once refused, a record of an
+/// ended thread may still be listed, whose table is gone: then no table of another thread is
+/// written any more, and no slot used again.
+static RELEASES: AtomicBool = AtomicBool::new(true);
+
+/// Whether slots and indices of an unloaded image can be used again.
+pub(crate) fn slots_can_be_reused() -> bool {
+    RELEASES.load(Ordering::Relaxed)
+}
+
+fn threads() -> MutexGuard<'static, Vec<&'static Thread>> {
+    THREADS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The calling thread's record, made on first use; `None` when the thread has ended.
+///
+/// The reference is good until the thread calls `release`, which nothing that holds it does.
+fn current<'a>() -> Option<&'a Thread> {
+    match STATE.get() {
+        // SAFETY: the variant's invariant; only `release` frees it, as this thread's last act, and
+        // sets the state to `Ended`.
+        State::Live(thread) => Some(unsafe { &*thread }),
+        State::Ended => None,
+        State::New => {
+            if !exit::arm_release() {
+                RELEASES.store(false, Ordering::Relaxed);
+            }
+            let thread: &'static Thread = Box::leak(Box::new(Thread {
+                table: Table::current(),
+                values: Mutex::default(),
+            }));
+            threads().push(thread);
+            STATE.set(State::Live(thread));
+            Some(thread)
+        }
+    }
+}
+
+/// What a thread has for a key.
+pub(crate) enum Found {
+    /// The live value.
+    Value(*mut u8),
+    /// Nothing yet.
+    Nothing,
+    /// It is gone, or the thread is.
+    Destroyed,
+    /// Storage, counted as live.
+    Storage(*mut u8),
+}
+
+/// The calling thread's value of a key.
+pub(crate) fn get(record: &Record) -> Found {
+    let Some(thread) = current() else {
+        return Found::Destroyed;
+    };
+    match thread.values().entry(record.index) {
+        Entry::Empty => Found::Nothing,
+        Entry::Alive(value) => Found::Value(value.at),
+        Entry::Destroyed => Found::Destroyed,
+    }
+}
+
+/// Storage for the calling thread's value of a key, which counts as live from now on.
+pub(crate) fn reserve(record: &Record) -> Found {
+    match get(record) {
+        Found::Nothing => {}
+        found => return found,
+    }
+    let at = allocate(record.layout);
+    match install(record, at) {
+        Ok(()) => Found::Storage(at),
+        Err(value) => {
+            // Not reached: nothing ran between `get` and here.
+            value.forget();
+            Found::Destroyed
+        }
+    }
+}
+
+/// Makes the host's initialiser produce the calling thread's value.
+///
+/// # Errors
+///
+/// The initialiser's panic message.
+///
+/// # Safety
+///
+/// `init` must be the host's initialiser of this very key.
+pub(crate) unsafe fn initialise(record: &Record, init: abi::Init) -> Result<Found, String> {
+    let at = allocate(record.layout);
+    // The module that asks could not catch a panic of the host: its std takes it for a foreign
+    // exception and aborts. It gets the message instead.
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: storage of the key's layout; the function is the key's, by the caller's promise.
+        unsafe { init(at) }
+    }));
+    if let Err(payload) = result {
+        // SAFETY: allocated above, with that layout; the initialiser has not written a value.
+        unsafe { dealloc(at, record.layout) }
+        return Err(crate::panic_message(&*payload));
+    }
+    Ok(match install(record, at) {
+        Ok(()) => Found::Value(at),
+        Err(value) => {
+            value.end();
+            Found::Destroyed
+        }
+    })
+}
+
+fn allocate(layout: Layout) -> *mut u8 {
+    // SAFETY: `Record::layout` is never of size zero.
+    let at = unsafe { alloc(layout) };
+    if at.is_null() {
+        handle_alloc_error(layout);
+    }
+    at
+}
+
+/// Makes the block at `at` the calling thread's value. If the initialiser has used its own key, the
+/// inner value is dropped, as with std's thread-locals. Gives the value back if its time is over.
+fn install(record: &Record, at: *mut u8) -> Result<(), Value> {
+    let value = Value {
+        at,
+        layout: record.layout,
+        drop: record.drop,
+        slot: record.slot,
+    };
+    let Some(thread) = current() else {
+        return Err(value);
+    };
+    let mut values = thread.values();
+    let old = match values.entry(record.index) {
+        Entry::Destroyed => return Err(value),
+        entry => std::mem::replace(entry, Entry::Alive(value)),
+    };
+    if record.slot != 0 {
+        // SAFETY: this thread's table, the key's slot, and a value of the key that stays until its
+        // entry changes, which is when the slot is cleared.
+        unsafe { thread.table.set(record.slot, at) }
+    }
+    let mut arm = false;
+    if record.drop.is_some() && !matches!(old, Entry::Alive(_)) {
+        values.order.push(record.index);
+        arm = !std::mem::replace(&mut values.armed, true);
+    }
+    drop(values);
+    if arm {
+        exit::arm_destructors();
+    }
+    if let Entry::Alive(old) = old {
+        old.end();
+    }
+    Ok(())
+}
+
+/// Drops the calling thread's values, last initialised first, also those that destructors make.
+pub(crate) fn run_destructors() {
+    let State::Live(thread) = STATE.get() else {
+        return;
+    };
+    // SAFETY: as in `current`.
+    let thread = unsafe { &*thread };
+    loop {
+        let mut values = thread.values();
+        let Some(index) = values.order.pop() else {
+            values.armed = false;
+            return;
+        };
+        let entry = std::mem::replace(values.entry(index), Entry::Destroyed);
+        let Entry::Alive(value) = entry else {
+            // Its image was unloaded.
+            *values.entry(index) = entry;
+            continue;
+        };
+        if value.slot != 0 {
+            // SAFETY: this thread's table, the value's slot; null is always valid.
+            unsafe { thread.table.set(value.slot, ptr::null_mut()) }
+        }
+        drop(values);
+        value.end();
+    }
+}
+
+/// Frees what the calling thread still has, and its record. Later accesses find the thread ended.
+pub(crate) fn release() {
+    let State::Live(thread) = STATE.replace(State::Ended) else {
+        return;
+    };
+    threads().retain(|listed| !ptr::eq(*listed, thread));
+    // SAFETY: leaked by `current`, no longer listed, and no longer reachable through `STATE`.
+    let thread = unsafe { Box::from_raw(thread.cast_mut()) };
+    let values = thread
+        .values
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    for entry in values.entries {
+        if let Entry::Alive(value) = entry {
+            if value.slot != 0 {
+                // SAFETY: as in `run_destructors`.
+                unsafe { thread.table.set(value.slot, ptr::null_mut()) }
+            }
+            // Values that need dropping are gone: what is left needs none.
+            value.forget();
+        }
+    }
+}
+
+/// Removes every thread's value of these keys, whose image is being unloaded.
+///
+/// The calling thread's values are dropped. Those of other threads cannot be: a destructor belongs
+/// to its thread. Their memory is freed, and what they own is leaked.
+pub(crate) fn forget(records: &[&Record]) {
+    let own = match STATE.get() {
+        State::Live(thread) => thread,
+        State::New | State::Ended => ptr::null(),
+    };
+    let mut to_drop = Vec::new();
+    let threads = threads();
+    for thread in threads.iter() {
+        let mut values = thread.values();
+        for record in records {
+            let entry = std::mem::replace(values.entry(record.index), Entry::Empty);
+            let Entry::Alive(value) = entry else { continue };
+            values.order.retain(|index| *index != record.index);
+            if value.slot != 0 && slots_can_be_reused() {
+                // SAFETY: the thread is listed and releases are working, so it has not ended; null
+                // is always valid.
+                unsafe { thread.table.set(value.slot, ptr::null_mut()) }
+            }
+            if ptr::eq(*thread, own) {
+                to_drop.push(value);
+            } else {
+                value.forget();
+            }
+        }
+    }
+    drop(threads);
+    while let Some(value) = to_drop.pop() {
+        value.end();
+    }
+}

@@ -1,0 +1,164 @@
+//! The one seam between tokio and the state that a host shares with its modules.
+//!
+//! # The problem
+//!
+//! Each binary that links tokio has a copy of tokio's thread-locals and statics. A module that runs
+//! on its host's runtime must use the host's.
+//!
+//! # How this fits
+//!
+//! Upstream's code is changed in as few places as possible, and only to call what stands here:
+//!
+//! | here | feature `external-tls` off | on |
+//! | --- | --- | --- |
+//! | [`thread_local!`] | `std::thread_local!` | `tls_keys::thread_local!` |
+//! | [`LocalKey`], [`AccessError`] | std's | those of `tls_keys` |
+//! | `process_local!` | the `static` as it stands | `tls_keys::process_local!` |
+//! | `on_host!` | nothing | leaves the rest of a function to the host's copy of it |
+//!
+//! So with the feature off the crate compiles to what upstream compiles to.
+
+/// As [`std::thread_local!`], in the host's storage where the feature says so. Public because
+/// `task_local!` expands to it in other crates.
+#[doc(hidden)]
+#[cfg(feature = "external-tls")]
+pub use tls_keys::{thread_local, AccessError, LocalKey};
+
+#[doc(hidden)]
+#[cfg(not(feature = "external-tls"))]
+pub use std::{
+    thread::{AccessError, LocalKey},
+    thread_local,
+};
+
+#[cfg(feature = "external-tls")]
+#[allow(unused_imports)] // which features use it varies
+pub(crate) use tls_keys::process_local;
+
+/// The static as it stands.
+#[cfg(not(feature = "external-tls"))]
+#[allow(unused_macros)] // which features use it varies
+macro_rules! process_local {
+    ($item:item) => {
+        $item
+    };
+}
+#[cfg(not(feature = "external-tls"))]
+#[allow(unused_imports)]
+pub(crate) use process_local;
+
+/// At the start of a function: in a module, lets the host's copy of that function do the work.
+///
+/// For functions that leave code behind in shared state: a thread's main function, a waker's vtable,
+/// a signal action. What stays is then the host's, which is never unloaded.
+///
+/// The function's address is itself a process-wide key, so it is the host's wherever the key is
+/// shared, and this image's own otherwise.
+#[allow(unused_macros)] // which features use it varies
+macro_rules! on_host {
+    ($name:ident: $signature:ty = $function:path; ($($argument:expr),* $(,)?)) => {
+        #[cfg(feature = "external-tls")]
+        {
+            $crate::external_tls::process_local! {
+                static $name: $signature = $function;
+            }
+            if !::tls_keys::ProcessLocal::is_own(&$name) {
+                let host = *$name;
+                // Safety: the host's copy of the very function that this was called from, with
+                // the very arguments that its caller vouched for, where it is an unsafe one.
+                #[allow(unused_unsafe)]
+                return unsafe { host($($argument),*) };
+            }
+        }
+    };
+}
+#[allow(unused_imports)]
+pub(crate) use on_host;
+
+/// What `#[tokio::module]` expands to calls of.
+#[doc(hidden)]
+#[cfg(all(feature = "external-tls", feature = "macros", feature = "rt"))]
+pub mod entry {
+    //! Calls of a module's functions by its host, with panics caught on the module's side.
+    //!
+    //! A panic that leaves the image it was raised in is a foreign exception to the next one, which
+    //! aborts the process. It is caught here, in code that is compiled into the module: around
+    //! each poll, around the drop of the future, and around the drop of the panic's payload.
+
+    use std::any::Any;
+    use std::future::Future;
+    use std::panic::{catch_unwind, AssertUnwindSafe};
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use pin_project_lite::pin_project;
+
+    pub use tls_keys::entry::{Entry, EntryFuture, EntryPanic};
+
+    /// Runs a function on behalf of the host.
+    pub fn call<R>(function: impl FnOnce() -> R) -> Result<R, EntryPanic> {
+        catch_unwind(AssertUnwindSafe(function)).map_err(caught)
+    }
+
+    /// Runs a future on behalf of the host.
+    pub fn call_async<F>(future: F) -> EntryFuture<F::Output>
+    where
+        F: Future + Send + 'static,
+    {
+        Box::pin(Guarded {
+            future: Some(future),
+        })
+    }
+
+    pin_project! {
+        /// A future whose panics are results.
+        struct Guarded<F> {
+            // `None` once it has ended.
+            #[pin]
+            future: Option<F>,
+        }
+
+        impl<F> PinnedDrop for Guarded<F> {
+            fn drop(this: Pin<&mut Self>) {
+                let mut this = this.project();
+                // Nobody waits for the result of a future that is dropped: the panic hook has
+                // printed the message.
+                let _ = call(|| this.future.set(None));
+            }
+        }
+    }
+
+    impl<F: Future> Future for Guarded<F> {
+        type Output = Result<F::Output, EntryPanic>;
+
+        fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+            let mut this = self.project();
+            let polled = call(|| match this.future.as_mut().as_pin_mut() {
+                Some(future) => future.poll(cx),
+                None => panic!("a module's entry was polled after it had ended"),
+            });
+            let result = match polled {
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(output)) => Ok(output),
+                Err(panic) => Err(panic),
+            };
+            let dropped = call(|| this.future.set(None));
+            Poll::Ready(result.and_then(|output| dropped.map(|()| output)))
+        }
+    }
+
+    fn caught(payload: Box<dyn Any + Send>) -> EntryPanic {
+        let message = if let Some(text) = payload.downcast_ref::<&str>() {
+            (*text).to_owned()
+        } else if let Some(text) = payload.downcast_ref::<String>() {
+            text.clone()
+        } else {
+            "(a panic without a text)".to_owned()
+        };
+        if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            // A payload that panics when dropped: that panic's payload may do the same.
+            std::mem::forget(another);
+        }
+        EntryPanic::new(message)
+    }
+}
