@@ -6,8 +6,8 @@
 //!
 //! | | host | module |
 //! | --- | --- | --- |
-//! | ELF: GNU ld ≥ 2.35, gold, lld, mold | `--export-dynamic-symbol=tls_slots_*` | nothing: undefined symbols are the default |
-//! | macOS, iOS: ld64, lld (**not run here**) | `-exported_symbol _tls_slots_*` | `-U _tls_slots_…` for each symbol |
+//! | ELF: GNU ld ≥ 2.35, lld, mold, gold | `--export-dynamic-symbol=tls_slots_…` for each symbol (gold knows no patterns) | nothing: undefined symbols are the default |
+//! | macOS, iOS: ld64, lld (**not run here**) | `-exported_symbol _tls_slots_…` for each symbol | `-U _tls_slots_…` for each symbol |
 //! | Windows, MSVC (**not run here**) | `/EXPORT:tls_slots_…` for each symbol | nothing: looked up at run time |
 //! | Windows, GNU (**not run here**) | `--export-all-symbols` | nothing: looked up at run time |
 //!
@@ -25,21 +25,26 @@
 
 use std::env;
 
-/// The functions that a host exports, as `tls_keys::names` lists them. ELF, which has patterns, exports
-/// the table (`tls_slots_table_v1`) by the same pattern.
-const FUNCTIONS: [&str; 6] = [
+/// The functions that every host exports, as `tls_keys::names` lists them.
+const FUNCTIONS: [&str; 5] = [
     "tls_slots_register_v1",
     "tls_slots_unregister_v1",
     "tls_slots_get_v1",
     "tls_slots_reserve_v1",
     "tls_slots_explain_v1",
-    "tls_slots_value_v1",
 ];
+
+/// The thread's table where `tls-keys` accesses it inline, and the function that gives it elsewhere.
+const TABLE: &str = "tls_slots_table_v1";
+const TABLE_FUNCTION: &str = "tls_slots_value_v1";
 
 /// The target that cargo builds for, as far as linkers differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Target {
-    Elf,
+    Elf {
+        /// Whether the table is a symbol, see `tls-keys`' `src/arch/mod.rs`.
+        inline: bool,
+    },
     MachO,
     Msvc,
     Mingw,
@@ -53,22 +58,41 @@ impl Target {
         let family = variable("CARGO_CFG_TARGET_FAMILY").unwrap_or_default();
         let vendor = variable("CARGO_CFG_TARGET_VENDOR").unwrap_or_default();
         let env = variable("CARGO_CFG_TARGET_ENV").unwrap_or_default();
+        let arch = variable("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
+        let width = variable("CARGO_CFG_TARGET_POINTER_WIDTH").unwrap_or_default();
         match (family.as_str(), vendor.as_str(), env.as_str()) {
             ("unix", "apple", _) => Self::MachO,
-            ("unix", _, _) => Self::Elf,
+            ("unix", _, _) => Self::Elf {
+                inline: matches!(arch.as_str(), "x86_64" | "aarch64") && width == "64",
+            },
             ("windows", _, "msvc") => Self::Msvc,
             ("windows", _, _) => Self::Mingw,
             _ => Self::Other,
         }
     }
 
+    /// What the host exports.
+    fn symbols(self) -> impl Iterator<Item = &'static str> {
+        let table = match self {
+            Self::Elf { inline: true } => TABLE,
+            _ => TABLE_FUNCTION,
+        };
+        FUNCTIONS.into_iter().chain([table])
+    }
+
     fn host_args(self) -> Vec<String> {
         match self {
-            Self::Elf => vec!["-Wl,--export-dynamic-symbol=tls_slots_*".to_owned()],
-            Self::MachO => vec!["-Wl,-exported_symbol,_tls_slots_*".to_owned()],
-            Self::Msvc => FUNCTIONS
-                .iter()
-                .map(|function| format!("/EXPORT:{function}"))
+            Self::Elf { .. } => self
+                .symbols()
+                .map(|symbol| format!("-Wl,--export-dynamic-symbol={symbol}"))
+                .collect(),
+            Self::MachO => self
+                .symbols()
+                .map(|symbol| format!("-Wl,-exported_symbol,_{symbol}"))
+                .collect(),
+            Self::Msvc => self
+                .symbols()
+                .map(|symbol| format!("/EXPORT:{symbol}"))
                 .collect(),
             Self::Mingw => vec!["-Wl,--export-all-symbols".to_owned()],
             Self::Other => Vec::new(),
@@ -77,11 +101,11 @@ impl Target {
 
     fn module_args(self) -> Vec<String> {
         match self {
-            Self::MachO => FUNCTIONS
-                .iter()
-                .map(|function| format!("-Wl,-U,_{function}"))
+            Self::MachO => self
+                .symbols()
+                .map(|symbol| format!("-Wl,-U,_{symbol}"))
                 .collect(),
-            Self::Elf | Self::Msvc | Self::Mingw | Self::Other => Vec::new(),
+            Self::Elf { .. } | Self::Msvc | Self::Mingw | Self::Other => Vec::new(),
         }
     }
 }
@@ -113,13 +137,15 @@ pub fn module() {
 mod tests {
     use super::Target;
 
-    fn target(family: &str, vendor: &str, env: &str) -> Target {
+    fn target(family: &str, vendor: &str, env: &str, arch: &str, width: &str) -> Target {
         Target::from_cargo(|name| {
             Some(
                 match name {
                     "CARGO_CFG_TARGET_FAMILY" => family,
                     "CARGO_CFG_TARGET_VENDOR" => vendor,
                     "CARGO_CFG_TARGET_ENV" => env,
+                    "CARGO_CFG_TARGET_ARCH" => arch,
+                    "CARGO_CFG_TARGET_POINTER_WIDTH" => width,
                     _ => return None,
                 }
                 .to_owned(),
@@ -129,22 +155,41 @@ mod tests {
 
     #[test]
     fn targets_are_told_apart() {
-        assert_eq!(target("unix", "unknown", "gnu"), Target::Elf);
-        assert_eq!(target("unix", "unknown", "musl"), Target::Elf);
-        assert_eq!(target("unix", "apple", ""), Target::MachO);
-        assert_eq!(target("windows", "pc", "msvc"), Target::Msvc);
-        assert_eq!(target("windows", "pc", "gnu"), Target::Mingw);
-        assert_eq!(target("wasm", "unknown", ""), Target::Other);
+        let elf = |inline| Target::Elf { inline };
+        assert_eq!(target("unix", "unknown", "gnu", "x86_64", "64"), elf(true));
+        assert_eq!(
+            target("unix", "unknown", "musl", "aarch64", "64"),
+            elf(true)
+        );
+        assert_eq!(target("unix", "unknown", "gnu", "x86_64", "32"), elf(false));
+        assert_eq!(
+            target("unix", "unknown", "gnu", "riscv64", "64"),
+            elf(false)
+        );
+        assert_eq!(target("unix", "apple", "", "aarch64", "64"), Target::MachO);
+        assert_eq!(
+            target("windows", "pc", "msvc", "x86_64", "64"),
+            Target::Msvc
+        );
+        assert_eq!(
+            target("windows", "pc", "gnu", "x86_64", "64"),
+            Target::Mingw
+        );
+        assert_eq!(target("wasm", "unknown", "", "wasm32", "32"), Target::Other);
         assert_eq!(Target::from_cargo(|_| None), Target::Other);
     }
 
     #[test]
     fn each_target_has_its_own_words() {
-        assert_eq!(
-            Target::Elf.host_args(),
-            ["-Wl,--export-dynamic-symbol=tls_slots_*"]
+        let elf = Target::Elf { inline: true };
+        assert_eq!(elf.host_args().len(), 6);
+        assert!(
+            elf.host_args()
+                .contains(&"-Wl,--export-dynamic-symbol=tls_slots_table_v1".to_owned())
         );
-        assert!(Target::Elf.module_args().is_empty());
+        assert!(elf.module_args().is_empty());
+        let call = Target::Elf { inline: false }.host_args();
+        assert!(call.contains(&"-Wl,--export-dynamic-symbol=tls_slots_value_v1".to_owned()));
         assert_eq!(
             Target::MachO.module_args()[0],
             "-Wl,-U,_tls_slots_register_v1"

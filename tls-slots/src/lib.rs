@@ -25,7 +25,7 @@
 //! ```
 //! # mod build_rs {
 //! # mod tls_slots_build { pub fn host() {} }
-//! // build.rs: one linker argument, which exports them
+//! // build.rs: linker arguments that export them
 //! fn main() {
 //!     tls_slots_build::host();
 //! }
