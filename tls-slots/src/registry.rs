@@ -19,8 +19,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tls_keys::abi::{self, Image, Key, Kind};
 use tls_keys::names::TABLE_SLOTS;
 
-use crate::exit;
 use crate::thread;
+use crate::{exit, image_file};
 
 /// What makes two keys the same.
 ///
@@ -124,6 +124,9 @@ struct Registered {
     /// Bounds of its section: what identifies it.
     start: *const Key,
     end: *const Key,
+    /// Looked up before the registry's lock is taken: the system's loader has a lock of its own,
+    /// which it holds while constructors run, and they take ours.
+    file: Option<String>,
     is_host: bool,
     refused: Option<String>,
     /// Records that this image owns.
@@ -147,8 +150,8 @@ struct Registry {
     next_slot: usize,
 }
 
-/// The one registry of the process. Lock order: this, then the list of threads, then a thread's
-/// values. No code of a user runs under it, but for a key's `scope`, which returns a constant.
+/// The one registry of the process. Lock order: the system loader's, this, the list of threads, a
+/// thread's values. No code of a user runs under it, but for a key's `scope`, which returns a constant.
 static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     images: Vec::new(),
     host: BTreeMap::new(),
@@ -243,7 +246,7 @@ impl Registry {
     }
 
     /// Registers the image whose code this is. Idempotent.
-    fn register_host(&mut self, image: &Image) {
+    fn register_host(&mut self, image: &Image, file: Option<String>) {
         if self.images.iter().any(|known| known.is_host) {
             return;
         }
@@ -272,6 +275,7 @@ impl Registry {
         self.images.push(Registered {
             start: image.keys_start,
             end: image.keys_end,
+            file,
             is_host: true,
             refused: None,
             records,
@@ -365,8 +369,10 @@ unsafe fn resolve(key: &Key, record: &Record) {
 /// The image must be loaded, and its section hold nothing but keys of the stated size.
 pub(crate) unsafe fn register(image: &Image) {
     let host = tls_keys::host::image();
+    let host_file = image_file::of(host.keys_start.cast());
+    let file = image_file::of(image.keys_start.cast());
     let mut registry = registry();
-    registry.register_host(&host);
+    registry.register_host(&host, host_file);
     if registry
         .images
         .iter()
@@ -385,6 +391,7 @@ pub(crate) unsafe fn register(image: &Image) {
     registry.images.push(Registered {
         start: image.keys_start,
         end: image.keys_end,
+        file,
         is_host: false,
         refused,
         records,
@@ -523,13 +530,14 @@ pub struct KeyInfo {
 /// ```
 pub fn images() -> Vec<ImageInfo> {
     let host = tls_keys::host::image();
+    let host_file = image_file::of(host.keys_start.cast());
     let mut registry = registry();
-    registry.register_host(&host);
+    registry.register_host(&host, host_file);
     let mut images: Vec<_> = registry
         .images
         .iter()
         .map(|image| ImageInfo {
-            file: crate::image_file::of(image.start.cast()),
+            file: image.file.clone(),
             is_host: image.is_host,
             refused: image.refused.clone(),
             keys: match image.refused {
