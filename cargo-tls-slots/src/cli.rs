@@ -1,0 +1,250 @@
+//! The command line: results on standard output, everything else on standard error.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::build::{self, ArtifactKind, BuildOptions};
+use crate::cargo;
+use crate::fork::{self, CrateSpec, DEFAULT_OUT, ForkOptions};
+use crate::progress::Progress;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo tls-slots",
+    bin_name = "cargo tls-slots",
+    version,
+    about = "One tokio runtime across a program and the modules it loads",
+    long_about = "One tokio runtime across a program (the host) and the shared libraries that it \
+                  loads (modules).\n\n\
+                  Host and modules are built apart and share no crate, so each would have a tokio \
+                  of its own. `fork` makes the tokio that uses the host's state instead, from the \
+                  release that cargo gets and a recipe that this command carries. `build` builds \
+                  projects with it, without a change to their manifests.",
+    after_help = "Examples:\n  \
+                  cargo tls-slots fork --write        fork tokio, and patch this project to it\n  \
+                  cargo tls-slots build --manifest-path host/Cargo.toml --manifest-path module/Cargo.toml",
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Fork(ForkArgs),
+    Build(BuildArgs),
+}
+
+/// Make the forked crates, and print the patch lines for them
+///
+/// Gets the upstream release through cargo, so mirrors, vendored sources and checksums are those
+/// of any dependency. Applies the recipe to it, lays our own files over it, and writes ordinary
+/// crates: one folder for each, side by side. An edit that does not fit the release, or state in
+/// it that the recipe says nothing about, is an error that names file, line and static.
+///
+/// A folder that is up to date is left alone, without any network; one that is not gets only the
+/// files that differ. A folder that this command did not make is never touched.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  cargo tls-slots fork
+      tokio, in the version of this project's Cargo.lock, into tls-slots-forks/
+  cargo tls-slots fork tokio@1.47.5 --out forks
+      this very version, into forks/
+  cargo tls-slots fork --write
+      also put the patch lines into this workspace's manifest
+  cargo tls-slots fork --offline --lockfile ../host/Cargo.lock
+      the version that another project uses, from what is on this machine")]
+struct ForkArgs {
+    /// What to fork, as NAME or NAME@VERSION [default: tokio]
+    ///
+    /// Without a version: that of the lock file, or else the one the recipe was made with.
+    #[arg(value_name = "NAME[@VERSION]")]
+    crates: Vec<CrateSpec>,
+
+    /// The folder that the forks go to
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_OUT)]
+    out: PathBuf,
+
+    /// Take versions from this lock file instead of the current workspace's
+    #[arg(long, value_name = "FILE")]
+    lockfile: Option<PathBuf>,
+
+    /// The project whose workspace is meant, instead of the current folder's
+    #[arg(long, value_name = "FILE")]
+    manifest_path: Option<PathBuf>,
+
+    /// Put the patch lines into a manifest [default: the workspace's own]
+    ///
+    /// The paths are relative to the manifest; what else it holds stays as it is.
+    #[arg(long, value_name = "MANIFEST", num_args = 0..=1)]
+    write: Option<Option<PathBuf>>,
+
+    /// Use only what is on this machine
+    #[arg(long)]
+    offline: bool,
+
+    /// Say nothing but the result
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Build hosts and modules, each by a cargo of its own, with the patches in place
+///
+/// Makes the forks first if need be, in the version of tokio that the projects' lock files hold.
+/// Each project is built in its own target folder and with its own lock file. Prints the
+/// programs and shared libraries that were made, one path on a line.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  cargo tls-slots build
+      the project in the current folder
+  cargo tls-slots build --release --manifest-path host/Cargo.toml --manifest-path modules/a/Cargo.toml
+      a host and a module, optimised
+  cargo tls-slots build -- --features extra
+      with more arguments for cargo")]
+struct BuildArgs {
+    /// A project to build; can be given again [default: ./Cargo.toml]
+    #[arg(long = "manifest-path", value_name = "FILE")]
+    manifests: Vec<PathBuf>,
+
+    /// Build with optimisations
+    #[arg(long, short)]
+    release: bool,
+
+    /// The folder of the forks
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_OUT)]
+    fork_dir: PathBuf,
+
+    /// Use only what is on this machine
+    #[arg(long)]
+    offline: bool,
+
+    /// Say nothing but the result
+    #[arg(long, short)]
+    quiet: bool,
+
+    /// More arguments for each `cargo build`
+    #[arg(last = true, value_name = "CARGO ARGS")]
+    cargo_args: Vec<String>,
+}
+
+/// Runs the command with the process's arguments.
+pub fn main() -> ExitCode {
+    // `cargo tls-slots …` runs `cargo-tls-slots tls-slots …`.
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if arguments.get(1).is_some_and(|first| first == "tls-slots") {
+        arguments.remove(1);
+    }
+    let done = match Cli::parse_from(arguments).command {
+        Command::Fork(args) => run_fork(args),
+        Command::Build(args) => run_build(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", report(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error and what caused it, each once.
+fn report(error: &dyn Error) -> String {
+    let mut text = format!("error: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(
+            "\n  because: {}",
+            error.to_string().trim_end().replace('\n', "\n  ")
+        );
+        cause = error.source();
+    }
+    text
+}
+
+fn progress(quiet: bool) -> Progress {
+    match quiet {
+        true => Progress::silent(),
+        false => Progress::stderr(),
+    }
+}
+
+fn run_fork(args: ForkArgs) -> Result<(), Box<dyn Error>> {
+    let progress = progress(args.quiet);
+    // Before anything is made: which manifest would be written?
+    let manifest = match &args.write {
+        None => None,
+        Some(Some(path)) => Some(path.clone()),
+        Some(None) => Some(
+            cargo::workspace_manifest(Path::new("."), args.manifest_path.as_deref()).ok_or(
+                "there is no Cargo.toml around the current folder; name one after --write",
+            )?,
+        ),
+    };
+    let forked = fork::fork(&ForkOptions {
+        crates: args.crates,
+        out: args.out,
+        lockfile: args.lockfile,
+        manifest_path: args.manifest_path,
+        offline: args.offline,
+        folder: PathBuf::from("."),
+        progress: progress.clone(),
+    })?;
+    if let Some(manifest) = manifest {
+        match forked.write_patches(&manifest)? {
+            true => progress.line(&format!("patched {}", manifest.display())),
+            false => progress.line(&format!("{} has the patches already", manifest.display())),
+        }
+    }
+    print(&forked.patch_lines())
+}
+
+fn run_build(args: BuildArgs) -> Result<(), Box<dyn Error>> {
+    let mut manifests = args.manifests;
+    if manifests.is_empty() {
+        manifests.push(PathBuf::from("Cargo.toml"));
+    }
+    let artifacts = build::build(&BuildOptions {
+        manifests,
+        release: args.release,
+        offline: args.offline,
+        fork_dir: args.fork_dir,
+        cargo_args: args.cargo_args,
+        progress: progress(args.quiet),
+    })?;
+    let mut lines = String::new();
+    for artifact in artifacts {
+        let kind = match artifact.kind {
+            ArtifactKind::Executable => "program",
+            ArtifactKind::Cdylib => "module ",
+        };
+        lines += &format!("{kind} {}\n", artifact.path.display());
+    }
+    print(&lines)
+}
+
+/// Writes the result. A reader that has read enough, as `head` does, is no error.
+fn print(text: &str) -> Result<(), Box<dyn Error>> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

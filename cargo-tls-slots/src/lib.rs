@@ -1,0 +1,32 @@
+//! The engine behind `cargo tls-slots`.
+//!
+//! A module that is built on its own carries its own copy of tokio's code and, unless something
+//! is done, of tokio's state. This crate makes the tokio that gives up the state: it gets an
+//! upstream release through cargo, applies a recipe to it and lays our own files over it.
+//!
+//! | module       | what it does                                                  |
+//! | ------------ | ------------------------------------------------------------- |
+//! | [`fork`]     | makes the forked crates in a folder, and the patch lines      |
+//! | [`build`]    | builds hosts and modules with the patches injected            |
+//! | [`progress`] | how both say what they are doing                              |
+//!
+//! The recipes are data, in `patches/`; their format is described in `patches/README.md`.
+
+pub mod build;
+pub mod cli;
+pub mod fork;
+pub mod progress;
+
+mod cargo;
+mod embedded;
+mod engine;
+mod lockfile;
+mod manifest;
+mod recipe;
+mod scan;
+mod signature;
+mod tokens;
+mod upstream;
+
+pub use engine::Problem;
+pub use recipe::RecipeError;
