@@ -1,0 +1,5 @@
+//! Prints the link arguments of a host: its executable exports what the modules look for.
+
+fn main() {
+    tls_slots_build::host();
+}

@@ -1,0 +1,169 @@
+//! The static-site host: it owns the one multi-thread runtime, and three modules do the work on it.
+//!
+//! Problem: a program wants to be extended by libraries that are built apart from it and that use
+//! tokio as any crate does. This one renders a repository's Markdown into a site. It knows no
+//! Markdown, no LaTeX and no Sass; it has the runtime, the list of pages, the template, and an HTTP
+//! server.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `main.rs` | the command line, the runtime, the order of things |
+//! | `args.rs` | the command line |
+//! | `modules.rs` | loads the modules and gives their entries types |
+//! | `catalogue.rs` | which files become which pages; the TCP service that answers for links |
+//! | `render.rs` | one page, all pages, the template |
+//! | `serve.rs` | the HTTP server |
+//! | `state.rs` | the shared state, listed and checked |
+//! | `threads.rs` | the threads of this process, counted and checked |
+
+mod args;
+mod catalogue;
+mod modules;
+mod render;
+mod serve;
+mod state;
+mod threads;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use site_contract::Formula;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use args::{Args, Mode};
+use catalogue::Catalogue;
+use modules::Modules;
+use render::Renderer;
+
+/// Formulas that may wait for the math module before the pages' tasks have to.
+const FORMULAS_IN_FLIGHT: usize = 64;
+
+/// What may still take its time when everything is done: a blocking call, for instance.
+const SHUTDOWN: Duration = Duration::from_secs(5);
+
+fn main() -> ExitCode {
+    let args = match Args::parse(std::env::args_os().skip(1)) {
+        Ok(Some(args)) => args,
+        Ok(None) => {
+            say(args::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("site-host: {error}\n\n{}", args::HELP);
+            return ExitCode::from(2);
+        }
+    };
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(args.workers)
+        .thread_name_fn(threads::namer(args.workers))
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!(
+                "site-host: cannot start a runtime of {} workers: {error}",
+                args.workers
+            );
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(run(args));
+    runtime.shutdown_timeout(SHUTDOWN);
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("site-host: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints, and does not mind if nobody reads it any more.
+pub(crate) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+async fn run(args: Args) -> Result<(), String> {
+    threads::workers_met(args.workers).await?;
+    let start = Instant::now();
+    let catalogue = Arc::new(Catalogue::scan(&args.root, &args.content)?);
+    // The modules are loaded here, in the middle of the runtime that they will run on. Nothing
+    // tells them about it.
+    let modules = Modules::load(&args.modules)?;
+    let loaded = start.elapsed();
+
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .map_err(|error| format!("cannot bind the catalogue's port: {error}"))?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let answering = tokio::spawn(catalogue::answer(listener, catalogue.clone()));
+
+    // One end goes to the math module, the other to the Markdown module with every page.
+    let (formulas, asked) = mpsc::channel::<Formula>(FORMULAS_IN_FLIGHT);
+    let converting = {
+        let service = modules.math_serve.clone();
+        tokio::spawn(async move { modules::flatten(service.call((asked,)).await) })
+    };
+    let renderer = Renderer::new(&args.content, catalogue, modules, address, formulas)?;
+    let renderer = Arc::new(renderer);
+
+    let outcome = match &args.mode {
+        Mode::Render { out } => {
+            let start = Instant::now();
+            let site = render::render_site(&renderer, out).await;
+            site.map(|site| say(&site.report(out, loaded, start.elapsed())))
+        }
+        Mode::Serve { port } => serve::serve(renderer.clone(), *port).await,
+    };
+
+    let tasks = renderer.modules().tasks()?;
+    drop(renderer);
+    let converted = end_of_service(converting).await?;
+    answering.abort();
+    let _ = answering.await;
+    outcome?;
+
+    say(&format!(
+        "{}{}",
+        threads::report(&tasks, converted),
+        state::report()
+    ));
+    end_of_tasks().await?;
+    state::check(tasks.len())?;
+    threads::check(args.workers, &tasks)
+}
+
+/// The math module's service ends when the last sender of formulas is gone.
+async fn end_of_service(converting: JoinHandle<Result<u64, String>>) -> Result<u64, String> {
+    tokio::time::timeout(SHUTDOWN, converting)
+        .await
+        .map_err(|_| format!("the math module's service did not end within {SHUTDOWN:?}"))?
+        .map_err(|error| format!("the math module's service failed: {error}"))?
+        .map_err(|error| format!("the math module: {error}"))
+}
+
+/// No task is left when all work is done: not in the host, and not in a module.
+///
+/// A task that was asked to end, or whose outcome was taken, may take a moment to be gone.
+async fn end_of_tasks() -> Result<(), String> {
+    let metrics = Handle::current().metrics();
+    let gone = async {
+        let mut again = tokio::time::interval(Duration::from_millis(1));
+        while metrics.num_alive_tasks() > 0 {
+            again.tick().await;
+        }
+    };
+    tokio::time::timeout(SHUTDOWN, gone).await.map_err(|_| {
+        format!(
+            "{} tasks are alive when all work is done",
+            metrics.num_alive_tasks()
+        )
+    })
+}

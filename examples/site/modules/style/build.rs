@@ -1,0 +1,5 @@
+//! Prints the link arguments of a module.
+
+fn main() {
+    tls_slots_build::module();
+}

@@ -1,0 +1,93 @@
+//! The four cargo projects of the demo, and their builds.
+//!
+//! Problem: all four must get the same forked tokio, and otherwise know nothing of each other: no
+//! common workspace, no common lock file, no common target folder. So each is a build of its own,
+//! with the patch lines for the fork injected by the library behind `cargo tls-slots`.
+
+use std::error::Error as _;
+use std::path::{Path, PathBuf};
+
+use cargo_tls_slots::build::{ArtifactKind, BuildOptions, build};
+use cargo_tls_slots::progress::Progress;
+
+/// The module's names: their folders, and the host's options.
+const MODULES: [&str; 3] = ["markdown", "math", "style"];
+
+/// The demo's projects, and how to build them.
+#[derive(Debug)]
+pub(crate) struct Projects<'a> {
+    /// The demo's folder.
+    pub(crate) demo: &'a Path,
+    /// The target folder, in which each project gets one of its own.
+    pub(crate) target: &'a Path,
+    pub(crate) release: bool,
+    pub(crate) offline: bool,
+}
+
+/// What the builds made.
+#[derive(Debug)]
+pub(crate) struct Built {
+    pub(crate) host: PathBuf,
+    /// The modules' names and files.
+    pub(crate) modules: Vec<(&'static str, PathBuf)>,
+    /// How many of the four had to be built.
+    pub(crate) changed: usize,
+}
+
+impl Projects<'_> {
+    /// Forks tokio if need be, and builds the host and then the modules.
+    pub(crate) fn build(&self) -> Result<Built, String> {
+        let mut changed = 0;
+        let host = self.project("host", "host", ArtifactKind::Executable, &mut changed)?;
+        let mut modules = Vec::new();
+        for name in MODULES {
+            let folder = format!("modules/{name}");
+            let file = self.project(name, &folder, ArtifactKind::Cdylib, &mut changed)?;
+            modules.push((name, file));
+        }
+        Ok(Built {
+            host,
+            modules,
+            changed,
+        })
+    }
+
+    /// Builds the project in `folder`, and returns the file of the given kind.
+    fn project(
+        &self,
+        name: &str,
+        folder: &str,
+        kind: ArtifactKind,
+        changed: &mut usize,
+    ) -> Result<PathBuf, String> {
+        let manifest = self.demo.join(folder).join("Cargo.toml");
+        let target = self.target.join("site-build").join(name);
+        let target = target
+            .to_str()
+            .ok_or("the target folder's path is not UTF-8")?;
+        let options = BuildOptions {
+            release: self.release,
+            offline: self.offline,
+            // The lock files are part of the demo: its projects agree on every version that both
+            // sides see, and no build may change that.
+            cargo_args: ["--locked", "--target-dir", target]
+                .map(str::to_owned)
+                .to_vec(),
+            progress: Progress::stderr(),
+            ..BuildOptions::new([manifest], self.target.join("forks"))
+        };
+        let artifacts = build(&options).map_err(|error| {
+            let mut text = format!("cannot build {folder}: {error}");
+            let mut source = error.source();
+            while let Some(cause) = source {
+                text = format!("{text}: {cause}");
+                source = cause.source();
+            }
+            text
+        })?;
+        *changed += usize::from(artifacts.iter().any(|artifact| !artifact.fresh));
+        let artifact = artifacts.into_iter().find(|artifact| artifact.kind == kind);
+        let artifact = artifact.ok_or_else(|| format!("the build of {folder} made no {kind:?}"))?;
+        Ok(artifact.path)
+    }
+}
