@@ -16,7 +16,7 @@
 //! It goes from unresolved to one of the others once, in the image's constructor, before other
 //! code of the image runs, and back when the image is unloaded.
 
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 
 /// A string of another image: address and length, UTF-8.
 ///

@@ -56,6 +56,7 @@ mod macros;
 pub mod names;
 mod object;
 mod process;
+mod sync;
 
 pub use local::{AccessError, LocalKey};
 pub use process::ProcessLocal;

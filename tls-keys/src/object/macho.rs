@@ -1,4 +1,4 @@
-//! Mach-O: macOS and iOS. **Written and type-checked by hand, not run**: there is no such machine here.
+//! Mach-O: macOS and iOS. **Type-checked, not run**: there is no such machine here.
 //!
 //! The linker defines `section$start$SEGMENT$SECTION` and `section$end$…` symbols (ld64, "-alias
 //! and boundary symbols"; the leading `\x01` keeps LLVM from adding an underscore). The host's

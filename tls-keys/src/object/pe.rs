@@ -1,4 +1,4 @@
-//! PE: Windows. **Written by hand, not run**: there is no such machine here.
+//! PE: Windows. **Type-checked, not run**: there is no such machine here.
 //!
 //! The linker sorts what stands behind `$` in a section's name, so keys in `.tlskey$m` lie between
 //! the markers in `.tlskey$a` and `.tlskey$z` (PE format, "Grouped Sections"). It may pad between
