@@ -9,7 +9,7 @@
 
 use std::ptr;
 
-use tls_keys::abi::{Answer, Buffer, Image, Key, Status};
+use crate::keys::abi::{Answer, Buffer, Image, Key, Status};
 
 use crate::registry;
 use crate::thread::{self, Found};

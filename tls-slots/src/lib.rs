@@ -44,6 +44,7 @@
 //! | `thread` | a thread's values: storage, destructors |
 //! | `table` | the per-thread table of pointers, one file per way of access |
 //! | `exit` | how a thread's end is noticed, one file per system |
+//! | `sync` | what the models replace |
 //! | `load` | feature `load`: [`Module`], the loader |
 //!
 //! # Cargo features
@@ -56,13 +57,17 @@ mod image_file;
 #[cfg(feature = "load")]
 mod load;
 mod registry;
+mod sync;
 mod table;
 mod thread;
 
+/// All files name `tls-keys` by this, so that the models can put another in its place, see `sync`.
+use tls_keys as keys;
+
+pub use keys::abi::Kind;
 #[cfg(feature = "load")]
 pub use load::{Call, Entry, EntryPanic, Function, LoadError, Module, Signature};
 pub use registry::{ImageInfo, KeyInfo, images};
-pub use tls_keys::abi::Kind;
 
 /// The text of a panic's payload, or a stand-in.
 fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {

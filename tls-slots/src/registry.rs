@@ -13,12 +13,11 @@
 use std::alloc::Layout;
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tls_keys::abi::{self, Image, Key, Kind};
-use tls_keys::names::TABLE_SLOTS;
-
+use crate::keys::abi::{self, Image, Key, Kind};
+use crate::keys::host;
+use crate::keys::names::TABLE_SLOTS;
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, Witness, statics};
 use crate::thread;
 use crate::{exit, image_file};
 
@@ -83,6 +82,7 @@ pub(crate) struct Record {
     pub(crate) init: Option<abi::Init>,
     /// The owner's key. Invariant: its image is loaded while the record lives.
     pub(crate) key: *const Key,
+    witness: Witness,
 }
 
 // SAFETY: immutable, and `key` points to a `Sync` static of a loaded image.
@@ -115,7 +115,8 @@ impl Owned {
     /// To be called once, when nobody refers to the record any more.
     unsafe fn free(self) {
         // SAFETY: allocated by `new`; the caller promises the rest.
-        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+        let record = unsafe { Box::from_raw(self.0.as_ptr()) };
+        record.witness.free();
     }
 }
 
@@ -150,20 +151,23 @@ struct Registry {
     next_slot: usize,
 }
 
-/// The one registry of the process. Lock order: the system loader's, this, the list of threads, a
-/// thread's values. No code of a user runs under it, but for a key's `scope`, which returns a constant.
-static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
-    images: Vec::new(),
-    host: BTreeMap::new(),
-    free_indices: Vec::new(),
-    next_index: 0,
-    free_slots: Vec::new(),
-    next_slot: 1,
-});
+statics! {
+    /// The one registry of the process. Lock order: the system loader's, this, the list of threads,
+    /// a thread's values. No code of a user runs under it, but for a key's `scope`, which returns a
+    /// constant.
+    static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
+        images: Vec::new(),
+        host: BTreeMap::new(),
+        free_indices: Vec::new(),
+        next_index: 0,
+        free_slots: Vec::new(),
+        next_slot: 1,
+    });
 
-/// Set in `exit`: the dynamic linker finalises modules while other threads may still run their
-/// code, so nothing is taken away any more.
-static EXITING: AtomicBool = AtomicBool::new(false);
+    /// Set in `exit`: the dynamic linker finalises modules while other threads may still run their
+    /// code, so nothing is taken away any more.
+    static EXITING: AtomicBool = AtomicBool::new(false);
+}
 
 extern "C" fn exiting() {
     EXITING.store(true, Ordering::SeqCst);
@@ -242,6 +246,7 @@ impl Registry {
             drop: key.drop(),
             init: key.init(),
             key,
+            witness: Witness::new(),
         })
     }
 
@@ -368,7 +373,7 @@ unsafe fn resolve(key: &Key, record: &Record) {
 ///
 /// The image must be loaded, and its section hold nothing but keys of the stated size.
 pub(crate) unsafe fn register(image: &Image) {
-    let host = tls_keys::host::image();
+    let host = host::image();
     let host_file = image_file::of(host.keys_start.cast());
     let file = image_file::of(image.keys_start.cast());
     let mut registry = registry();
@@ -457,7 +462,11 @@ pub(crate) unsafe fn unregister(image: &Image) {
 /// The key's image must be loaded.
 pub(crate) unsafe fn record<'a>(key: &Key) -> Option<&'a Record> {
     // SAFETY: null, or a record that lives until the key's image is unregistered.
-    unsafe { key.record().cast::<Record>().as_ref() }
+    let record = unsafe { key.record().cast::<Record>().as_ref() };
+    if let Some(record) = record {
+        record.witness.read();
+    }
+    record
 }
 
 /// Why a key is unresolved.
@@ -529,7 +538,7 @@ pub struct KeyInfo {
 /// assert!(images[0].is_host);
 /// ```
 pub fn images() -> Vec<ImageInfo> {
-    let host = tls_keys::host::image();
+    let host = host::image();
     let host_file = image_file::of(host.keys_start.cast());
     let mut registry = registry();
     registry.register_host(&host, host_file);

@@ -19,17 +19,17 @@
 //! uncontended, and by [`forget`], which visits all threads. No lock is held while code of a user
 //! runs: neither an initialiser nor a destructor.
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, handle_alloc_error};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use tls_keys::abi;
 
 use crate::exit;
+use crate::keys::abi;
 use crate::registry::Record;
+use crate::sync::{
+    AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, alloc, dealloc, statics, thread_local,
+};
 use crate::table::Table;
 
 /// What a thread knows of one key.
@@ -103,6 +103,27 @@ impl Thread {
     fn values(&self) -> MutexGuard<'_, Values> {
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Takes the last initialised value, of those that need dropping and whose index is `wanted`, for
+    /// the thread itself to drop. Its key is destroyed from now on.
+    fn take_last(&self, wanted: impl Fn(usize) -> bool) -> Option<Value> {
+        let mut values = self.values();
+        while let Some(at) = values.order.iter().rposition(|index| wanted(*index)) {
+            let index = values.order.remove(at);
+            let entry = std::mem::replace(values.entry(index), Entry::Destroyed);
+            let Entry::Alive(value) = entry else {
+                // Its image was unloaded.
+                *values.entry(index) = entry;
+                continue;
+            };
+            if value.slot != 0 {
+                // SAFETY: this thread's table, the value's slot; null is always valid.
+                unsafe { self.table.set(value.slot, ptr::null_mut()) }
+            }
+            return Some(value);
+        }
+        None
+    }
 }
 
 /// Where a thread is in its life.
@@ -114,19 +135,21 @@ enum State {
     Ended,
 }
 
-std::thread_local! {
+thread_local! {
     /// No destructor: readable until the thread is gone.
     static STATE: Cell<State> = const { Cell::new(State::New) };
 }
 
-/// All live threads. Invariant: a pointer is here from its creation until `release`, which frees it
-/// after taking it from here.
-static THREADS: Mutex<Vec<&'static Thread>> = Mutex::new(Vec::new());
+statics! {
+    /// All live threads. Invariant: a pointer is here from its creation until `release`, which frees
+    /// it after taking it from here.
+    static THREADS: Mutex<Vec<&'static Thread>> = Mutex::new(Vec::new());
 
-/// Whether each thread's record goes when the thread goes. If the system once refused, a record of an
-/// ended thread may still be listed, whose table is gone: then no table of another thread is
-/// written any more, and no slot used again.
-static RELEASES: AtomicBool = AtomicBool::new(true);
+    /// Whether each thread's record goes when the thread goes. If the system once refused, a record
+    /// of an ended thread may still be listed, whose table is gone: then no table of another thread
+    /// is written any more, and no slot used again.
+    static RELEASES: AtomicBool = AtomicBool::new(true);
+}
 
 /// Whether slots and indices of an unloaded image can be used again.
 pub(crate) fn slots_can_be_reused() -> bool {
@@ -141,7 +164,7 @@ fn threads() -> MutexGuard<'static, Vec<&'static Thread>> {
 ///
 /// The reference is good until the thread calls `release`, which nothing that holds it does.
 fn current<'a>() -> Option<&'a Thread> {
-    match STATE.get() {
+    match STATE.with(Cell::get) {
         // SAFETY: the variant's invariant; only `release` frees it, as this thread's last act, and
         // sets the state to `Ended`.
         State::Live(thread) => Some(unsafe { &*thread }),
@@ -155,7 +178,7 @@ fn current<'a>() -> Option<&'a Thread> {
                 values: Mutex::default(),
             }));
             threads().push(thread);
-            STATE.set(State::Live(thread));
+            STATE.with(|state| state.set(State::Live(thread)));
             Some(thread)
         }
     }
@@ -281,35 +304,21 @@ fn install(record: &Record, at: *mut u8) -> Result<(), Value> {
 
 /// Drops the calling thread's values, last initialised first, also those that destructors make.
 pub(crate) fn run_destructors() {
-    let State::Live(thread) = STATE.get() else {
+    let State::Live(thread) = STATE.with(Cell::get) else {
         return;
     };
     // SAFETY: as in `current`.
     let thread = unsafe { &*thread };
-    loop {
-        let mut values = thread.values();
-        let Some(index) = values.order.pop() else {
-            values.armed = false;
-            return;
-        };
-        let entry = std::mem::replace(values.entry(index), Entry::Destroyed);
-        let Entry::Alive(value) = entry else {
-            // Its image was unloaded.
-            *values.entry(index) = entry;
-            continue;
-        };
-        if value.slot != 0 {
-            // SAFETY: this thread's table, the value's slot; null is always valid.
-            unsafe { thread.table.set(value.slot, ptr::null_mut()) }
-        }
-        drop(values);
+    while let Some(value) = thread.take_last(|_| true) {
         value.end();
     }
+    // Nothing was made since: that happens on this thread only.
+    thread.values().armed = false;
 }
 
 /// Frees what the calling thread still has, and its record. Later accesses find the thread ended.
 pub(crate) fn release() {
-    let State::Live(thread) = STATE.replace(State::Ended) else {
+    let State::Live(thread) = STATE.with(|state| state.replace(State::Ended)) else {
         return;
     };
     threads().retain(|listed| !ptr::eq(*listed, thread));
@@ -333,14 +342,18 @@ pub(crate) fn release() {
 
 /// Removes every thread's value of these keys, whose image is being unloaded.
 ///
-/// The calling thread's values are dropped. Those of other threads cannot be: a destructor belongs
-/// to its thread. Their memory is freed, and what they own is leaked.
+/// The calling thread's values are dropped, as at its exit. Those of other threads cannot be: a
+/// destructor belongs to its thread. Their memory is freed, and what they own is leaked.
 pub(crate) fn forget(records: &[&Record]) {
-    let own = match STATE.get() {
-        State::Live(thread) => thread,
-        State::New | State::Ended => ptr::null(),
-    };
-    let mut to_drop = Vec::new();
+    if let State::Live(thread) = STATE.with(Cell::get) {
+        // SAFETY: as in `current`.
+        let thread = unsafe { &*thread };
+        // All of them before any entry is empty again: a destructor may use these very keys.
+        let gone = |index| records.iter().any(|record| record.index == index);
+        while let Some(value) = thread.take_last(gone) {
+            value.end();
+        }
+    }
     let threads = threads();
     for thread in threads.iter() {
         let mut values = thread.values();
@@ -353,15 +366,7 @@ pub(crate) fn forget(records: &[&Record]) {
                 // is always valid.
                 unsafe { thread.table.set(value.slot, ptr::null_mut()) }
             }
-            if ptr::eq(*thread, own) {
-                to_drop.push(value);
-            } else {
-                value.forget();
-            }
+            value.forget();
         }
-    }
-    drop(threads);
-    while let Some(value) = to_drop.pop() {
-        value.end();
     }
 }

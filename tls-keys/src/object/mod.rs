@@ -5,7 +5,7 @@
 //! | --- | --- | --- | --- | --- |
 //! | `elf.rs` | section, `__start_`/`__stop_` | `.init_array` / `.fini_array` | undefined symbols, bound by `dlopen` | yes |
 //! | `macho.rs` | section, `section$start$` | `__mod_init_func` / `__mod_term_func` | undefined symbols, dynamic lookup | **not run** |
-//! | `pe.rs` | section, sorted by suffix | `.CRT$XCU` / `.CRT$XPU` | `GetProcAddress` on the executable | **not run** |
+//! | `pe.rs` | section, sorted by suffix | `.CRT$XCB` / `.CRT$XPY` | `GetProcAddress` on the executable | **not run** |
 //!
 //! Each file gives `keys() -> (start, end)`, a constructor and destructor that call
 //! [`enter`] and [`leave`], and the functions `register`, `unregister`, `get`, `reserve`,

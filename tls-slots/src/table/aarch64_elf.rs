@@ -9,5 +9,5 @@ std::arch::global_asm!(
     "tls_slots_table_v1:",
     ".zero {bytes}",
     ".text",
-    bytes = const tls_keys::names::TABLE_SLOTS * 8,
+    bytes = const crate::keys::names::TABLE_SLOTS * 8,
 );

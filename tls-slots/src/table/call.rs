@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicPtr;
 
-use tls_keys::names::TABLE_SLOTS;
+use crate::keys::names::TABLE_SLOTS;
 
 struct Slots([AtomicPtr<u8>; TABLE_SLOTS]);
 

@@ -31,9 +31,8 @@ mod aarch64_elf;
 )))]
 mod call;
 
-use std::sync::atomic::{AtomicPtr, Ordering};
-
-use tls_keys::{arch, names::TABLE_SLOTS};
+use crate::keys::{arch, names::TABLE_SLOTS};
+use crate::sync::{AtomicPtr, Ordering};
 
 /// A thread's table, for the host's cold paths, which may look at another thread's.
 #[derive(Clone, Copy)]
@@ -57,10 +56,11 @@ impl Table {
     /// The table's thread must not have ended. `offset` must be the offset of a slot, not 0, and
     /// `value` keep the table's invariant.
     pub(crate) unsafe fn set(self, offset: usize, value: *mut u8) {
-        debug_assert!(offset != 0 && offset / size_of::<*mut u8>() < TABLE_SLOTS);
+        let index = offset / size_of::<*mut u8>();
+        debug_assert!(index != 0 && index < TABLE_SLOTS);
         // SAFETY: in bounds by the caller's promise, and the table lives as long as its thread. The
         // owner reads with plain loads, in code that uses this slot's key: either on this very
         // thread, or not at all, when the key's image is being unloaded.
-        unsafe { (*self.0.byte_add(offset)).store(value, Ordering::Relaxed) }
+        unsafe { (*self.0.add(index)).store(value, Ordering::Relaxed) }
     }
 }

@@ -1,0 +1,65 @@
+/* What ThreadSanitizer must be told of std, which comes compiled without it.
+ *
+ * A lock is released, and taken when nobody else has it, by inline code, which is instrumented. It is
+ * taken under contention, waited for with a condition variable, and a `Once` is completed, by compiled
+ * code; so are the ends of a `Barrier` and of a scope's threads. The linker (`--wrap`) leads calls of these functions here; the names are macros that
+ * `src/sanitizer.rs` sets. Rust promises no calling convention, but has none other for words. */
+#include <stdbool.h>
+#include <stdint.h>
+
+void __tsan_acquire(void *);
+void __tsan_release(void *);
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define REAL(name) JOIN(__real_, name)
+#define WRAP(name) JOIN(__wrap_, name)
+
+#define TAKES(name)                   \
+    void REAL(name)(void *lock);      \
+    void WRAP(name)(void *lock) {     \
+        REAL(name)(lock);             \
+        __tsan_acquire(lock);         \
+    }
+TAKES(MUTEX_LOCK)
+TAKES(RWLOCK_READ)
+TAKES(RWLOCK_WRITE)
+
+void REAL(CONDVAR_WAIT)(void *condvar, void *mutex);
+void WRAP(CONDVAR_WAIT)(void *condvar, void *mutex) {
+    __tsan_release(mutex);
+    REAL(CONDVAR_WAIT)(condvar, mutex);
+    __tsan_acquire(mutex);
+}
+
+bool REAL(CONDVAR_WAIT_TIMEOUT)(void *condvar, void *mutex, uint64_t seconds, uint32_t nanos);
+bool WRAP(CONDVAR_WAIT_TIMEOUT)(void *condvar, void *mutex, uint64_t seconds, uint32_t nanos) {
+    __tsan_release(mutex);
+    bool in_time = REAL(CONDVAR_WAIT_TIMEOUT)(condvar, mutex, seconds, nanos);
+    __tsan_acquire(mutex);
+    return in_time;
+}
+
+/* `&self, bool, &mut dyn FnMut`, and where it was called. */
+void REAL(ONCE_CALL)(void *once, uintptr_t poisoned, void *data, void *vtable, void *location);
+void WRAP(ONCE_CALL)(void *once, uintptr_t poisoned, void *data, void *vtable, void *location) {
+    REAL(ONCE_CALL)(once, poisoned, data, vtable, location);
+    __tsan_release(once);
+    __tsan_acquire(once);
+}
+
+bool REAL(BARRIER_WAIT)(void *barrier);
+bool WRAP(BARRIER_WAIT)(void *barrier) {
+    __tsan_release(barrier);
+    bool leads = REAL(BARRIER_WAIT)(barrier);
+    __tsan_acquire(barrier);
+    return leads;
+}
+
+/* The count is one of the first words; the waiting side loads it by inline code. */
+void REAL(SCOPE_LEAVE)(void **scope, bool panicked);
+void WRAP(SCOPE_LEAVE)(void **scope, bool panicked) {
+    for (int word = 0; word < 3; word++)
+        __tsan_release(scope + word);
+    REAL(SCOPE_LEAVE)(scope, panicked);
+}

@@ -1,0 +1,125 @@
+//! Processes with a deadline.
+//!
+//! A lost wake-up shows as a process that never ends. So every process of a test is killed when
+//! its time is over, and what it printed until then is part of the failure. Output goes to files:
+//! a pipe would be kept open by an orphaned grandchild.
+
+use std::fmt;
+use std::io::{Read, Seek, SeekFrom};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use wait_timeout::ChildExt;
+
+use crate::sanitizer;
+
+/// How a process ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The command, as it would be typed.
+    pub command: String,
+    /// Its status; `None` if it was killed at the deadline.
+    pub status: Option<ExitStatus>,
+    /// What it wrote to standard output.
+    pub stdout: String,
+    /// What it wrote to standard error.
+    pub stderr: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Ended {
+    /// Whether it ended by itself and successfully.
+    pub fn success(&self) -> bool {
+        self.status.is_some_and(|status| status.success())
+    }
+
+    /// The scenario's verdict: the rest of the last line that begins with `RESULT`.
+    pub fn result(&self) -> Option<&str> {
+        self.stdout
+            .lines()
+            .rev()
+            .find_map(|line| line.strip_prefix("RESULT "))
+    }
+
+    /// Fails the test, with all that the process said, unless it succeeded.
+    #[track_caller]
+    pub fn assert_success(&self) -> &Self {
+        assert!(self.success(), "{self}");
+        self
+    }
+
+    /// Fails the test unless the process ended by itself and with an error.
+    #[track_caller]
+    pub fn assert_failure(&self) -> &Self {
+        assert!(
+            self.status.is_some_and(|status| !status.success()),
+            "{self}"
+        );
+        self
+    }
+
+    /// Fails the test unless standard output or error holds the text.
+    #[track_caller]
+    pub fn assert_says(&self, text: &str) -> &Self {
+        assert!(
+            self.stdout.contains(text) || self.stderr.contains(text),
+            "no `{text}` in\n{self}"
+        );
+        self
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "$ {}", self.command)?;
+        match self.status {
+            Some(status) => writeln!(f, "{status} after {:?}", self.took)?,
+            None => writeln!(f, "killed: not done after {:?}", self.took)?,
+        }
+        write!(f, "--- stdout\n{}--- stderr\n{}", self.stdout, self.stderr)
+    }
+}
+
+/// Runs a command to its end, or kills it at the deadline.
+///
+/// # Panics
+///
+/// If the command cannot be started.
+pub fn run(command: &mut Command, deadline: Duration) -> Ended {
+    if let Some(sanitizer) = sanitizer::chosen() {
+        sanitizer.run(command);
+    }
+    let text = format!("{command:?}");
+    let mut stdout = tempfile::tempfile().expect("a temporary file");
+    let mut stderr = tempfile::tempfile().expect("a temporary file");
+    let begin = Instant::now();
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(stdout.try_clone().expect("a second handle"))
+        .stderr(stderr.try_clone().expect("a second handle"))
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot start {text}: {error}"));
+    let status = child
+        .wait_timeout(deadline)
+        .expect("a child can be waited for");
+    if status.is_none() {
+        // It may have ended just now; either way it is reaped.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    let read = |file: &mut std::fs::File| {
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(0))
+            .expect("a file can be rewound");
+        file.read_to_end(&mut bytes).expect("a file can be read");
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    Ended {
+        command: text,
+        status,
+        stdout: read(&mut stdout),
+        stderr: read(&mut stderr),
+        took: begin.elapsed(),
+    }
+}

@@ -1,0 +1,309 @@
+//! Projects that are built at test time.
+//!
+//! A fixture is a folder below `tests/fixtures`. It is copied below the target folder before it
+//! is built, for two reasons: the lock file differs between the fork and the tokio of the
+//! registry, and a test must leave the source tree as it was. Manifest lines that end in `# fork`
+//! name what only the fork has; a copy for the tokio of the registry goes without them.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
+
+use cargo_tls_slots::fork::{self, ForkOptions, Forked};
+
+use crate::process::{self, Ended};
+use crate::sanitizer;
+
+/// The longest that one cargo invocation may take.
+const BUILD: Duration = Duration::from_secs(900);
+
+/// Which tokio a project gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tokio {
+    /// The fork, by patches on the command line.
+    Fork,
+    /// Upstream's, from the registry.
+    Registry,
+}
+
+impl Tokio {
+    /// The folder of its copies and target directories.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Fork => "fork",
+            Self::Registry => "registry",
+        }
+    }
+}
+
+/// `tests/fixtures` of this package.
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
+
+/// The folder below the workspace's target folder that is ours.
+pub fn scratch() -> &'static Path {
+    static SCRATCH: LazyLock<PathBuf> = LazyLock::new(|| {
+        let test = std::env::current_exe().expect("a test has a path");
+        // Cargo marks every target folder by this file.
+        let target = test
+            .ancestors()
+            .find(|folder| folder.join("CACHEDIR.TAG").is_file())
+            .unwrap_or_else(|| panic!("{} is in no target folder", test.display()));
+        let scratch = target.join("fixtures");
+        fs::create_dir_all(&scratch).expect("the target folder is ours");
+        scratch
+    });
+    &SCRATCH
+}
+
+/// Held while a project is copied or built: cargo would wait for its own locks in silence, and
+/// two builds at a time are no faster.
+pub struct Building(#[expect(dead_code, reason = "held for its lock")] File);
+
+impl Building {
+    /// Waits for the other test processes.
+    pub fn begin() -> Self {
+        let file = File::create(scratch().join("building")).expect("the target folder is ours");
+        file.lock().expect("a file can be locked");
+        Self(file)
+    }
+}
+
+/// The fork, made once per run.
+pub fn forked(_: &Building) -> &'static Forked {
+    static FORKED: LazyLock<Forked> = LazyLock::new(|| {
+        let mut options = ForkOptions::new(scratch().join("forks"));
+        options.lockfile = Some(fixtures().join("Cargo.lock"));
+        fork::fork(&options).unwrap_or_else(|error| panic!("the fork failed: {}", chain(&error)))
+    });
+    &FORKED
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text += &format!(": {error}");
+        source = error.source();
+    }
+    text
+}
+
+/// Writes a file unless it is as wanted: cargo looks at its time.
+fn write(path: &Path, content: &[u8]) {
+    if fs::read(path).is_ok_and(|old| old == content) {
+        return;
+    }
+    fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("a folder of ours");
+    fs::write(path, content).expect("a folder of ours");
+}
+
+/// What a copy has and its fixture has not.
+const OF_THE_COPY: [&str; 3] = ["Cargo.lock", ".seed", "target"];
+
+fn copy_folder(from: &Path, to: &Path, tokio: Tokio) {
+    // A file that is gone from the fixture must not be built any more.
+    for entry in fs::read_dir(to).into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        if from.join(&name).exists() || OF_THE_COPY.iter().any(|own| name == *own) {
+            continue;
+        }
+        let removed = if path.is_dir() {
+            fs::remove_dir_all(&path)
+        } else {
+            fs::remove_file(&path)
+        };
+        removed.expect("a folder of ours");
+    }
+    for entry in fs::read_dir(from).expect("a fixture can be read") {
+        let entry = entry.expect("a fixture can be read");
+        let (path, name) = (entry.path(), entry.file_name());
+        if OF_THE_COPY.iter().any(|own| name == *own) {
+            continue;
+        }
+        if path.is_dir() {
+            copy_folder(&path, &to.join(name), tokio);
+            continue;
+        }
+        let mut content = fs::read(&path).expect("a fixture can be read");
+        if name == "Cargo.toml" && tokio == Tokio::Registry {
+            let text = String::from_utf8(content).expect("a manifest is text");
+            let kept: String = text
+                .lines()
+                .filter(|line| !line.ends_with("# fork"))
+                .map(|line| format!("{line}\n"))
+                .collect();
+            content = kept.into_bytes();
+        }
+        write(&to.join(name), &content);
+    }
+}
+
+/// A project to run cargo on.
+#[derive(Clone, Debug)]
+pub struct Project {
+    tokio: Tokio,
+    fixture: String,
+    target: String,
+    env: Vec<(String, String)>,
+}
+
+impl Project {
+    /// The fixture of that folder, with its own target directory.
+    pub fn new(tokio: Tokio, fixture: &str) -> Self {
+        Self {
+            tokio,
+            fixture: fixture.to_owned(),
+            target: fixture.replace('/', "-"),
+            env: Vec::new(),
+        }
+    }
+
+    /// Another target directory than that of the same name.
+    pub fn target(mut self, target: &str) -> Self {
+        self.target = target.to_owned();
+        self
+    }
+
+    /// A variable for cargo.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The copy that is built.
+    pub fn folder(&self) -> PathBuf {
+        scratch()
+            .join(self.tokio.folder())
+            .join("src")
+            .join(&self.fixture)
+    }
+
+    /// Its target directory.
+    pub fn target_folder(&self) -> PathBuf {
+        let targets = match sanitizer::chosen() {
+            Some(sanitizer) => format!("target-{}", sanitizer.name()),
+            None => "target".to_owned(),
+        };
+        scratch()
+            .join(self.tokio.folder())
+            .join(targets)
+            .join(&self.target)
+    }
+
+    /// A built file of it, such as `release/host`.
+    pub fn artifact(&self, path: &str) -> PathBuf {
+        let folder = self.target_folder();
+        match sanitizer::chosen() {
+            Some(_) => folder.join(sanitizer::TARGET).join(path),
+            None => folder.join(path),
+        }
+    }
+
+    /// Runs cargo on it, with the patches as a user would give them.
+    pub fn cargo(&self, building: &Building, arguments: &[&str]) -> Ended {
+        copy_folder(
+            &fixtures(),
+            &scratch().join(self.tokio.folder()).join("src"),
+            self.tokio,
+        );
+        let folder = self.folder();
+        self.seed_lock(&folder);
+        let (subcommand, arguments) = arguments.split_first().expect("a cargo command");
+        let mut command = cargo();
+        command.current_dir(&folder).arg(subcommand);
+        if self.tokio == Tokio::Fork {
+            // After the subcommand: `cargo --config … clippy` does not hand them on.
+            command.args(forked(building).cargo_config_args());
+        }
+        command
+            .args(arguments)
+            .env("CARGO_TARGET_DIR", self.target_folder());
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        if let Some(sanitizer) = sanitizer::chosen() {
+            sanitizer.build(&mut command);
+        }
+        process::run(&mut command, BUILD)
+    }
+
+    /// Builds it; the test fails with cargo's words if that does.
+    #[track_caller]
+    pub fn build(&self, building: &Building, arguments: &[&str]) {
+        self.cargo(building, arguments).assert_success();
+    }
+
+    /// All projects resolve alike: host and module must agree on mio and its like.
+    fn seed_lock(&self, folder: &Path) {
+        let seed = fs::read(fixtures().join("Cargo.lock")).expect("the seed is there");
+        let (lock, mark) = (folder.join("Cargo.lock"), folder.join(".seed"));
+        if !lock.is_file() || fs::read(&mark).ok().as_ref() != Some(&seed) {
+            write(&lock, &seed);
+            write(&mark, &seed);
+        }
+    }
+}
+
+/// Cargo, without what the test's own cargo told this process.
+pub fn cargo() -> Command {
+    let mut command = match sanitizer::chosen() {
+        Some(_) => sanitizer::cargo(),
+        None => Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())),
+    };
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let told = [
+            "CARGO_PKG_",
+            "CARGO_BIN_",
+            "CARGO_MANIFEST_",
+            "CARGO_BUILD_",
+            "CARGO_PROFILE_",
+        ];
+        if told.iter().any(|prefix| text.starts_with(prefix)) {
+            command.env_remove(&name);
+        }
+    }
+    for name in [
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "CARGO_TARGET_DIR",
+        "CARGO_CRATE_NAME",
+        "LD_LIBRARY_PATH",
+        "RUST_BACKTRACE",
+    ] {
+        command.env_remove(name);
+    }
+    command.env("CARGO_TERM_COLOR", "never");
+    command
+}
+
+/// Does something once per test run, whichever process comes first.
+///
+/// Under `cargo test` a run is a process for this purpose, as cargo's own check costs little;
+/// nextest names its runs.
+pub fn once_per_run(name: &str, work: impl FnOnce(&Building)) {
+    static DONE: LazyLock<Mutex<HashMap<String, bool>>> = LazyLock::new(Mutex::default);
+    // Held during the work: the other threads of this process wait for it.
+    let mut done = DONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    match done.insert(name.to_owned(), false) {
+        Some(true) => {
+            done.insert(name.to_owned(), true);
+            return;
+        }
+        Some(false) => panic!("{name} was not built: see the first test that failed"),
+        None => {}
+    }
+    let building = Building::begin();
+    let stamp = scratch().join(format!("{name}.run"));
+    let run = std::env::var("NEXTEST_RUN_ID").ok();
+    if run.is_none() || fs::read_to_string(&stamp).ok() != run {
+        work(&building);
+        if let Some(run) = run {
+            fs::write(&stamp, run).expect("a folder of ours");
+        }
+    }
+    done.insert(name.to_owned(), true);
+}

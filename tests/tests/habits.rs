@@ -1,0 +1,359 @@
+//! Ordinary cargo habits must work, and the mistakes that everybody makes must be named.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use object::{Object, ObjectSection, ObjectSymbol};
+use tls_slots_tests::fixtures::{Built, DEADLINE, DEV_FULL, REGISTRY_FULL, RELEASE_FULL};
+use tls_slots_tests::process::{self, Ended};
+use tls_slots_tests::project::{Building, Project, Tokio};
+
+fn run(program: &Path, arguments: &[&Path]) -> Ended {
+    process::run(Command::new(program).args(arguments), DEADLINE)
+}
+
+/// The small projects share a target directory: they use the same features of tokio.
+fn small(fixture: &str) -> Project {
+    Project::new(Tokio::Fork, fixture).target("small")
+}
+
+/// Host and modules as members of one workspace, with the commands that everybody types.
+#[test]
+fn one_workspace() {
+    let building = Building::begin();
+    let project = small("workspace");
+    project.build(&building, &["build", "--workspace"]);
+    project.build(&building, &["check", "--workspace", "--all-targets"]);
+    project.build(
+        &building,
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "--deny",
+            "warnings",
+        ],
+    );
+    let tests = project.cargo(&building, &["test", "--workspace"]);
+    tests.assert_success();
+    // Unit tests of the host, unit tests of both modules, an integration test.
+    assert_eq!(
+        tests.stdout.matches("test tests::works ... ok").count(),
+        2,
+        "{tests}"
+    );
+    tests
+        .assert_says("test tests::a_host_has_tests_too ... ok")
+        .assert_says("Running tests/outside.rs");
+    drop(building);
+
+    let artifact = |name: &str| project.artifact(&format!("debug/{name}"));
+    let (first, second) = (artifact("libmodule_a.so"), artifact("libmodule_b.so"));
+    run(&artifact("host"), &[&first, &second])
+        .assert_success()
+        .assert_says("RESULT ok, 2 modules");
+    // A host without any module.
+    run(&artifact("host"), &[])
+        .assert_success()
+        .assert_says("RESULT ok, 0 modules");
+    // Both modules as plain libraries of one program; two crates with a static of one name.
+    run(&artifact("app"), &[])
+        .assert_success()
+        .assert_says("RESULT ok");
+}
+
+/// `cargo test` inside a module's own folder: unit, integration and documentation tests.
+#[test]
+fn tests_of_a_module_on_its_own() {
+    let building = Building::begin();
+    let tests = small("alone").cargo(&building, &["test"]);
+    tests.assert_success();
+    assert_eq!(
+        tests.stdout.matches("test result: ok. 1 passed").count(),
+        3,
+        "{tests}"
+    );
+}
+
+/// A host without `tls-slots` does not link, and the linker names what is missing.
+#[test]
+fn a_host_without_tls_slots_does_not_link() {
+    let building = Building::begin();
+    let build = small("no_slots").cargo(&building, &["build"]);
+    build.assert_failure();
+    let words = build
+        .stderr
+        .lines()
+        .any(|line| line.contains("undefined symbol: tls_slots_"));
+    assert!(words, "{build}");
+    // It says so to other linkers, too, in their own words.
+    let build = small("no_slots").cargo(&building, &["rustc", "--", "-Clink-arg=-fuse-ld=bfd"]);
+    build
+        .assert_failure()
+        .assert_says("undefined reference to `tls_slots_");
+}
+
+/// A program that is no host: `dlopen` names the symbol that it misses.
+#[test]
+fn a_program_that_is_no_host_cannot_open_a_module() {
+    let program = REGISTRY_FULL.built().host;
+    let built = Built {
+        host: program,
+        modules: DEV_FULL.built().modules,
+    };
+    let ended = built.scenario("multi", "spawn", DEADLINE, &[]);
+    ended.assert_failure();
+    let result = ended.result().unwrap_or_default();
+    let module = built.modules[0].display();
+    assert!(
+        result.starts_with(&format!(
+            "failed: dlopen: {module}: undefined symbol: tls_slots_"
+        )) || (result.contains(&module.to_string())
+            && result.contains("undefined symbol: tls_slots_")),
+        "{ended}"
+    );
+}
+
+/// A host has every key of a crate that it links, used or not, after thin LTO as well: else a
+/// module's key would silently be private.
+#[test]
+fn a_host_has_every_key() {
+    let module = RELEASE_FULL.built().modules.remove(0);
+    let building = Building::begin();
+    // The dependencies are those of the release host.
+    let project = Project::new(Tokio::Fork, "minimal").target("release-full/host");
+    project.build(&building, &["build", "--release"]);
+    drop(building);
+    let host = project.artifact("release/minimal");
+    let ended = run(&host, &[&module]);
+    ended.assert_success();
+
+    let keys = |kind: &str| -> BTreeSet<(String, bool)> {
+        ended
+            .stdout
+            .lines()
+            .filter_map(|line| {
+                line.strip_prefix("key ")?
+                    .strip_prefix(kind)?
+                    .strip_prefix(" tokio ")
+            })
+            .filter_map(|line| line.split_once(" shared="))
+            .map(|(path, shared)| (path.to_owned(), shared == "true"))
+            .collect()
+    };
+    let (own, theirs) = (keys("host"), keys("module"));
+    println!(
+        "{} keys of tokio in the host, {} in the module",
+        own.len(),
+        theirs.len()
+    );
+    assert!(theirs.len() >= 10, "{ended}");
+    assert!(
+        theirs.iter().all(|(_, shared)| *shared),
+        "a private key of tokio:\n{ended}"
+    );
+    assert_eq!(own, theirs, "{ended}");
+
+    // And alone it works as any program does.
+    let ended = run(&host, &[]);
+    ended.assert_success().assert_says("RESULT ok");
+    assert!(!ended.stdout.contains("module refused"), "{ended}");
+}
+
+/// A key of the host's in another size: the module is refused, its use of keys panics with both
+/// sides' names, and the host goes on.
+#[test]
+fn a_module_with_a_key_of_another_size_is_refused() {
+    let building = Building::begin();
+    let host = Project::new(Tokio::Fork, "minimal").target("dev-full/host");
+    host.build(&building, &["build"]);
+    let module = Project::new(Tokio::Fork, "misfit");
+    module.build(&building, &["build"]);
+    drop(building);
+    let ended = run(
+        &host.artifact("debug/minimal"),
+        &[&module.artifact("debug/libfixture_misfit.so")],
+    );
+    ended
+        .assert_success()
+        .assert_says("misfit: refused: ")
+        .assert_says("fixture-twin")
+        .assert_says("RESULT ok");
+    assert!(!ended.stdout.contains("module refused=-"), "{ended}");
+}
+
+/// What of ours is linked into a program.
+fn traces(program: &Path) -> Vec<String> {
+    let bytes = std::fs::read(program).unwrap();
+    let file = object::File::parse(&*bytes).unwrap();
+    assert!(
+        file.symbols().count() > 100,
+        "{} has no symbols to look at",
+        program.display()
+    );
+    let symbols = file
+        .symbols()
+        .filter_map(|symbol| Some(symbol.name().ok()?.to_owned()));
+    let sections = file
+        .sections()
+        .filter_map(|section| Some(section.name().ok()?.to_owned()));
+    symbols
+        .chain(sections)
+        .filter(|name| {
+            ["tls_slots", "tls_keys", "tls-slots", "tls-keys"]
+                .iter()
+                .any(|ours| name.contains(ours))
+        })
+        .collect()
+}
+
+/// The bodies linked into one binary, with the fork: all scenarios that need no second image.
+fn static_binary(features: &str) -> Built {
+    let project = Project::new(Tokio::Fork, "host").target("static");
+    let building = Building::begin();
+    project.build(&building, &["build", "--features", features]);
+    // Another call builds the same file with other features.
+    let host = project.artifact(&format!("debug/{}", features.replace(',', "-")));
+    std::fs::copy(project.artifact("debug/fixture-host"), &host).unwrap();
+    drop(building);
+    let built = Built {
+        host,
+        modules: Vec::new(),
+    };
+    let images = [
+        "task_local_private",
+        "keys_private",
+        "keys_twin_crates",
+        "images",
+    ];
+    for (name, flavours) in built.table() {
+        if images.contains(&name.as_str()) {
+            continue;
+        }
+        for flavour in flavours {
+            built.assert_scenario(&flavour, &name);
+        }
+    }
+    built
+}
+
+/// With the feature off, the forked tokio is upstream's: it works, and nothing of ours is there.
+#[test]
+fn feature_off_links_nothing_of_ours() {
+    let built = static_binary("static,full");
+    assert_eq!(traces(&built.host), Vec::<String>::new());
+}
+
+/// The control of the one above: with the feature on, a program without modules works, too, and
+/// there is something to be found.
+#[test]
+fn feature_on_in_a_static_binary() {
+    let built = static_binary("static,full,patched");
+    let traces = traces(&built.host);
+    for expected in ["tls_slots_register_v1", "tls_slots_keys_v1"] {
+        assert!(
+            traces.iter().any(|name| name == expected),
+            "no {expected} among {traces:?}"
+        );
+    }
+}
+
+/// Some scenarios that use each way of access.
+const LINKED: [(&str, &str); 8] = [
+    ("multi", "spawn_storm"),
+    ("current", "nested_spawn"),
+    ("multi", "lost_wakeups"),
+    ("multi", "task_local_module_to_host"),
+    ("multi", "keys_both_ways"),
+    ("multi", "keys_many"),
+    ("multi", "keys_at_thread_exit"),
+    ("multi", "images"),
+];
+
+/// Host and module linked by different linkers, in all combinations of those that are here.
+#[test]
+fn linkers() {
+    let second = DEV_FULL.built().modules.remove(1);
+    let mut linkers = vec!["lld"];
+    for (linker, program) in [("bfd", "ld.bfd"), ("gold", "ld.gold"), ("mold", "mold")] {
+        let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+            .any(|folder| folder.join(program).is_file());
+        if found {
+            linkers.push(linker);
+        } else {
+            println!("{linker} is not on this machine: not tried");
+        }
+    }
+    let building = Building::begin();
+    let link = |fixture: &str, file: &str, linker: &str| {
+        let project = Project::new(Tokio::Fork, fixture).target(&format!("linkers/{fixture}"));
+        let argument = format!("-Clink-arg=-fuse-ld={linker}");
+        // rustc's own is an lld.
+        let mut arguments = vec!["rustc", "--features", "patched,full", "--"];
+        if linker != "lld" {
+            arguments.push(&argument);
+        }
+        project.build(&building, &arguments);
+        let built = project.artifact(&format!("debug/{file}"));
+        let folder = project.artifact(linker);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::copy(built, folder.join(file)).unwrap();
+        folder.join(file)
+    };
+    let hosts: Vec<_> = linkers
+        .iter()
+        .map(|linker| link("host", "fixture-host", linker))
+        .collect();
+    let modules: Vec<_> = linkers
+        .iter()
+        .map(|linker| link("module", "libfixture_module.so", linker))
+        .collect();
+    drop(building);
+    for (host, linker) in hosts.iter().zip(&linkers) {
+        for (module, other) in modules.iter().zip(&linkers) {
+            println!("host by {linker}, module by {other}");
+            let built = Built {
+                host: host.clone(),
+                modules: vec![module.clone(), second.clone()],
+            };
+            for (flavour, name) in LINKED {
+                built.assert_scenario(flavour, name);
+            }
+        }
+    }
+}
+
+/// Fat LTO, one unit, no symbols: what a release of a product looks like.
+#[test]
+fn fat_lto_and_strip() {
+    let second = RELEASE_FULL.built().modules.remove(1);
+    let building = Building::begin();
+    let build = |fixture: &str, file: &str| {
+        let project = Project::new(Tokio::Fork, fixture)
+            .target("fat")
+            .env("CARGO_PROFILE_RELEASE_LTO", "fat")
+            .env("CARGO_PROFILE_RELEASE_STRIP", "true")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
+        project.build(
+            &building,
+            &["build", "--release", "--features", "patched,full"],
+        );
+        project.artifact(&format!("release/{file}"))
+    };
+    let host = build("host", "fixture-host");
+    let module = build("module", "libfixture_module.so");
+    drop(building);
+    let built = Built {
+        host,
+        modules: vec![module, second],
+    };
+    for (name, flavours) in built.table() {
+        for flavour in flavours {
+            let ended = built.scenario(&flavour, &name, Duration::from_secs(60), &[]);
+            ended.assert_success();
+        }
+    }
+}

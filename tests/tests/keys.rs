@@ -1,0 +1,165 @@
+//! Keys across the boundary, without tokio: what is shared, whose code runs, what is left when a
+//! module goes, and modules that do not fit. Host and module are built apart; the cases are in
+//! `fixtures/keys_host/src/main.rs`.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use tls_slots_tests::process::{self, Ended};
+use tls_slots_tests::project::{Project, Tokio, once_per_run};
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// How a module is built.
+#[derive(Clone, Copy)]
+enum Build {
+    Dev,
+    Release,
+    Wide,
+}
+
+fn project(fixture: &str, target: &str) -> Project {
+    Project::new(Tokio::Fork, fixture).target(&format!("keys/{target}"))
+}
+
+fn host(release: bool) -> PathBuf {
+    let (target, profile) = if release {
+        ("host-release", "release")
+    } else {
+        ("host", "debug")
+    };
+    once_per_run(&format!("keys-{target}"), |building| {
+        let arguments: &[&str] = if release {
+            &["build", "--release"]
+        } else {
+            &["build"]
+        };
+        project("keys_host", target).build(building, arguments);
+    });
+    project("keys_host", target).artifact(&format!("{profile}/keys-host"))
+}
+
+fn module(build: Build) -> PathBuf {
+    let (target, profile, arguments): (_, _, &[&str]) = match build {
+        Build::Dev => ("module", "debug", &["build"]),
+        Build::Release => ("module-release", "release", &["build", "--release"]),
+        Build::Wide => ("module-wide", "debug", &["build", "--features", "wide"]),
+    };
+    once_per_run(&format!("keys-{target}"), |building| {
+        project("keys_module", target).build(building, arguments);
+    });
+    project("keys_module", target).artifact(&format!("{profile}/libkeys_module.so"))
+}
+
+#[track_caller]
+fn run(host: PathBuf, case: &str, module: PathBuf) -> Ended {
+    let ended = process::run(Command::new(host).arg(case).arg(module), DEADLINE);
+    ended.assert_success();
+    assert_eq!(ended.result(), Some("ok"), "{ended}");
+    ended
+}
+
+/// In both profiles.
+#[track_caller]
+fn case(name: &str) {
+    run(host(false), name, module(Build::Dev));
+    run(host(true), name, module(Build::Release));
+}
+
+#[test]
+fn a_key_is_shared_both_ways() {
+    case("shared_both_ways");
+}
+
+#[test]
+fn the_hosts_initialiser_makes_a_shared_value() {
+    case("made_by_the_host");
+}
+
+#[test]
+fn a_panic_of_the_hosts_initialiser_is_one_of_the_modules() {
+    case("an_initialiser_that_panics");
+}
+
+#[test]
+fn an_initialiser_may_use_its_own_key() {
+    case("an_initialiser_that_nests");
+}
+
+#[test]
+fn the_main_threads_values_are_dropped() {
+    for (release, build) in [(false, Build::Dev), (true, Build::Release)] {
+        run(host(release), "main_thread", module(build)).assert_says("dropped on the main thread");
+    }
+}
+
+#[test]
+fn modules_come_and_go_under_live_threads() {
+    case("cycles");
+}
+
+#[test]
+fn a_threads_private_values_go_with_the_thread() {
+    case("thread_ends_first");
+}
+
+#[test]
+fn images_register_while_others_run() {
+    for _ in 0..20 {
+        case("register_while_others_run");
+    }
+}
+
+#[test]
+fn the_process_may_end_under_running_code() {
+    for _ in 0..20 {
+        for (release, build) in [(false, Build::Dev), (true, Build::Release)] {
+            let ended = run(host(release), "exit_under_running_code", module(build));
+            assert_eq!(ended.stderr, "", "{ended}");
+        }
+    }
+}
+
+/// What the loader and the three kinds of key say about a module that does not fit.
+#[track_caller]
+fn assert_refused(host: PathBuf, module: PathBuf, reason: &str) {
+    let ended = run(host, "refused", module);
+    let lines: Vec<_> = ended
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("LOAD ") || line.starts_with("USE "))
+        .collect();
+    assert_eq!(lines.len(), 4, "{ended}");
+    for (line, start) in lines.iter().zip([
+        "LOAD module ",
+        "USE thread-local `CELL` is not connected to a host: ",
+        "USE thread-local `PLAIN` is not connected to a host: ",
+        "USE static `COUNT` is not connected to a host: ",
+    ]) {
+        assert!(line.starts_with(start) && line.contains(reason), "{ended}");
+    }
+}
+
+#[test]
+fn another_profile_is_refused() {
+    assert_refused(
+        host(false),
+        module(Build::Release),
+        "the host was built with debug assertions and the module without them",
+    );
+    assert_refused(
+        host(true),
+        module(Build::Dev),
+        "the host was built without debug assertions and the module with them",
+    );
+}
+
+#[test]
+fn a_key_of_another_size_is_refused() {
+    assert_refused(
+        host(false),
+        module(Build::Wide),
+        "`keys_iface::WIDTH` of keys-iface 0.1.0 has size 4 and alignment 4 in the host, 8 and 8 in the module",
+    );
+}
