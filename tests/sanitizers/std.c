@@ -6,6 +6,10 @@
  * `src/sanitizer.rs` sets. Rust promises no calling convention, but has none other for words. */
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 void __tsan_acquire(void *);
 void __tsan_release(void *);
@@ -62,4 +66,34 @@ void WRAP(SCOPE_LEAVE)(void **scope, bool panicked) {
     for (int word = 0; word < 3; word++)
         __tsan_release(scope + word);
     REAL(SCOPE_LEAVE)(scope, panicked);
+}
+
+/* The last owner of an `Arc` counts down, then issues a fence, which ThreadSanitizer does not know
+ * (std has a load in its place where it is built for it): the fence is for the count. */
+static __thread void *last_count;
+
+uint64_t __tsan_atomic64_fetch_add(volatile uint64_t *at, uint64_t by, int order);
+uint64_t __wrap___tsan_atomic64_fetch_sub(volatile uint64_t *at, uint64_t by, int order) {
+    last_count = (void *)at;
+    return __tsan_atomic64_fetch_add(at, -by, order);
+}
+
+void __wrap___tsan_atomic_thread_fence(int order) {
+    (void)order;
+    __sync_synchronize();
+    if (last_count)
+        __tsan_acquire(last_count);
+}
+
+/* mio registers with a duplicate of the descriptor that it waits on; ThreadSanitizer takes the two for
+ * different queues. All images must name one address: that of a stream will do. */
+int __wrap_epoll_ctl(int queue, int what, int file, struct epoll_event *event) {
+    __tsan_release(stdout);
+    return (int)syscall(SYS_epoll_ctl, queue, what, file, event);
+}
+
+int __wrap_epoll_wait(int queue, struct epoll_event *events, int room, int timeout) {
+    int count = epoll_pwait(queue, events, room, timeout, NULL);
+    __tsan_acquire(stdout);
+    return count;
 }

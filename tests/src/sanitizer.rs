@@ -93,7 +93,7 @@ impl Sanitizer {
                 .env("LSAN_OPTIONS", suppressions("leak.supp")),
             Self::Thread => command.env(
                 "TSAN_OPTIONS",
-                suppressions("thread.supp") + ":halt_on_error=1:second_deadlock_stack=1",
+                suppressions("thread.supp") + ":halt_on_error=1",
             ),
         };
     }
@@ -151,7 +151,16 @@ fn std_in_between() -> &'static str {
             .arg("-O1")
             .arg("-o")
             .arg(&object);
-        let mut flags = format!(" -Clink-arg={}", object.display());
+        // Without `share-generics` what std has instantiated for itself is not used.
+        let mut flags = format!(" -Zshare-generics=no -Clink-arg={}", object.display());
+        for symbol in [
+            "__tsan_atomic64_fetch_sub",
+            "__tsan_atomic_thread_fence",
+            "epoll_ctl",
+            "epoll_wait",
+        ] {
+            flags += &format!(" -Clink-arg=-Wl,--wrap={symbol}");
+        }
         for (name, end) in STD {
             let symbol = symbol(&std, end)
                 .unwrap_or_else(|| panic!("the nightly's std has no symbol that ends in {end}"));
