@@ -116,7 +116,10 @@ fn entry(options: &Options, function: &syn::ItemFn) -> syn::Result<TokenStream> 
         )
     };
     // `#[cfg]`s of the function hold for its entry.
-    let cfgs = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg"));
+    let cfgs = function
+        .attrs
+        .iter()
+        .filter(|attr| attr.path().is_ident("cfg"));
     Ok(quote! {
         #(#cfgs)*
         const _: () = {
