@@ -18,9 +18,11 @@ void __tsan_release(void *);
 #define JOIN(a, b) JOIN_(a, b)
 #define REAL(name) JOIN(__real_, name)
 #define WRAP(name) JOIN(__wrap_, name)
+/* A program that does not use the function has none. */
+#define REALLY __attribute__((weak))
 
 #define TAKES(name)                   \
-    void REAL(name)(void *lock);      \
+    REALLY void REAL(name)(void *lock); \
     void WRAP(name)(void *lock) {     \
         REAL(name)(lock);             \
         __tsan_acquire(lock);         \
@@ -29,14 +31,14 @@ TAKES(MUTEX_LOCK)
 TAKES(RWLOCK_READ)
 TAKES(RWLOCK_WRITE)
 
-void REAL(CONDVAR_WAIT)(void *condvar, void *mutex);
+REALLY void REAL(CONDVAR_WAIT)(void *condvar, void *mutex);
 void WRAP(CONDVAR_WAIT)(void *condvar, void *mutex) {
     __tsan_release(mutex);
     REAL(CONDVAR_WAIT)(condvar, mutex);
     __tsan_acquire(mutex);
 }
 
-bool REAL(CONDVAR_WAIT_TIMEOUT)(void *condvar, void *mutex, uint64_t seconds, uint32_t nanos);
+REALLY bool REAL(CONDVAR_WAIT_TIMEOUT)(void *condvar, void *mutex, uint64_t seconds, uint32_t nanos);
 bool WRAP(CONDVAR_WAIT_TIMEOUT)(void *condvar, void *mutex, uint64_t seconds, uint32_t nanos) {
     __tsan_release(mutex);
     bool in_time = REAL(CONDVAR_WAIT_TIMEOUT)(condvar, mutex, seconds, nanos);
@@ -45,14 +47,14 @@ bool WRAP(CONDVAR_WAIT_TIMEOUT)(void *condvar, void *mutex, uint64_t seconds, ui
 }
 
 /* `&self, bool, &mut dyn FnMut`, and where it was called. */
-void REAL(ONCE_CALL)(void *once, uintptr_t poisoned, void *data, void *vtable, void *location);
+REALLY void REAL(ONCE_CALL)(void *once, uintptr_t poisoned, void *data, void *vtable, void *location);
 void WRAP(ONCE_CALL)(void *once, uintptr_t poisoned, void *data, void *vtable, void *location) {
     REAL(ONCE_CALL)(once, poisoned, data, vtable, location);
     __tsan_release(once);
     __tsan_acquire(once);
 }
 
-bool REAL(BARRIER_WAIT)(void *barrier);
+REALLY bool REAL(BARRIER_WAIT)(void *barrier);
 bool WRAP(BARRIER_WAIT)(void *barrier) {
     __tsan_release(barrier);
     bool leads = REAL(BARRIER_WAIT)(barrier);
@@ -61,7 +63,7 @@ bool WRAP(BARRIER_WAIT)(void *barrier) {
 }
 
 /* The count is one of the first words; the waiting side loads it by inline code. */
-void REAL(SCOPE_LEAVE)(void **scope, bool panicked);
+REALLY void REAL(SCOPE_LEAVE)(void **scope, bool panicked);
 void WRAP(SCOPE_LEAVE)(void **scope, bool panicked) {
     for (int word = 0; word < 3; word++)
         __tsan_release(scope + word);

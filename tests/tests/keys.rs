@@ -100,6 +100,11 @@ fn modules_come_and_go_under_live_threads() {
 }
 
 #[test]
+fn a_destructor_may_use_keys_while_its_module_goes() {
+    case("unloading_uses_keys");
+}
+
+#[test]
 fn a_threads_private_values_go_with_the_thread() {
     case("thread_ends_first");
 }

@@ -11,6 +11,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -150,7 +151,7 @@ impl std::error::Error for LoadError {
 struct Inner {
     path: PathBuf,
     /// Never closed, see the module's documentation.
-    library: &'static Library,
+    library: ManuallyDrop<Library>,
 }
 
 /// A loaded module.
@@ -206,10 +207,9 @@ impl Module {
         };
         // SAFETY: the caller's promise.
         let library = match unsafe { open(path.as_os_str()) } {
-            Ok(library) => library,
+            Ok(library) => ManuallyDrop::new(library),
             Err(source) => return Err(LoadError::Open { path, source }),
         };
-        let library: &'static Library = Box::leak(Box::new(library));
         if let Some(reason) = refused(&path) {
             return Err(LoadError::Refused { path, reason });
         }
