@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use semver::Version;
 
 use crate::build::{self, ArtifactKind, BuildOptions};
 use crate::cargo;
+use crate::conformance::{self, Mode, Options, Suite};
 use crate::fork::{self, CrateSpec, DEFAULT_OUT, ForkOptions};
 use crate::progress::Progress;
 
@@ -39,6 +41,7 @@ struct Cli {
 enum Command {
     Fork(ForkArgs),
     Build(BuildArgs),
+    Conformance(ConformanceArgs),
 }
 
 /// Make the forked crates, and print the patch lines for them
@@ -135,6 +138,71 @@ struct BuildArgs {
     cargo_args: Vec<String>,
 }
 
+/// Run tokio's own tests on the fork
+///
+/// Forks tokio, and runs the tests that upstream's package carries: untouched, on the fork without
+/// and with `external-tls`, and from inside a module. Prints a table, and fails if a test fails
+/// that passes on untouched upstream in the same run, or if the list of exceptions is out of
+/// date.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  cargo tls-slots conformance
+      tokio's integration tests in every mode
+  cargo tls-slots conformance --quick
+      some of them, self-hosted and in a module: a few minutes
+  cargo tls-slots conformance --suite lib,doc,unstable,loom --out conformance/results.toml
+      the other suites, with the results kept in a file")]
+struct ConformanceArgs {
+    /// The modes, commas between [default: all that a suite has]
+    #[arg(long, value_name = "MODES", value_delimiter = ',')]
+    mode: Vec<Mode>,
+
+    /// The suites, commas between
+    #[arg(
+        long,
+        value_name = "SUITES",
+        value_delimiter = ',',
+        default_value = "integration"
+    )]
+    suite: Vec<Suite>,
+
+    /// The releases of tokio, commas between
+    #[arg(long, value_name = "VERSIONS", value_delimiter = ',',
+          default_value = conformance::DEFAULT_VERSION)]
+    version: Vec<Version>,
+
+    /// Only this file of the integration tests; can be given again
+    #[arg(long = "test", value_name = "FILE")]
+    files: Vec<String>,
+
+    /// A few files of the integration tests, self-hosted and in a module
+    #[arg(long, conflicts_with_all = ["mode", "suite", "files"])]
+    quick: bool,
+
+    /// Keep the results in this TOML file, and as RESULTS.md beside it
+    ///
+    /// What the file says about other suites and modes stays.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// The folder for everything that is built
+    #[arg(long, value_name = "DIR", default_value = "target/conformance")]
+    work: PathBuf,
+
+    /// How many tests run at a time [default: one per processor]
+    #[arg(long, short, value_name = "N")]
+    jobs: Option<usize>,
+
+    /// Use only what is on this machine
+    #[arg(long)]
+    offline: bool,
+
+    /// Say nothing but the result
+    #[arg(long, short)]
+    quiet: bool,
+}
+
 /// Runs the command with the process's arguments.
 pub fn main() -> ExitCode {
     // `cargo tls-slots …` runs `cargo-tls-slots tls-slots …`.
@@ -145,6 +213,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse_from(arguments).command {
         Command::Fork(args) => run_fork(args),
         Command::Build(args) => run_build(args),
+        Command::Conformance(args) => run_conformance(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -235,6 +304,38 @@ fn print(text: &str) -> Result<(), Box<dyn Error>> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
+    }
+}
+
+fn run_conformance(args: ConformanceArgs) -> Result<(), Box<dyn Error>> {
+    let mut options = match args.quick {
+        true => Options::quick(args.work),
+        false => Options {
+            suites: args.suite,
+            files: args.files,
+            ..Options::new(args.work)
+        },
+    };
+    if !args.mode.is_empty() {
+        options.modes = args.mode;
+    }
+    options.versions = args.version;
+    options.jobs = args.jobs.unwrap_or(options.jobs);
+    options.offline = args.offline;
+    options.progress = progress(args.quiet);
+    let report = conformance::run(&options)?;
+    if let Some(file) = &args.out {
+        report.write(file)?;
+    }
+    print!("{}", report.render());
+    match report.is_good() {
+        true => Ok(()),
+        false => Err(format!(
+            "the fork does not do what upstream does: {} regressions, {} exceptions out of date",
+            report.regressions().count(),
+            report.stale.len()
+        )
+        .into()),
     }
 }
 

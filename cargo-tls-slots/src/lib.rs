@@ -8,12 +8,14 @@
 //! | ------------ | ------------------------------------------------------------- |
 //! | [`fork`]     | makes the forked crates in a folder, and the patch lines      |
 //! | [`build`]    | builds hosts and modules with the patches injected            |
-//! | [`progress`] | how both say what they are doing                              |
+//! | [`conformance`] | runs upstream's own tests on the fork                    |
+//! | [`progress`] | how they say what they are doing                              |
 //!
 //! The recipes are data, in `patches/`; their format is described in `patches/README.md`.
 
 pub mod build;
 pub mod cli;
+pub mod conformance;
 pub mod fork;
 pub mod progress;
 

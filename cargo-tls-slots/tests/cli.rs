@@ -45,9 +45,10 @@ that this command carries. `build` builds projects with it, without a change to 
 Usage: cargo tls-slots <COMMAND>
 
 Commands:
-  fork   Make the forked crates, and print the patch lines for them
-  build  Build hosts and modules, each by a cargo of its own, with the patches in place
-  help   Print this message or the help of the given subcommand(s)
+  fork         Make the forked crates, and print the patch lines for them
+  build        Build hosts and modules, each by a cargo of its own, with the patches in place
+  conformance  Run tokio's own tests on the fork
+  help         Print this message or the help of the given subcommand(s)
 
 Options:
   -h, --help
@@ -561,4 +562,21 @@ fn two_runs_at_once_do_not_disturb_each_other() {
         }
     });
     fork_untried(folder.path()).assert().success().stderr_eq("");
+}
+
+#[test]
+fn a_suite_that_is_none() {
+    let folder = folder();
+    command(folder.path())
+        .args(["conformance", "--suite", "benches"])
+        .assert()
+        .failure()
+        .stderr_eq(str![[r#"
+error: invalid value 'benches' for '--suite <SUITES>'
+  [possible values: integration, lib, doc, unstable, loom, stream, util]
+
+For more information, try '--help'.
+
+"#]]);
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0);
 }

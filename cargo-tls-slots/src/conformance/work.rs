@@ -1,0 +1,221 @@
+//! The work folder: the trees that the modes build, each made of files that never change in place.
+//!
+//! ```text
+//! WORK/1.54.1/
+//!   upstream/tokio/      the registry's files
+//!   forks/               what `cargo tls-slots fork` writes, as any project would use it
+//!   off/                 the forks, for upstream's own tests
+//!   self-hosted/         the forks, where tokio itself links tls-slots
+//!   module/ macros/ host/   the projects of mode `module`
+//!   target…/ logs/
+//! ```
+//!
+//! A file is written only if it differs, so that a second run compiles nothing. The registry's own
+//! folder is read, never written.
+//!
+//! Each tree that is tested gets upstream's own lock file, so all modes use the same releases of
+//! everything else. As published it pins the release *before* for tokio-test and
+//! tokio-stream, which would silently bring a second tokio into the tests; so tokio is patched to
+//! the tree itself, and the lock file is changed until it holds one tokio.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use semver::Version;
+
+use super::Error;
+use crate::cargo;
+use crate::lockfile::LockedPackage;
+
+/// The text of a file, or an error that names it.
+pub(crate) fn read(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(|source| Error::Read(path.to_owned(), source))
+}
+
+/// Writes a file if it does not hold `text` already.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), Error> {
+    write_bytes(path, text.as_bytes()).map_err(|source| Error::Write(path.to_owned(), source))
+}
+
+fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, bytes)
+}
+
+/// Every file below `folder`, by its path inside it.
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    fn collect(root: &Path, inside: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+        for entry in fs::read_dir(root.join(inside))? {
+            let entry = entry?;
+            let path = inside.join(entry.file_name());
+            match entry.file_type()?.is_dir() {
+                true => collect(root, &path, found)?,
+                false => found.push(path),
+            }
+        }
+        Ok(())
+    }
+    let mut found = Vec::new();
+    collect(folder, Path::new(""), &mut found)
+        .map_err(|source| Error::Read(folder.to_owned(), source))?;
+    found.sort();
+    Ok(found)
+}
+
+/// Makes `to` a copy of `from`, with `edit` applied to the files that it changes.
+///
+/// Lock files are not part of a copy: `to` has its own.
+pub(crate) fn copy(
+    from: &Path,
+    to: &Path,
+    edit: impl Fn(&Path, &str) -> Option<String>,
+) -> Result<(), Error> {
+    let is_lock = |path: &Path| path.ends_with("Cargo.lock");
+    let mut kept = BTreeSet::new();
+    for path in files(from)? {
+        // Files with a dot in front are cargo's or the fork's, about the folder they are in.
+        let hidden = path
+            .iter()
+            .any(|part| part.to_string_lossy().starts_with('.'));
+        if hidden || is_lock(&path) {
+            continue;
+        }
+        let source = from.join(&path);
+        let bytes = fs::read(&source).map_err(|error| Error::Read(source, error))?;
+        let edited = std::str::from_utf8(&bytes)
+            .ok()
+            .and_then(|text| edit(&path, text));
+        let bytes = edited.map_or(bytes, String::into_bytes);
+        let target = to.join(&path);
+        write_bytes(&target, &bytes).map_err(|error| Error::Write(target, error))?;
+        kept.insert(path);
+    }
+    for path in files(to)? {
+        if !kept.contains(&path) && !is_lock(&path) {
+            let path = to.join(path);
+            fs::remove_file(&path).map_err(|error| Error::Write(path, error))?;
+        }
+    }
+    Ok(())
+}
+
+/// As [`copy`], of a package whose own tests are to be run: it becomes a workspace of its own, with
+/// the crates of `patches` taken from the paths there.
+pub(crate) fn copy_to_test(
+    from: &Path,
+    to: &Path,
+    patches: &[(&str, &str)],
+    edit: impl Fn(&Path, &str) -> Option<String>,
+) -> Result<(), Error> {
+    copy(from, to, |path, text| {
+        let edited = edit(path, text);
+        if path != Path::new("Cargo.toml") {
+            return edited;
+        }
+        let mut text = edited.unwrap_or_else(|| text.to_owned());
+        // A fork is a workspace of its own already.
+        if !text.lines().any(|line| line.trim() == "[workspace]") {
+            text += "\n[workspace]\n";
+        }
+        text += "\n[patch.crates-io]\n";
+        for (name, path) in patches {
+            text += &format!("{name} = {{ path = \"{path}\" }}\n");
+        }
+        Some(text)
+    })
+}
+
+/// Gives the project in `folder` the lock file `published`, with the one tokio that is `version`.
+pub(crate) fn lock(
+    folder: &Path,
+    published: &Path,
+    version: &Version,
+    offline: bool,
+) -> Result<(), Error> {
+    let lock = folder.join("Cargo.lock");
+    if !lock.is_file() && published.is_file() {
+        write(&lock, &read(published)?)?;
+    }
+    let update = |args: &[&str]| -> Result<(), Error> {
+        let mut command = cargo::command(folder);
+        command.args(args);
+        if offline {
+            command.arg("--offline");
+        }
+        let output = command.output().map_err(Error::Start)?;
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(Error::Lock(
+                folder.to_owned(),
+                String::from_utf8_lossy(&output.stderr)
+                    .trim_end()
+                    .to_owned(),
+            )),
+        }
+    };
+    let tokios = || -> Result<Vec<Version>, Error> {
+        let packages = LockedPackage::read(&lock).map_err(Error::Fork)?;
+        let tokios = packages.into_iter().filter(|one| one.name == "tokio");
+        Ok(tokios.map(|one| one.version).collect())
+    };
+    if !lock.is_file() {
+        update(&["generate-lockfile"])?;
+    }
+    let wanted = version.to_string();
+    for other in tokios()?.iter().filter(|one| *one != version) {
+        let other = format!("tokio@{other}");
+        update(&[
+            "update",
+            "--quiet",
+            "--package",
+            &other,
+            "--precise",
+            &wanted,
+        ])?;
+    }
+    match tokios()?.as_slice() {
+        [one] if one == version => Ok(()),
+        several => Err(Error::Tokios(folder.to_owned(), several.len())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_a_mirror_but_for_lock_files() {
+        let place = tempfile::tempdir().unwrap();
+        let (from, to) = (place.path().join("from"), place.path().join("to"));
+        write(&from.join("Cargo.toml"), "[package]\n").unwrap();
+        write(&from.join("src/lib.rs"), "a").unwrap();
+        write(&from.join("Cargo.lock"), "theirs").unwrap();
+        write(&from.join(".stamp"), "").unwrap();
+        write(&to.join("src/old.rs"), "").unwrap();
+        write(&to.join("Cargo.lock"), "ours").unwrap();
+        let edit = |path: &Path, text: &str| path.ends_with("lib.rs").then(|| text.repeat(2));
+        copy_to_test(&from, &to, &[("a", "."), ("b", "../b")], edit).unwrap();
+        let names: Vec<_> = files(&to).unwrap();
+        assert_eq!(
+            names,
+            ["Cargo.lock", "Cargo.toml", "src/lib.rs"].map(PathBuf::from)
+        );
+        assert_eq!(read(&to.join("src/lib.rs")).unwrap(), "aa");
+        assert_eq!(read(&to.join("Cargo.lock")).unwrap(), "ours");
+        let manifest = read(&to.join("Cargo.toml")).unwrap();
+        assert!(manifest.contains("[workspace]"), "{manifest}");
+        assert!(manifest.contains("b = { path = \"../b\" }"), "{manifest}");
+        // A workspace already: only the patch is added.
+        write(&from.join("Cargo.toml"), "[workspace]\n[package]\n").unwrap();
+        copy_to_test(&from, &to, &[], |_, _| None).unwrap();
+        let manifest = read(&to.join("Cargo.toml")).unwrap();
+        assert_eq!(manifest.matches("[workspace]").count(), 1, "{manifest}");
+    }
+}
