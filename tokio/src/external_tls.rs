@@ -64,7 +64,7 @@ macro_rules! on_host {
             }
             if !::tls_keys::ProcessLocal::is_own(&$name) {
                 let host = *$name;
-                // Safety: the host's copy of the very function that this was called from, with
+                // SAFETY: the host's copy of the very function that this was called from, with
                 // the very arguments that its caller vouched for, where it is an unsafe one.
                 #[allow(unused_unsafe)]
                 return unsafe { host($($argument),*) };
