@@ -112,7 +112,7 @@ fn on_runtime(args: &str, body: Body) -> Verdict {
             other => {
                 return Err(format!(
                     "`#[tokio::test]` has an argument {other:?} that the host does not know"
-                ))
+                ));
             }
         }
     }

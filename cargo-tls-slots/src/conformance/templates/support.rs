@@ -6,7 +6,7 @@
 use std::any::Any;
 use std::fmt::Debug;
 use std::future::Future;
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::task::{Context, Poll};
