@@ -83,6 +83,18 @@ impl fmt::Display for Ended {
 
 /// Runs a command to its end, or kills it at the deadline.
 ///
+/// # Examples
+///
+/// ```
+/// use std::process::Command;
+/// use std::time::Duration;
+///
+/// use tls_slots_tests::process::run;
+///
+/// let ended = run(Command::new("rustc").arg("--version"), Duration::from_secs(60));
+/// ended.assert_success().assert_says("rustc 1.");
+/// ```
+///
 /// # Panics
 ///
 /// If the command cannot be started.
