@@ -192,6 +192,39 @@ unsafe fn keys<'a>(start: *const Key, end: *const Key) -> impl Iterator<Item = &
     })
 }
 
+/// A key, and what the registry compares it by.
+struct Identified<'a> {
+    identity: Identity<'a>,
+    key: &'a Key,
+    /// Whether no other key of the image has this identity.
+    unique: bool,
+}
+
+/// The keys of an image with their identities.
+///
+/// # Safety
+///
+/// The image must stay loaded for `'a`, and be of this compiler and this layout of keys.
+unsafe fn identified<'a>(image: &Image) -> Vec<Identified<'a>> {
+    // SAFETY: the caller's promise.
+    let mut all: Vec<_> = unsafe { keys(image.keys_start, image.keys_end) }
+        .map(|key| Identified {
+            // SAFETY: as above.
+            identity: unsafe { Identity::of(key) },
+            key,
+            unique: true,
+        })
+        .collect();
+    let mut times = BTreeMap::new();
+    for one in &all {
+        *times.entry(one.identity).or_insert(0_usize) += 1;
+    }
+    for one in &mut all {
+        one.unique = times[&one.identity] == 1;
+    }
+    all
+}
+
 /// Whether the two images are compatible as far as they say so themselves.
 fn fit(host: &Image, module: &Image) -> Result<(), String> {
     if module.key_size != host.key_size {
@@ -257,21 +290,19 @@ impl Registry {
         }
         exit::at_process_exit(exiting);
         // SAFETY: the image is this executable, which is loaded for good; for the strings, too.
-        let keys: Vec<_> = unsafe { keys(image.keys_start, image.keys_end) }
-            // SAFETY: as above.
-            .map(|key| (unsafe { Identity::of(key) }, key))
-            .collect();
-        let mut times = BTreeMap::new();
-        for (identity, _) in &keys {
-            *times.entry(*identity).or_insert(0_usize) += 1;
-        }
+        let keys = unsafe { identified(image) };
         let mut records = Vec::with_capacity(keys.len());
-        for (identity, key) in &keys {
+        for Identified {
+            identity,
+            key,
+            unique,
+        } in keys
+        {
             let owned = self.new_record(key);
             // SAFETY: the host's image is never removed from `images`, so its records live on.
             let record: &'static Record = unsafe { owned.get() };
-            if times[identity] == 1 {
-                self.host.insert(*identity, record);
+            if unique {
+                self.host.insert(identity, record);
             }
             // SAFETY: under the lock; a new record of this key, its slot, its own instance.
             unsafe { resolve(key, record) }
@@ -293,22 +324,17 @@ impl Registry {
     ///
     /// The image must be loaded, and [`fit`].
     unsafe fn resolve_module(&mut self, image: &Image) -> Result<Vec<Owned>, String> {
-        // SAFETY: the caller's promise.
-        let keys: Vec<_> = unsafe { keys(image.keys_start, image.keys_end) }
-            // SAFETY: as above; the strings are dropped before this returns.
-            .map(|key| (unsafe { Identity::of(key) }, key))
-            .collect();
-        let mut times = BTreeMap::new();
-        for (identity, _) in &keys {
-            *times.entry(*identity).or_insert(0_usize) += 1;
-        }
+        // SAFETY: the caller's promise; the strings are dropped before this returns.
+        let keys = unsafe { identified(image) };
         // Everything is looked at before anything is resolved: an image is refused whole.
         let mut found = Vec::with_capacity(keys.len());
-        for (identity, key) in &keys {
-            let shared = match times[identity] {
-                1 => self.host.get(identity).copied(),
-                _ => None,
-            };
+        for Identified {
+            identity,
+            key,
+            unique,
+        } in &keys
+        {
+            let shared = unique.then(|| self.host.get(identity).copied()).flatten();
             if let Some(record) = shared {
                 // SAFETY: the host's key is a static of the executable.
                 let host = unsafe { &*record.key };
@@ -330,7 +356,7 @@ impl Registry {
             found.push(shared);
         }
         let mut records = Vec::new();
-        for ((_, key), shared) in keys.iter().zip(found) {
+        for (Identified { key, .. }, shared) in keys.iter().zip(found) {
             match shared {
                 // SAFETY: under the lock; the same key of the host, of the same size and alignment.
                 Some(record) => unsafe { resolve(key, record) },
