@@ -1,0 +1,152 @@
+//! Finds the manifest in the bytes of an ELF, Mach-O or PE file.
+//!
+//! The section is found by its name, in the table of sections, which `strip` keeps. A file without
+//! that table (some packers remove it) cannot be checked, and is an error.
+
+use std::fmt;
+
+use object::{File, Object, ObjectKind, ObjectSection};
+
+use crate::{Manifest, ParseError};
+
+/// What the section's name starts with on ELF; the version of the ABI follows.
+const ELF: &str = "tls_slots_manifest_v";
+/// The same on Mach-O, whose names have 16 characters at most.
+const MACHO: &str = "__tls_slots_m_v";
+/// The same on PE, whose names have 8 characters at most.
+const PE: &str = ".tlsman";
+
+/// The ABI of the names above that this crate reads.
+const ABI: &str = "1";
+
+/// Why a file gives no manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileError {
+    /// It is no ELF, Mach-O or PE file.
+    NotAnObject,
+    /// It is one, but neither a shared object nor an executable.
+    Kind {
+        /// What it is.
+        found: &'static str,
+    },
+    /// It has the beginning of one, but is truncated or corrupt.
+    Corrupt {
+        /// What cannot be read.
+        reason: String,
+    },
+    /// It has no table of sections: a tool has removed it.
+    NoSections,
+    /// It is a shared object or executable without a manifest: no host or module of ours.
+    NoManifest,
+    /// Its manifest belongs to another version of the binary interface.
+    OtherAbi {
+        /// The version.
+        found: String,
+    },
+    /// It has a manifest, but not one that can be read.
+    Manifest(ParseError),
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAnObject => f.write_str("this is no ELF, Mach-O or PE file"),
+            Self::Kind { found } => write!(
+                f,
+                "this is {found}, and a host is an executable and a module a shared object \
+                 (`crate-type = [\"cdylib\"]`)"
+            ),
+            Self::Corrupt { reason } => write!(f, "the file is truncated or corrupt: {reason}"),
+            Self::NoSections => f.write_str(
+                "the file has no table of sections, so its manifest cannot be found; do not let a \
+                 tool remove it (`strip` does not)",
+            ),
+            Self::NoManifest => f.write_str(
+                "the file has no manifest: it was not built with a crate that `cargo tls-slots fork` \
+                 made, or not with its feature `external-tls`",
+            ),
+            Self::OtherAbi { found } => write!(
+                f,
+                "the file was built for version {found} of the interface between host and module, and \
+                 this is version {ABI}; build both with the same version of tls-slots"
+            ),
+            Self::Manifest(_) => {
+                f.write_str("the file's manifest cannot be read; build the file again")
+            }
+        }
+    }
+}
+
+impl std::error::Error for FileError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Manifest(source) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+fn corrupt(error: object::Error) -> FileError {
+    FileError::Corrupt {
+        reason: error.to_string(),
+    }
+}
+
+impl Manifest {
+    /// Reads the manifest in the bytes of an executable or shared object: of any architecture, of any
+    /// of the three formats.
+    ///
+    /// # Errors
+    ///
+    /// [`FileError`] has a variant for each thing that a file can be instead.
+    pub fn from_object(bytes: &[u8]) -> Result<Self, FileError> {
+        if let Err(error) = object::FileKind::parse(bytes) {
+            // Less than a header of one of them, or of a class that does not exist.
+            return Err(
+                match bytes.starts_with(b"\x7fELF") || bytes.starts_with(b"MZ") {
+                    true => corrupt(error),
+                    false => FileError::NotAnObject,
+                },
+            );
+        }
+        let file = File::parse(bytes).map_err(corrupt)?;
+        let found = match file.kind() {
+            ObjectKind::Executable | ObjectKind::Dynamic => None,
+            ObjectKind::Relocatable => Some("an object file"),
+            ObjectKind::Core => Some("a core dump"),
+            _ => Some("an object of an unknown kind"),
+        };
+        if let Some(found) = found {
+            return Err(FileError::Kind { found });
+        }
+        let mut any = false;
+        let mut other = None;
+        for section in file.sections() {
+            any = true;
+            let Ok(name) = section.name() else {
+                continue;
+            };
+            if name == PE {
+                return read(&section);
+            }
+            let Some(abi) = name.strip_prefix(ELF).or(name.strip_prefix(MACHO)) else {
+                continue;
+            };
+            if abi == ABI {
+                return read(&section);
+            }
+            other = Some(abi.to_owned());
+        }
+        match other {
+            Some(found) => Err(FileError::OtherAbi { found }),
+            None if any => Err(FileError::NoManifest),
+            None => Err(FileError::NoSections),
+        }
+    }
+}
+
+fn read<'a>(section: &impl ObjectSection<'a>) -> Result<Manifest, FileError> {
+    let bytes = section.data().map_err(corrupt)?;
+    Manifest::parse(bytes).map_err(FileError::Manifest)
+}
