@@ -57,7 +57,7 @@ enum Command {
 #[command(after_help = "\
 Examples:
   cargo tls-slots fork
-      tokio, in the version of this project's Cargo.lock, into tls-slots-forks/
+      the crates of this project's Cargo.lock that there are recipes for, into tls-slots-forks/
   cargo tls-slots fork tokio@1.47.5 --out forks
       this very version, into forks/
   cargo tls-slots fork --write
@@ -65,7 +65,8 @@ Examples:
   cargo tls-slots fork --offline --lockfile ../host/Cargo.lock
       the version that another project uses, from what is on this machine")]
 struct ForkArgs {
-    /// What to fork, as NAME or NAME@VERSION [default: tokio]
+    /// What to fork, as NAME or NAME@VERSION [default: the crates of the lock file that there are
+    /// recipes for]
     ///
     /// Without a version: that of the lock file, or else the one the recipe was made with.
     #[arg(value_name = "NAME[@VERSION]")]

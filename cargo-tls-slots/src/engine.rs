@@ -99,6 +99,8 @@ enum Action {
     /// Reaches the host through one of these macros.
     Seam(Vec<String>),
     Leave,
+    /// Becomes another text, in place of this run of tokens, which it must be part of.
+    Replaced(String),
 }
 
 /// Applies the entries of `recipe` that are for `version`, but for its manifest edits.
@@ -232,6 +234,20 @@ fn claims(recipe: &Recipe, version: &Version) -> Vec<Claim> {
             found: 0,
         });
     }
+    for entry in recipe.replaces.iter().filter(|entry| here(&entry.why)) {
+        for name in &entry.shares {
+            let (file, wanted) = (entry.file.clone(), name.clone());
+            claims.push(Claim {
+                why: entry.why.clone(),
+                entry: format!("`static {name}` that a `replace` shares"),
+                file: file.clone(),
+                matches: Box::new(move |path, found| path == file && found.name == wanted),
+                wanted: Wanted::Exactly(entry.count),
+                action: Action::Replaced(entry.from.clone()),
+                found: 0,
+            });
+        }
+    }
     let seams: Vec<String> = recipe.seams.iter().map(|seam| seam.name.clone()).collect();
     for entry in recipe.thread_locals.iter().filter(|entry| here(&entry.why)) {
         let (file, name) = (entry.file.clone(), entry.name.clone());
@@ -341,6 +357,14 @@ fn classify(
     }
     match &claim.action {
         Action::Leave => {}
+        Action::Replaced(run) => {
+            let runs = Run::parse(run).map(|run| source.find(&run));
+            if !runs.is_ok_and(|runs| runs.iter().any(|run| run.contains(&found.index))) {
+                problem(format!(
+                    "`{spelling}` is outside of the run that a `replace` shares it by"
+                ));
+            }
+        }
         Action::Seam(seams) => {
             let through = found.thread_local.as_deref().unwrap_or_default();
             if !seams.iter().any(|seam| seam == through) {
@@ -771,6 +795,31 @@ src/lib.rs: `static B` (per copy) matches nothing
                 "x{::std::f!(a);}\n:: std :: f ! ( /* c */ a )\n\"::std::f!(a)\""
             ),
             "x{g!();}\ng!()\n\"::std::f!(a)\""
+        );
+    }
+
+    #[test]
+    fn a_replacement_may_share_the_statics_in_it() {
+        let edit = |name: &str| {
+            entry(
+                "replace",
+                &format!(
+                    "from = 'thread_local! {{ static A'\nto = 'seam! {{ static A'\nshares = ['{name}']"
+                ),
+            )
+        };
+        let text = "thread_local! { static A: u8 = 1; static B: u8 = 2; }";
+        assert!(fail(&edit("A"), text).contains("`static B` is not classified"));
+        assert!(
+            fail(&edit("B"), text)
+                .contains("`static B` is outside of the run that a `replace` shares it by")
+        );
+        assert_eq!(
+            run(&edit("A"), "thread_local! { static A: u8 = 1; }"),
+            "seam! { static A: u8 = 1; }"
+        );
+        assert!(
+            fail(&edit("A"), "fn f() {}").contains("that a `replace` shares is there not at all")
         );
     }
 

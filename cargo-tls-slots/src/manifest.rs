@@ -81,6 +81,21 @@ pub(crate) fn fork(
     Ok(own_workspace(manifest))
 }
 
+/// Gives a fork the dependency of the common seam: `tls-keys`, beside it, without the feature that
+/// only hosts and modules turn on.
+pub(crate) fn depend_on_keys(text: &str) -> Result<String, String> {
+    let mut manifest = parse(text)?;
+    let dependencies = table(manifest.as_table_mut(), "dependencies")?;
+    if dependencies.contains_key("tls-keys") {
+        return Err("has a dependency `tls-keys` already".to_owned());
+    }
+    let mut keys = toml_edit::InlineTable::new();
+    keys.insert("path", "../tls-keys".into());
+    keys.insert("default-features", false.into());
+    dependencies.insert("tls-keys", Item::Value(Value::InlineTable(keys)));
+    Ok(manifest.to_string())
+}
+
 /// Makes the manifest of one of our crates stand on its own: what it inherits from `workspace`
 /// (the text of this repository's root manifest) is written out, and what only makes sense in
 /// the repository is left out.

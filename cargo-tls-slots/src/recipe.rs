@@ -32,6 +32,9 @@ pub(crate) struct Recipe {
     /// Our crates that the fork needs beside it.
     #[serde(default)]
     pub(crate) companions: Vec<String>,
+    /// The crate's root, such as `src/lib.rs`, if the fork gets the seam that forks have in
+    /// common: `patches/common/external_tls.rs`, the module that declares it, and the dependency.
+    pub(crate) keys: Option<String>,
     /// The releases that were tried, with their checksums.
     #[serde(default, rename = "pin")]
     pub(crate) pins: Vec<Pin>,
@@ -154,6 +157,10 @@ pub(crate) struct Replace {
     pub(crate) to: String,
     #[serde(default = "one")]
     pub(crate) count: usize,
+    /// The statics in `from` that the edit makes shared: a thread-local, a `static mut`, one of a
+    /// macro, of which no other entry could say so.
+    #[serde(default)]
+    pub(crate) shares: Vec<String>,
 }
 
 /// Text of ours before or after a token run.

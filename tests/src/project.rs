@@ -77,6 +77,7 @@ impl Building {
 pub fn forked(_: &Building) -> &'static Forked {
     static FORKED: LazyLock<Forked> = LazyLock::new(|| {
         let mut options = ForkOptions::new(scratch().join("forks"));
+        options.crates = vec!["tokio".parse().expect("a crate's name")];
         options.lockfile = Some(fixtures().join("Cargo.lock"));
         fork::fork(&options).unwrap_or_else(|error| panic!("the fork failed: {}", chain(&error)))
     });

@@ -22,6 +22,14 @@
 //! A program that uses keys must link `tls-slots` (`use tls_slots as _;`), be it only a test: without
 //! it the linker reports undefined symbols called `tls_slots_…`.
 //!
+//! # Without the feature `shared`
+//!
+//! A forked crate depends on this one without default features. So a program that is neither host nor
+//! module, such as a build script, can use the forked crate: every key in it is a plain static or a
+//! thread-local of std, and no symbol of a host is needed. `tls-slots`, tokio's `external-tls` and any
+//! ordinary dependency on this crate turn `shared` on; cargo unifies features over a program, and
+//! keeps those of build scripts and procedural macros apart.
+//!
 //! | module | what |
 //! | --- | --- |
 //! | [`abi`] | the binary interface: keys, images, the host's functions |
@@ -29,6 +37,7 @@
 //! | [`names`] | all symbol and section names |
 //! | `arch` | how a thread finds its table: one file per way |
 //! | `object` | constructors, sections, host symbols: one file per object format |
+//! | `alone` | all of it without `shared` |
 //!
 //! # Examples
 //!
@@ -46,29 +55,47 @@
 //! ```
 #![no_std]
 
+#[cfg(feature = "shared")]
 extern crate alloc;
 
+#[cfg(feature = "shared")]
 pub mod abi;
+#[cfg(feature = "shared")]
 pub mod arch;
+#[cfg(feature = "shared")]
 pub mod entry;
+#[cfg(feature = "shared")]
 mod local;
+#[cfg(feature = "shared")]
 mod macros;
 pub mod names;
+#[cfg(feature = "shared")]
 mod object;
+#[cfg(feature = "shared")]
 mod process;
+#[cfg(feature = "shared")]
 mod sync;
 
+#[cfg(feature = "shared")]
 pub use local::{AccessError, LocalKey};
+#[cfg(feature = "shared")]
 pub use process::ProcessLocal;
+
+#[cfg(not(feature = "shared"))]
+mod alone;
+#[cfg(not(feature = "shared"))]
+pub use alone::{AccessError, LocalKey, ProcessLocal, thread_local};
 
 /// What the host's half needs of this one, and users do not.
 #[doc(hidden)]
+#[cfg(feature = "shared")]
 pub mod host {
     pub use crate::object::image;
 }
 
 /// What the macros' expansions name.
 #[doc(hidden)]
+#[cfg(feature = "shared")]
 pub mod __private {
     pub use core::any::type_name;
     pub use core::option::Option::{self, None, Some};

@@ -49,10 +49,14 @@ pub const STAMP: &str = ".tls-slots-fork.toml";
 /// The folder, in the current one, that forks go to when nothing else is said.
 pub const DEFAULT_OUT: &str = "tls-slots-forks";
 
+/// What is forked when there is nothing else to go by.
+const TOKIO: &str = "tokio";
+
 /// What to fork, and where to.
 #[derive(Clone, Debug)]
 pub struct ForkOptions {
-    /// What to fork; empty means `tokio`.
+    /// What to fork; empty means the crates of the lock file that there are recipes for, or `tokio`
+    /// where there is none.
     pub crates: Vec<CrateSpec>,
     /// The folder that the forks go to.
     pub out: PathBuf,
@@ -476,15 +480,11 @@ fn finish(out: &Path, mut crates: Vec<ForkedCrate>) -> Result<Forked, Error> {
 
 /// Decides what to fork in which version.
 fn plan(options: &ForkOptions) -> Result<Vec<Plan>, Error> {
-    let specs = if options.crates.is_empty() {
-        vec![CrateSpec {
-            name: "tokio".to_owned(),
-            version: None,
-        }]
-    } else {
-        options.crates.clone()
-    };
     let locked = locked_packages(options)?;
+    let specs = match options.crates.is_empty() {
+        true => all_of(locked.as_ref().map_or(&[], |(_, packages)| packages))?,
+        false => options.crates.clone(),
+    };
     let recipes = specs
         .iter()
         .map(|spec| recipe(&spec.name))
@@ -580,6 +580,41 @@ fn plan(options: &ForkOptions) -> Result<Vec<Plan>, Error> {
         }
     }
     Ok(plans)
+}
+
+/// What is forked when nothing is named: the locked crates that there are recipes for, or tokio.
+///
+/// A crate of which only releases are locked that its recipe is not meant for is left out, but for
+/// tokio: a program may well hold an old `log` that nothing of it shares.
+fn all_of(packages: &[LockedPackage]) -> Result<Vec<CrateSpec>, Error> {
+    let mut specs = Vec::new();
+    let mut along = Vec::new();
+    for name in Recipe::names() {
+        let recipe = recipe(name)?;
+        let locked = packages.iter().filter(|package| package.name == name);
+        let (mut all, mut supported) = (0, 0);
+        for package in locked {
+            all += 1;
+            supported += usize::from(recipe.supports(&package.version));
+        }
+        if supported > 0 || (all > 0 && name == TOKIO) {
+            specs.push(CrateSpec {
+                name: name.to_owned(),
+                version: None,
+            });
+        }
+        along.extend(recipe.with);
+    }
+    specs.retain(|spec| !along.contains(&spec.name));
+    // As the folder is read from the top: tokio before the others.
+    specs.sort_by_key(|spec| spec.name != TOKIO);
+    if specs.is_empty() {
+        specs.push(CrateSpec {
+            name: TOKIO.to_owned(),
+            version: None,
+        });
+    }
+    Ok(specs)
 }
 
 fn recipe(name: &str) -> Result<Recipe, Error> {
@@ -714,6 +749,33 @@ mod tests {
 
     fn spec(text: &str) -> Result<CrateSpec, String> {
         text.parse()
+    }
+
+    #[test]
+    fn without_names_a_lock_file_says_what_is_forked() {
+        let names = |lock: &[(&str, &str)]| -> Vec<String> {
+            let packages: Vec<_> = lock
+                .iter()
+                .map(|(name, version)| LockedPackage {
+                    name: (*name).to_owned(),
+                    version: version.parse().unwrap(),
+                    checksum: None,
+                })
+                .collect();
+            let specs = all_of(&packages).unwrap();
+            specs.into_iter().map(|spec| spec.name).collect()
+        };
+        assert_eq!(names(&[]), ["tokio"]);
+        assert_eq!(
+            names(&[("log", "0.4.35"), ("serde", "1.0.0"), ("tokio", "1.54.1")]),
+            ["tokio", "log"]
+        );
+        assert_eq!(names(&[("log", "0.4.35")]), ["log"]);
+        // What belongs to another comes with it; a release that is not supported is no reason to
+        // fail, unless it is of tokio.
+        assert_eq!(names(&[("tokio-macros", "2.7.2")]), ["tokio"]);
+        assert_eq!(names(&[("log", "0.3.9")]), ["tokio"]);
+        assert_eq!(names(&[("tokio", "1.40.0")]), ["tokio"]);
     }
 
     #[test]

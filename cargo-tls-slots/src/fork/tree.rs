@@ -14,6 +14,9 @@ use crate::{embedded, manifest};
 /// The files of our own crates that a fork folder gets, beside `src/`.
 const COMPANION_FILES: [&str; 3] = ["Cargo.toml", "build.rs", "README.md"];
 
+/// The module that the edits of most forks call.
+const SEAM: &str = "patches/common/external_tls.rs";
+
 /// The licences of our own crates; upstream's crates keep theirs.
 const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
@@ -45,6 +48,12 @@ pub(super) fn forked(recipe: &Recipe, release: &Upstream) -> Result<Tree, Error>
         tree.insert(path.to_owned(), text.as_bytes().to_vec());
     }
 
+    if let Some(root) = &recipe.keys
+        && let Err(message) = lay_seam(root, &mut tree)
+    {
+        problems.push(Problem::new(root, None, message));
+    }
+
     let edit = recipe
         .manifest
         .as_ref()
@@ -52,7 +61,12 @@ pub(super) fn forked(recipe: &Recipe, release: &Upstream) -> Result<Tree, Error>
     let manifest = tree
         .get("Cargo.toml")
         .map(|bytes| String::from_utf8_lossy(bytes));
-    match manifest::fork(&manifest.unwrap_or_default(), edit, &tests) {
+    let forked = manifest::fork(&manifest.unwrap_or_default(), edit, &tests);
+    let forked = forked.and_then(|text| match recipe.keys {
+        Some(_) => manifest::depend_on_keys(&text),
+        None => Ok(text),
+    });
+    match forked {
         Ok(text) => {
             tree.insert("Cargo.toml".to_owned(), text.into_bytes());
         }
@@ -66,6 +80,20 @@ pub(super) fn forked(recipe: &Recipe, release: &Upstream) -> Result<Tree, Error>
             version: release.version.clone(),
             problems,
         })
+    }
+}
+
+/// The seam that forks have in common, and the module that declares it.
+fn lay_seam(root: &str, tree: &mut Tree) -> Result<(), String> {
+    let seam = embedded::file(SEAM).ok_or("the common seam is missing")?;
+    let text = tree.get_mut(root).ok_or("is not there")?;
+    text.extend_from_slice(b"\n#[doc(hidden)]\npub mod external_tls;\n");
+    let path = "src/external_tls.rs";
+    match tree.insert(path.to_owned(), seam.as_bytes().to_vec()) {
+        None => Ok(()),
+        Some(_) => Err(format!(
+            "declares a module for {path}, which is there already"
+        )),
     }
 }
 

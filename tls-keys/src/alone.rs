@@ -1,0 +1,64 @@
+//! Keys of a program that is neither host nor module: no feature `shared`.
+//!
+//! Build scripts and procedural macros use the crates that a workspace patches too. They have no host,
+//! and nobody loads them beside another copy, so a key is what it was before the fork: a `static`, or
+//! a thread-local of std.
+
+extern crate std;
+
+use core::fmt;
+use core::ops::Deref;
+
+pub use std::thread::{AccessError, LocalKey};
+pub use std::thread_local;
+
+/// A static of this program, with the interface of the shared one.
+#[repr(transparent)]
+pub struct ProcessLocal<T: Sync + 'static> {
+    value: T,
+}
+
+impl<T: Sync + 'static> ProcessLocal<T> {
+    /// For the macro.
+    #[doc(hidden)]
+    pub const fn alone(value: T) -> Self {
+        Self { value }
+    }
+
+    /// Whether the one instance is that of the calling image: it always is.
+    #[inline]
+    pub fn is_own(_: &'static Self) -> bool {
+        true
+    }
+}
+
+impl<T: Sync + 'static> Deref for ProcessLocal<T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: Sync + fmt::Debug + 'static> fmt::Debug for ProcessLocal<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// Declares statics; without the feature `shared`, of this program alone.
+#[macro_export]
+macro_rules! process_local {
+    () => {};
+
+    ($(#[$attr:meta])* $vis:vis static $name:ident: $t:ty = $init:expr; $($rest:tt)*) => {
+        $(#[$attr])*
+        $vis static $name: $crate::ProcessLocal<$t> = $crate::ProcessLocal::alone($init);
+        $crate::process_local!($($rest)*);
+    };
+    ($(#[$attr:meta])* $vis:vis static $name:ident: $t:ty = $init:expr) => {
+        $(#[$attr])*
+        $vis static $name: $crate::ProcessLocal<$t> = $crate::ProcessLocal::alone($init);
+    };
+}
