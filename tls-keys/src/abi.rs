@@ -282,6 +282,10 @@ pub struct Image {
     pub debug_assertions: bool,
     /// `cfg!(panic = "unwind")`.
     pub panic_unwind: bool,
+    /// The image's allocator, for the host to try: size and alignment, which must be a layout.
+    pub alloc: unsafe extern "C" fn(usize, usize) -> *mut u8,
+    /// Its counterpart: block, size and alignment.
+    pub dealloc: unsafe extern "C" fn(*mut u8, usize, usize),
 }
 
 // SAFETY: immutable; the pointers are the bounds of a section of `Sync` keys.

@@ -62,3 +62,9 @@ macro_rules! process_local {
         $vis static $name: $crate::ProcessLocal<$t> = $crate::ProcessLocal::alone($init);
     };
 }
+
+/// Nothing: without the feature `shared` a program's allocator is its own.
+#[macro_export]
+macro_rules! host_allocator {
+    () => {};
+}

@@ -33,6 +33,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`abi`] | the binary interface: keys, images, the host's functions |
+//! | `allocator` | [`HostAllocator`]: a module's memory is the host's |
 //! | [`entry`] | functions that a module exports by name |
 //! | [`names`] | all symbol and section names |
 //! | `arch` | how a thread finds its table: one file per way |
@@ -61,6 +62,8 @@ extern crate alloc;
 #[cfg(feature = "shared")]
 pub mod abi;
 #[cfg(feature = "shared")]
+mod allocator;
+#[cfg(feature = "shared")]
 pub mod arch;
 #[cfg(feature = "shared")]
 pub mod entry;
@@ -77,6 +80,8 @@ mod process;
 mod sync;
 
 #[cfg(feature = "shared")]
+pub use allocator::HostAllocator;
+#[cfg(feature = "shared")]
 pub use local::{AccessError, LocalKey};
 #[cfg(feature = "shared")]
 pub use process::ProcessLocal;
@@ -90,7 +95,7 @@ pub use alone::{AccessError, LocalKey, ProcessLocal, thread_local};
 #[doc(hidden)]
 #[cfg(feature = "shared")]
 pub mod host {
-    pub use crate::object::image;
+    pub use crate::object::{id, image};
 }
 
 /// What the macros' expansions name.

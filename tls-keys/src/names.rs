@@ -13,6 +13,10 @@
 //! | `tls_slots_get_v1` | cold path of a thread-local | host | every image |
 //! | `tls_slots_reserve_v1` | storage for a new value | host | every image |
 //! | `tls_slots_explain_v1` | why a key is unresolved | host | every image |
+//! | `tls_slots_alloc_v1` | memory for modules: `GlobalAlloc::alloc` | host | `HostAllocator` of every image |
+//! | `tls_slots_dealloc_v1` | `GlobalAlloc::dealloc` | host | likewise |
+//! | `tls_slots_alloc_zeroed_v1` | `GlobalAlloc::alloc_zeroed` | host | likewise |
+//! | `tls_slots_realloc_v1` | `GlobalAlloc::realloc` | host | likewise |
 //! | `tls_slots_value_v1` | the table by function call | host | images on targets without inline access |
 //! | `tls_slots_entry_v1_NAME` | an entry of a module | module | host, by `dlsym` |
 //!

@@ -40,6 +40,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | `export` | the exported functions |
+//! | `allocator` | those that allocate; whether a module's allocator fits |
 //! | `registry` | images and keys: shared, private, refused |
 //! | `thread` | a thread's values: storage, destructors |
 //! | `table` | the per-thread table of pointers, one file per way of access |
@@ -51,6 +52,7 @@
 //!
 //! - `load`: [`Module`], which opens a module and gives typed access to its entries. Needs `libloading`.
 
+mod allocator;
 mod exit;
 mod export;
 mod image_file;

@@ -19,7 +19,7 @@ use crate::keys::host;
 use crate::keys::names::TABLE_SLOTS;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, Witness, statics};
 use crate::thread;
-use crate::{exit, image_file};
+use crate::{allocator, exit, image_file};
 
 /// What makes two keys the same.
 ///
@@ -402,16 +402,22 @@ pub(crate) unsafe fn register(image: &Image) {
     let host = host::image();
     let host_file = image_file::of(host.keys_start.cast());
     let file = image_file::of(image.keys_start.cast());
-    let mut registry = registry();
-    registry.register_host(&host, host_file);
-    if registry
-        .images
-        .iter()
-        .any(|known| std::ptr::eq(known.start, image.keys_start))
-    {
+    let is_known = |registry: &mut Registry| {
+        registry.register_host(&host, host_file.clone());
+        let mut known = registry.images.iter();
+        known.any(|known| std::ptr::eq(known.start, image.keys_start))
+    };
+    if is_known(&mut registry()) {
         return;
     }
-    let result = fit(&host, image).and_then(|()| {
+    // What the image says of itself comes first; trying its allocator runs its code, without our lock.
+    // SAFETY: the image is loaded, and says where its allocator is.
+    let result = fit(&host, image).and_then(|()| unsafe { allocator::fit(image) });
+    let mut registry = registry();
+    if is_known(&mut registry) {
+        return;
+    }
+    let result = result.and_then(|()| {
         // SAFETY: the caller's promise, and they fit.
         unsafe { registry.resolve_module(image) }
     });

@@ -71,6 +71,53 @@ unsafe extern "C" {
     pub(crate) safe fn table() -> *mut u8;
 }
 
+unsafe extern "C" {
+    /// Memory from the host's allocator.
+    ///
+    /// # Safety
+    ///
+    /// As [`GlobalAlloc::alloc`](core::alloc::GlobalAlloc::alloc); size and alignment must be a
+    /// layout, `image` the [`id`] of the image that this is called from.
+    #[link_name = "tls_slots_alloc_v1"]
+    pub(crate) fn alloc(image: *const Key, size: usize, align: usize) -> *mut u8;
+
+    /// Gives memory back to the host's allocator.
+    ///
+    /// # Safety
+    ///
+    /// As [`GlobalAlloc::dealloc`](core::alloc::GlobalAlloc::dealloc), and as [`alloc`].
+    #[link_name = "tls_slots_dealloc_v1"]
+    pub(crate) fn dealloc(image: *const Key, block: *mut u8, size: usize, align: usize);
+
+    /// Zeroed memory from the host's allocator.
+    ///
+    /// # Safety
+    ///
+    /// As [`alloc`].
+    #[link_name = "tls_slots_alloc_zeroed_v1"]
+    pub(crate) fn alloc_zeroed(image: *const Key, size: usize, align: usize) -> *mut u8;
+
+    /// Another size for memory of the host's allocator.
+    ///
+    /// # Safety
+    ///
+    /// As [`GlobalAlloc::realloc`](core::alloc::GlobalAlloc::realloc), and as [`alloc`].
+    #[link_name = "tls_slots_realloc_v1"]
+    pub(crate) fn realloc(
+        image: *const Key,
+        block: *mut u8,
+        size: usize,
+        align: usize,
+        new_size: usize,
+    ) -> *mut u8;
+}
+
+/// What this image is known by: the address where its keys begin, keys or none.
+#[inline]
+pub fn id() -> *const Key {
+    &raw const KEYS_START
+}
+
 /// Bounds of this image's keys.
 pub(crate) fn keys() -> (*const Key, *const Key) {
     (&raw const KEYS_START, &raw const KEYS_STOP)

@@ -64,6 +64,52 @@ unsafe extern "C" {
     pub(crate) safe fn table() -> *mut u8;
 }
 
+unsafe extern "C" {
+    /// See `elf.rs`.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[link_name = "tls_slots_alloc_v1"]
+    pub(crate) fn alloc(image: *const Key, size: usize, align: usize) -> *mut u8;
+
+    /// See `elf.rs`.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[link_name = "tls_slots_dealloc_v1"]
+    pub(crate) fn dealloc(image: *const Key, block: *mut u8, size: usize, align: usize);
+
+    /// See `elf.rs`.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[link_name = "tls_slots_alloc_zeroed_v1"]
+    pub(crate) fn alloc_zeroed(image: *const Key, size: usize, align: usize) -> *mut u8;
+
+    /// See `elf.rs`.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[link_name = "tls_slots_realloc_v1"]
+    pub(crate) fn realloc(
+        image: *const Key,
+        block: *mut u8,
+        size: usize,
+        align: usize,
+        new_size: usize,
+    ) -> *mut u8;
+}
+
+/// What this image is known by: the address where its keys begin, keys or none.
+#[inline]
+pub fn id() -> *const Key {
+    &raw const KEYS_START
+}
+
 /// Bounds of this image's keys.
 pub(crate) fn keys() -> (*const Key, *const Key) {
     (&raw const KEYS_START, &raw const KEYS_STOP)

@@ -7,9 +7,9 @@
 //! | `macho.rs` | section, `section$start$` | `__mod_init_func` / `__mod_term_func` | undefined symbols, dynamic lookup | **not run** |
 //! | `pe.rs` | section, sorted by suffix | `.CRT$XCB` / `.CRT$XPY` | `GetProcAddress` on the executable | **not run** |
 //!
-//! Each file gives `keys() -> (start, end)`, a constructor and destructor that call
+//! Each file gives `keys() -> (start, end)` and `id() -> start`, a constructor and destructor that call
 //! [`enter`] and [`leave`], and the functions `register`, `unregister`, `get`, `reserve`,
-//! `explain` and `table` with the signatures that `elf.rs` shows.
+//! `explain`, `alloc`, `dealloc`, `alloc_zeroed`, `realloc` and `table` with the signatures that `elf.rs` shows.
 
 #[cfg(tls_keys_elf)]
 mod elf;
@@ -33,7 +33,8 @@ compile_error!(
 
 #[allow(unused_imports)]
 pub(crate) use format::table;
-pub use format::{explain, get, register, reserve, unregister};
+pub(crate) use format::{alloc, alloc_zeroed, dealloc, realloc};
+pub use format::{explain, get, id, register, reserve, unregister};
 
 use crate::abi::{Image, Key, Text};
 
@@ -50,6 +51,8 @@ pub fn image() -> Image {
         rustc: Text::new(env!("TLS_KEYS_RUSTC")),
         debug_assertions: cfg!(debug_assertions),
         panic_unwind: cfg!(panic = "unwind"),
+        alloc: crate::allocator::alloc,
+        dealloc: crate::allocator::dealloc,
     }
 }
 

@@ -56,6 +56,10 @@ static UNREGISTER: HostFn = HostFn::new(c"tls_slots_unregister_v1");
 static GET: HostFn = HostFn::new(c"tls_slots_get_v1");
 static RESERVE: HostFn = HostFn::new(c"tls_slots_reserve_v1");
 static EXPLAIN: HostFn = HostFn::new(c"tls_slots_explain_v1");
+static ALLOC: HostFn = HostFn::new(c"tls_slots_alloc_v1");
+static DEALLOC: HostFn = HostFn::new(c"tls_slots_dealloc_v1");
+static ALLOC_ZEROED: HostFn = HostFn::new(c"tls_slots_alloc_zeroed_v1");
+static REALLOC: HostFn = HostFn::new(c"tls_slots_realloc_v1");
 static VALUE: HostFn = HostFn::new(c"tls_slots_value_v1");
 
 const NO_HOST: &str = "the program exports no tls_slots functions: link tls-slots into the \
@@ -163,6 +167,87 @@ unsafe fn no_host(buffer: *mut Buffer) -> Answer {
     }
 }
 
+// Memory. Without a host there is none: an allocation that fails ends the program with that message.
+
+/// See `elf.rs`.
+///
+/// # Safety
+///
+/// As there.
+pub(crate) unsafe fn alloc(image: *const Key, size: usize, align: usize) -> *mut u8 {
+    let address = ALLOC.address();
+    if address.is_null() {
+        return core::ptr::null_mut();
+    }
+    // SAFETY: as in `register`.
+    unsafe {
+        core::mem::transmute::<*mut c_void, unsafe extern "C" fn(*const Key, usize, usize) -> *mut u8>(
+            address,
+        )(image, size, align)
+    }
+}
+
+/// See `elf.rs`.
+///
+/// # Safety
+///
+/// As there.
+pub(crate) unsafe fn dealloc(image: *const Key, block: *mut u8, size: usize, align: usize) {
+    let address = DEALLOC.address();
+    if address.is_null() {
+        return;
+    }
+    // SAFETY: as in `register`.
+    unsafe {
+        core::mem::transmute::<*mut c_void, unsafe extern "C" fn(*const Key, *mut u8, usize, usize)>(
+            address,
+        )(image, block, size, align)
+    }
+}
+
+/// See `elf.rs`.
+///
+/// # Safety
+///
+/// As there.
+pub(crate) unsafe fn alloc_zeroed(image: *const Key, size: usize, align: usize) -> *mut u8 {
+    let address = ALLOC_ZEROED.address();
+    if address.is_null() {
+        return core::ptr::null_mut();
+    }
+    // SAFETY: as in `register`.
+    unsafe {
+        core::mem::transmute::<*mut c_void, unsafe extern "C" fn(*const Key, usize, usize) -> *mut u8>(
+            address,
+        )(image, size, align)
+    }
+}
+
+/// See `elf.rs`.
+///
+/// # Safety
+///
+/// As there.
+pub(crate) unsafe fn realloc(
+    image: *const Key,
+    block: *mut u8,
+    size: usize,
+    align: usize,
+    new_size: usize,
+) -> *mut u8 {
+    let address = REALLOC.address();
+    if address.is_null() {
+        return core::ptr::null_mut();
+    }
+    // SAFETY: as in `register`.
+    unsafe {
+        core::mem::transmute::<
+            *mut c_void,
+            unsafe extern "C" fn(*const Key, *mut u8, usize, usize, usize) -> *mut u8,
+        >(address)(image, block, size, align, new_size)
+    }
+}
+
 /// The calling thread's table; without a host, one that is all null, so that every access takes
 /// the cold path.
 pub(crate) fn table() -> *mut u8 {
@@ -185,6 +270,12 @@ static FIRST: [Key; 0] = [];
 #[used]
 #[unsafe(link_section = ".tlskey$z")]
 static LAST: [Key; 0] = [];
+
+/// What this image is known by: the address where its keys begin, keys or none.
+#[inline]
+pub fn id() -> *const Key {
+    FIRST.as_ptr()
+}
 
 /// Bounds of this image's keys.
 pub(crate) fn keys() -> (*const Key, *const Key) {

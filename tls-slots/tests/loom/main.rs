@@ -48,7 +48,7 @@ use loom::sync::mpsc;
 
 use abi::{Declared, Image, Key, Text};
 use process::ProcessLocal;
-use stand_ins::{arch, exit, image_file, object};
+use stand_ins::{allocator, arch, exit, image_file, object};
 use sync::is_in_use;
 
 /// As in `lib.rs`.
@@ -183,6 +183,14 @@ fn process(name: &'static str) -> Key {
     Key::process(declared(name), Box::leak(Box::new(0_u8)))
 }
 
+/// Not called: the stand-in does not try it.
+unsafe extern "C" fn no_alloc(_: usize, _: usize) -> *mut u8 {
+    std::ptr::null_mut()
+}
+
+/// As above.
+unsafe extern "C" fn no_dealloc(_: *mut u8, _: usize, _: usize) {}
+
 /// An image: its keys.
 #[derive(Clone, Copy)]
 struct Loaded {
@@ -208,6 +216,8 @@ impl Loaded {
             rustc: Text::new("rustc"),
             debug_assertions: true,
             panic_unwind: true,
+            alloc: no_alloc,
+            dealloc: no_dealloc,
         }
     }
 

@@ -1,0 +1,150 @@
+//! Host and modules with various allocators: which pairs fit, what the others are told, and memory in both
+//! directions where they fit. Host and module are built apart; the work is in
+//! `fixtures/alloc_host/src/main.rs`.
+//!
+//! `Marked` is an allocator that ends its process with status 42 when it is to free a block of another
+//! image: a pair that corrupts memory fails at once, not sometimes. The first test shows that it does.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use tls_slots_tests::process::{self, Ended};
+use tls_slots_tests::project::{Project, Tokio, once_per_run};
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// What frees a foreign block says, and with which status, see `fixtures/alloc_marked`.
+const FOREIGN: i32 = 42;
+
+fn project(fixture: &str) -> Project {
+    // One target directory: these share their dependencies, but no image.
+    Project::new(Tokio::Fork, fixture).target("alloc")
+}
+
+/// A fixture with one of its features, or none (`system`).
+fn built(fixture: &str, file: &str, feature: &str) -> PathBuf {
+    let folder = project(fixture).artifact(&format!("debug/by-allocator/{feature}"));
+    once_per_run(&format!("{fixture}-{feature}"), |building| {
+        let mut arguments = vec!["build"];
+        if feature != "system" {
+            arguments.extend(["--features", feature]);
+        }
+        project(fixture).build(building, &arguments);
+        // The next feature has the same file.
+        fs::create_dir_all(&folder).expect("a folder of ours");
+        let built = project(fixture).artifact(&format!("debug/{file}"));
+        fs::copy(built, folder.join(file)).expect("a folder of ours");
+    });
+    folder.join(file)
+}
+
+fn host(allocator: &str) -> PathBuf {
+    built("alloc_host", "alloc-host", allocator)
+}
+
+fn module(allocator: &str) -> PathBuf {
+    built("alloc_module", "liballoc_module.so", allocator)
+}
+
+fn run(host: PathBuf, what: &str, library: PathBuf) -> Ended {
+    process::run(Command::new(host).arg(what).arg(library), DEADLINE)
+}
+
+#[track_caller]
+fn works(on: &str, with: &str) {
+    let ended = run(host(on), "work", module(with));
+    ended.assert_success();
+    assert_eq!(ended.result(), Some("ok"), "{on} with {with}: {ended}");
+}
+
+#[track_caller]
+fn refused(on: &str, with: &str, reason: &str) {
+    let ended = run(host(on), "work", module(with));
+    ended.assert_success();
+    let expected = format!("refused: {reason}");
+    assert_eq!(
+        ended.result(),
+        Some(&*expected),
+        "{on} with {with}: {ended}"
+    );
+}
+
+/// The control: without a check, the host frees what is not its own, and that is noticed.
+#[test]
+fn memory_of_a_library_that_nobody_looked_at_is_noticed() {
+    let library = built("alloc_bare", "liballoc_bare.so", "system");
+    let ended = run(host("marked"), "bare", library.clone());
+    assert_eq!(
+        ended.status.and_then(|status| status.code()),
+        Some(FOREIGN),
+        "{ended}"
+    );
+    ended.assert_says("foreign memory was freed");
+    // And where the allocators are the same, it is none.
+    run(host("system"), "bare", library).assert_success();
+}
+
+#[test]
+fn the_same_allocator_works() {
+    works("system", "system");
+    // Each image has the system's, and something around it that hands the pointers through.
+    works("system", "counted-system");
+}
+
+#[test]
+fn a_module_that_forwards_works_with_every_host() {
+    for on in ["system", "marked", "mimalloc", "override"] {
+        works(on, "forward");
+        works(on, "counted");
+    }
+}
+
+/// `malloc` is the host's mimalloc in the whole process, the module's included.
+#[test]
+fn a_host_that_replaces_malloc_works_with_modules_that_use_it() {
+    works("override", "system");
+}
+
+#[test]
+fn other_allocators_are_refused_in_words() {
+    const OWN: &str = "a `#[global_allocator]` of its own";
+    const SYSTEM: &str = "the system's allocator";
+    let reason = |on: &str, with: &str| {
+        format!(
+            "the host allocates from {on} and the module from {with}, and neither can free the \
+             other's memory; put `tokio::host_allocator!();` (or `tls_keys::host_allocator!();`) \
+             at the root of the module's crate{}",
+            if with == OWN {
+                " in place of its `#[global_allocator]`"
+            } else {
+                ""
+            }
+        )
+    };
+    for on in ["marked", "mimalloc"] {
+        refused(on, "system", &reason(OWN, SYSTEM));
+        refused(on, "counted-system", &reason(OWN, SYSTEM));
+        refused(on, "marked", &reason(OWN, OWN));
+        refused(on, "mimalloc", &reason(OWN, OWN));
+    }
+    for with in ["marked", "mimalloc"] {
+        refused("system", with, &reason(SYSTEM, OWN));
+    }
+}
+
+/// A module's own tests: the program is host and module in one, and its allocator forwards to
+/// itself.
+#[test]
+fn a_module_that_forwards_is_tested_on_its_own() {
+    once_per_run("alloc_module-test", |building| {
+        for feature in ["forward", "counted"] {
+            let ended =
+                project("alloc_module").cargo(building, &["test", "--lib", "--features", feature]);
+            ended
+                .assert_success()
+                .assert_says("test tests::a_program_that_is_its_own_host ... ok");
+        }
+    });
+}
