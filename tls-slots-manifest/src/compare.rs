@@ -53,7 +53,8 @@ pub struct Difference {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mismatch {
-    /// What differs; not empty. The most fundamental comes first.
+    /// What differs; not empty. The most fundamental comes first. A module that differs in more than a
+    /// thousand points is told the first thousand.
     pub differences: Vec<Difference>,
 }
 
@@ -61,8 +62,13 @@ impl std::error::Error for Mismatch {}
 
 /// How many differences a message names.
 const ROWS: usize = 12;
-/// How wide a column of values may be.
+/// How wide a column of values may be, and how wide that of their names.
 const WIDTH: usize = 44;
+const WHAT: usize = 100;
+/// How many differences are kept, and how long each of their texts may be. They come from a file that
+/// anybody may have made: a long name must not be repeated for each of a million features.
+const MOST: usize = 1000;
+const LONGEST: usize = 1000;
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,9 +81,9 @@ impl fmt::Display for Mismatch {
         let rows: Vec<[String; 3]> = std::iter::once(head)
             .chain(shown.iter().map(|one| {
                 [
-                    one.what.clone(),
-                    shortened(&one.host),
-                    shortened(&one.module),
+                    shortened(&one.what, WHAT),
+                    shortened(&one.host, WIDTH),
+                    shortened(&one.module, WIDTH),
                 ]
             }))
             .collect();
@@ -99,11 +105,11 @@ impl fmt::Display for Mismatch {
     }
 }
 
-fn shortened(text: &str) -> String {
-    if text.chars().count() <= WIDTH {
+fn shortened(text: &str, width: usize) -> String {
+    if text.chars().nth(width).is_none() {
         return text.to_owned();
     }
-    let mut short: String = text.chars().take(WIDTH - 1).collect();
+    let mut short: String = text.chars().take(width - 1).collect();
     short.push('…');
     short
 }
@@ -121,8 +127,8 @@ pub fn compare(host: &Manifest, module: &Manifest) -> Result<(), Mismatch> {
     let mut found = Vec::new();
     compare_compilers(host, module, &mut found);
     let pairs = pairs(host, module, &mut found);
+    let same_profile = found.iter().all(|one| one.what != DEBUG);
     for (host, module) in &pairs {
-        let same_profile = found.iter().all(|one| one.what != DEBUG);
         compare_crates(host, module, same_profile, &mut found);
     }
     if found.is_empty() {
@@ -151,13 +157,27 @@ fn differ(
     module: impl Into<String>,
     fix: impl Into<String>,
 ) {
-    let (what, host, module, fix) = (what.into(), host.into(), module.into(), fix.into());
-    found.push(Difference {
-        what,
-        host,
-        module,
-        fix,
-    });
+    if found.len() < MOST {
+        found.push(Difference {
+            what: tidy(what.into()),
+            host: tidy(host.into()),
+            module: tidy(module.into()),
+            fix: tidy(fix.into()),
+        });
+    }
+}
+
+/// A text that a terminal and a log can take: of limited length, on one line, without control
+/// characters.
+fn tidy(text: String) -> String {
+    let is_tidy = |one: char| !one.is_control();
+    if text.len() <= LONGEST && text.chars().all(is_tidy) {
+        return text;
+    }
+    let all = text
+        .chars()
+        .map(|one| if is_tidy(one) { one } else { '\u{FFFD}' });
+    shortened(&all.take(LONGEST + 1).collect::<String>(), LONGEST)
 }
 
 fn compare_compilers(host: &Manifest, module: &Manifest, found: &mut Vec<Difference>) {
@@ -311,7 +331,7 @@ fn compare_crates(host: &Crate, module: &Crate, same_profile: bool, found: &mut 
     let enabled =
         |one: &Crate| -> BTreeSet<String> { one.enabled_features().map(str::to_owned).collect() };
     let (ours, theirs) = (enabled(host), enabled(module));
-    for feature in ours.symmetric_difference(&theirs) {
+    for feature in ours.symmetric_difference(&theirs).take(MOST) {
         let (lacks, has) = if ours.contains(feature) {
             ("module", "host")
         } else {
@@ -333,7 +353,7 @@ fn compare_crates(host: &Crate, module: &Crate, same_profile: bool, found: &mut 
         set.map(|cfg| cfg.name.clone()).collect()
     };
     let (ours, theirs) = (set(host), set(module));
-    for cfg in ours.symmetric_difference(&theirs) {
+    for cfg in ours.symmetric_difference(&theirs).take(MOST) {
         let fix = if cfg == "debug_assertions" {
             if !same_profile {
                 continue;
@@ -381,15 +401,21 @@ fn compare_crates(host: &Crate, module: &Crate, same_profile: bool, found: &mut 
 }
 
 fn compare_types(host: &Crate, module: &Crate, found: &mut Vec<Difference>) {
-    let ours: BTreeMap<&str, _> = host.types.iter().map(|one| (&*one.name, one)).collect();
-    for theirs in &module.types {
-        let Some(ours) = ours.get(theirs.name.as_str()) else {
-            continue;
-        };
-        let same_size = (ours.size, ours.align) == (theirs.size, theirs.align);
-        if same_size && ours.fields == theirs.fields {
-            continue;
+    // A name may stand for several types, which are then told in the same order.
+    fn by_name(one: &Crate) -> BTreeMap<&str, Vec<&crate::Type>> {
+        let mut types = BTreeMap::<_, Vec<_>>::new();
+        for one in &one.types {
+            types.entry(one.name.as_str()).or_default().push(one);
         }
+        types
+    }
+    let (ours, theirs) = (by_name(host), by_name(module));
+    let pairs = theirs.iter().filter_map(|(name, theirs)| {
+        let mut both = ours.get(name)?.iter().zip(theirs);
+        both.find(|(ours, theirs)| ours != theirs)
+    });
+    for (ours, theirs) in pairs {
+        let same_size = (ours.size, ours.align) == (theirs.size, theirs.align);
         let layout = |one: &crate::Type| match same_size {
             true => format!("{}, fields {:016x}", sized(one.size, one.align), one.fields),
             false => sized(one.size, one.align),

@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use object::{File, Object, ObjectKind, ObjectSection};
+use object::read::elf::{ElfFile, FileHeader, SectionHeader};
+use object::{Endianness, File, Object, ObjectKind, ObjectSection, SectionIndex};
 
 use crate::{Manifest, ParseError};
 
@@ -15,6 +16,11 @@ const ELF: &str = "tls_slots_manifest_v";
 const MACHO: &str = "__tls_slots_m_v";
 /// The same on PE, whose names have 8 characters at most.
 const PE: &str = ".tlsman";
+
+/// A file with more sections than this, or with longer names for them, is none that a linker made: to
+/// look for the end of a million names in a table without ends would take for ever.
+const MOST_SECTIONS: usize = 4096;
+const LONGEST_NAMES: u64 = 1 << 18;
 
 /// The ABI of the names above that this crate reads.
 const ABI: &str = "1";
@@ -120,6 +126,9 @@ impl Manifest {
         if let Some(found) = found {
             return Err(FileError::Kind { found });
         }
+        if let Some(reason) = unreasonable(&file) {
+            return Err(FileError::Corrupt { reason });
+        }
         let mut any = false;
         let mut other = None;
         for section in file.sections() {
@@ -136,7 +145,9 @@ impl Manifest {
             if abi == ABI {
                 return read(&section);
             }
-            other = Some(abi.to_owned());
+            if abi.len() < 10 && abi.bytes().all(|digit| digit.is_ascii_digit()) {
+                other = Some(abi.to_owned());
+            }
         }
         match other {
             Some(found) => Err(FileError::OtherAbi { found }),
@@ -144,6 +155,31 @@ impl Manifest {
             None => Err(FileError::NoSections),
         }
     }
+}
+
+/// Why a file's sections are too many to be looked at.
+fn unreasonable(file: &File<'_>) -> Option<String> {
+    let names = match file {
+        File::Elf32(file) => names(file),
+        File::Elf64(file) => names(file),
+        _ => 0,
+    };
+    if names > LONGEST_NAMES {
+        return Some(format!("the names of its sections take {names} bytes"));
+    }
+    let sections = file.sections().take(MOST_SECTIONS + 1).count();
+    (sections > MOST_SECTIONS).then(|| format!("it has more than {MOST_SECTIONS} sections"))
+}
+
+/// How many bytes the names of an ELF file's sections take.
+fn names<Elf: FileHeader<Endian = Endianness>>(file: &ElfFile<'_, Elf>) -> u64 {
+    let endian = file.endian();
+    let index = file.elf_header().shstrndx(endian, file.data());
+    let table = file.elf_section_table();
+    let section = index
+        .ok()
+        .and_then(|index| table.section(SectionIndex(index as usize)).ok());
+    section.map_or(0, |section| section.sh_size(endian).into())
 }
 
 fn read<'a>(section: &impl ObjectSection<'a>) -> Result<Manifest, FileError> {

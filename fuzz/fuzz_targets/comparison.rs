@@ -1,0 +1,25 @@
+//! Two manifests, compared both ways. The input is one section after the other, the first of as many
+//! bytes as the first four of the input say.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tls_slots_manifest::{Manifest, compare};
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((length, rest)) = bytes.split_first_chunk() else {
+        return;
+    };
+    let middle = (u32::from_le_bytes(*length) as usize).min(rest.len());
+    let (one, other) = rest.split_at(middle);
+    let (Ok(one), Ok(other)) = (Manifest::parse(one), Manifest::parse(other)) else {
+        return;
+    };
+    for (host, module) in [(&one, &other), (&other, &one)] {
+        if let Err(mismatch) = compare(host, module) {
+            assert!(!mismatch.differences.is_empty());
+            let text = mismatch.to_string();
+            assert!(text.len() < 12 * 6000);
+            assert!(!text.contains(|one: char| one.is_control() && one != '\n'));
+        }
+    }
+});

@@ -1,0 +1,12 @@
+//! A whole ELF, Mach-O or PE file.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tls_slots_manifest::{Manifest, compare};
+
+fuzz_target!(|bytes: &[u8]| {
+    match Manifest::from_object(bytes) {
+        Ok(manifest) => assert_eq!(compare(&manifest, &manifest), Ok(())),
+        Err(error) => assert!(!error.to_string().contains(char::is_control)),
+    }
+});
