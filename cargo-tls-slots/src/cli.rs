@@ -6,13 +6,15 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use semver::Version;
 
 use crate::build::{self, ArtifactKind, BuildOptions};
 use crate::cargo;
+use crate::check;
 use crate::conformance::{self, Mode, Options, Suite};
 use crate::fork::{self, CrateSpec, DEFAULT_OUT, ForkOptions};
+use crate::inspect;
 use crate::progress::Progress;
 
 #[derive(Parser)]
@@ -26,10 +28,12 @@ use crate::progress::Progress;
                   Host and modules are built apart and share no crate, so each would have a tokio \
                   of its own. `fork` makes the tokio that uses the host's state instead, from the \
                   release that cargo gets and a recipe that this command carries. `build` builds \
-                  projects with it, without a change to their manifests.",
+                  projects with it, without a change to their manifests. `check` tells from the \
+                  built files whether modules fit their host.",
     after_help = "Examples:\n  \
                   cargo tls-slots fork --write        fork tokio, and patch this project to it\n  \
-                  cargo tls-slots build --manifest-path host/Cargo.toml --manifest-path module/Cargo.toml",
+                  cargo tls-slots build --manifest-path host/Cargo.toml --manifest-path module/Cargo.toml\n  \
+                  cargo tls-slots check host/target/debug/host module/target/debug/libmodule.so",
     arg_required_else_help = true
 )]
 struct Cli {
@@ -41,6 +45,8 @@ struct Cli {
 enum Command {
     Fork(ForkArgs),
     Build(BuildArgs),
+    Check(CheckArgs),
+    Inspect(InspectArgs),
     Conformance(ConformanceArgs),
 }
 
@@ -139,6 +145,70 @@ struct BuildArgs {
     cargo_args: Vec<String>,
 }
 
+/// Compare modules with the host that is to load them
+///
+/// Reads what host and modules say about themselves (compiler, profile, forked crates with their versions,
+/// features and cfgs, shared keys) and compares it as the host's loader would, without loading anything. Files
+/// of another architecture can be compared as well.
+#[derive(Args)]
+#[command(after_help = "\
+Exit status:
+  0  every module fits
+  1  a module does not fit: build it as the text says
+  2  a file cannot be read, or is no host or no module
+
+Examples:
+  cargo tls-slots check host/target/debug/host module/target/debug/libmodule.so
+      a host and a module, as they were built
+  cargo tls-slots check host modules/*.so --format json
+      for a program: a status, a reason and a list of differences for each module")]
+struct CheckArgs {
+    /// The program that is to load the modules
+    host: PathBuf,
+
+    /// The modules
+    #[arg(required = true, value_name = "MODULE")]
+    modules: Vec<PathBuf>,
+
+    /// How the result is written
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+}
+
+/// Print what a host or module says about itself
+///
+/// Which compiler built it and how, which forked crates are in it, in which versions and with which features
+/// and cfgs, and which thread-locals and statics it may share: all that `check` compares. Nothing is
+/// loaded.
+#[derive(Args)]
+#[command(after_help = "\
+Exit status:
+  0  it is there
+  2  the file cannot be read, or is no host and no module
+
+Examples:
+  cargo tls-slots inspect module/target/debug/libmodule.so
+      for a person
+  cargo tls-slots inspect host/target/debug/host --format json
+      for a program")]
+struct InspectArgs {
+    /// The host or module
+    file: PathBuf,
+
+    /// How the result is written
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+}
+
+/// How a result is written.
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// For a person
+    Table,
+    /// For a program
+    Json,
+}
+
 /// Run tokio's own tests on the fork
 ///
 /// Forks tokio, and runs the tests that upstream's package carries: untouched, on the fork without
@@ -211,18 +281,23 @@ pub fn main() -> ExitCode {
     if arguments.get(1).is_some_and(|first| first == "tls-slots") {
         arguments.remove(1);
     }
-    let done = match Cli::parse_from(arguments).command {
-        Command::Fork(args) => run_fork(args),
-        Command::Build(args) => run_build(args),
-        Command::Conformance(args) => run_conformance(args),
+    let command = Cli::parse_from(arguments).command;
+    let trouble = match command {
+        // 1 is the answer "does not fit".
+        Command::Check(_) | Command::Inspect(_) => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{}", report(&*error));
-            ExitCode::FAILURE
-        }
-    }
+    let done = match command {
+        Command::Fork(args) => run_fork(args).map(|()| ExitCode::SUCCESS),
+        Command::Build(args) => run_build(args).map(|()| ExitCode::SUCCESS),
+        Command::Check(args) => run_check(args),
+        Command::Inspect(args) => run_inspect(args).map(|()| ExitCode::SUCCESS),
+        Command::Conformance(args) => run_conformance(args).map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("{}", report(&*error));
+        trouble
+    })
 }
 
 /// An error and what caused it, each once.
@@ -298,6 +373,23 @@ fn run_build(args: BuildArgs) -> Result<(), Box<dyn Error>> {
         lines += &format!("{kind} {}\n", artifact.path.display());
     }
     print(&lines)
+}
+
+fn run_check(args: CheckArgs) -> Result<ExitCode, Box<dyn Error>> {
+    let report = check::check(&args.host, &args.modules)?;
+    match args.format {
+        Format::Table => print(&report.render())?,
+        Format::Json => print(&format!("{:#}\n", report.json()))?,
+    }
+    Ok(ExitCode::from(report.status()))
+}
+
+fn run_inspect(args: InspectArgs) -> Result<(), Box<dyn Error>> {
+    let image = inspect::read(&args.file)?;
+    match args.format {
+        Format::Table => print(&image.render()),
+        Format::Json => print(&format!("{:#}\n", image.json())),
+    }
 }
 
 /// Writes the result. A reader that has read enough, as `head` does, is no error.

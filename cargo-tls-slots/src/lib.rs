@@ -9,14 +9,18 @@
 //! | [`fork`]     | makes the forked crates in a folder, and the patch lines      |
 //! | [`build`]    | builds hosts and modules with the patches injected            |
 //! | [`conformance`] | runs upstream's own tests on the fork                    |
+//! | [`check`]    | compares modules with their host, from the files alone        |
+//! | [`inspect`]  | reads what a host or module says about itself                 |
 //! | [`progress`] | how they say what they are doing                              |
 //!
 //! The recipes are data, in `patches/`; their format is described in `patches/README.md`.
 
 pub mod build;
+pub mod check;
 pub mod cli;
 pub mod conformance;
 pub mod fork;
+pub mod inspect;
 pub mod progress;
 
 mod cargo;

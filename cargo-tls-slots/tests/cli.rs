@@ -41,12 +41,15 @@ One tokio runtime across a program (the host) and the shared libraries that it l
 Host and modules are built apart and share no crate, so each would have a tokio of its own. `fork`
 makes the tokio that uses the host's state instead, from the release that cargo gets and a recipe
 that this command carries. `build` builds projects with it, without a change to their manifests.
+`check` tells from the built files whether modules fit their host.
 
 Usage: cargo tls-slots <COMMAND>
 
 Commands:
   fork         Make the forked crates, and print the patch lines for them
   build        Build hosts and modules, each by a cargo of its own, with the patches in place
+  check        Compare modules with the host that is to load them
+  inspect      Print what a host or module says about itself
   conformance  Run tokio's own tests on the fork
   help         Print this message or the help of the given subcommand(s)
 
@@ -60,6 +63,7 @@ Options:
 Examples:
   cargo tls-slots fork --write        fork tokio, and patch this project to it
   cargo tls-slots build --manifest-path host/Cargo.toml --manifest-path module/Cargo.toml
+  cargo tls-slots check host/target/debug/host module/target/debug/libmodule.so
 
 "#]]);
     command(folder.path())

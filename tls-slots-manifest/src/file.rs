@@ -3,10 +3,12 @@
 //! The section is found by its name, in the table of sections, which `strip` keeps. A file without
 //! that table (some packers remove it) cannot be checked, and is an error.
 
-use std::fmt;
+use std::{fmt, io};
 
 use object::read::elf::{ElfFile, FileHeader, SectionHeader};
-use object::{Endianness, File, Object, ObjectKind, ObjectSection, SectionIndex};
+use object::{
+    Endianness, File, Object, ObjectKind, ObjectSection, ReadCache, ReadRef, SectionIndex,
+};
 
 use crate::{Manifest, ParseError};
 
@@ -107,16 +109,29 @@ impl Manifest {
     ///
     /// [`FileError`] has a variant for each thing that a file can be instead.
     pub fn from_object(bytes: &[u8]) -> Result<Self, FileError> {
-        if let Err(error) = object::FileKind::parse(bytes) {
+        Self::from_data(bytes)
+    }
+
+    /// As [`from_object`](Self::from_object), of a file that is read where it has to be: its headers, its
+    /// table of sections and the manifest, however large the rest may be.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_object`](Self::from_object); what cannot be read counts as corrupt.
+    pub fn from_reader(file: impl io::Read + io::Seek) -> Result<Self, FileError> {
+        Self::from_data(&ReadCache::new(file))
+    }
+
+    fn from_data<'a>(data: impl ReadRef<'a>) -> Result<Self, FileError> {
+        if let Err(error) = object::FileKind::parse(data) {
             // Less than a header of one of them, or of a class that does not exist.
-            return Err(
-                match bytes.starts_with(b"\x7fELF") || bytes.starts_with(b"MZ") {
-                    true => corrupt(error),
-                    false => FileError::NotAnObject,
-                },
-            );
+            let starts = |magic: &[u8]| data.read_bytes_at(0, magic.len() as u64) == Ok(magic);
+            return Err(match starts(b"\x7fELF") || starts(b"MZ") {
+                true => corrupt(error),
+                false => FileError::NotAnObject,
+            });
         }
-        let file = File::parse(bytes).map_err(corrupt)?;
+        let file = File::parse(data).map_err(corrupt)?;
         let found = match file.kind() {
             ObjectKind::Executable | ObjectKind::Dynamic => None,
             ObjectKind::Relocatable => Some("an object file"),
@@ -158,7 +173,7 @@ impl Manifest {
 }
 
 /// Why a file's sections are too many to be looked at.
-fn unreasonable(file: &File<'_>) -> Option<String> {
+fn unreasonable<'a>(file: &File<'a, impl ReadRef<'a>>) -> Option<String> {
     let names = match file {
         File::Elf32(file) => names(file),
         File::Elf64(file) => names(file),
@@ -172,7 +187,9 @@ fn unreasonable(file: &File<'_>) -> Option<String> {
 }
 
 /// How many bytes the names of an ELF file's sections take.
-fn names<Elf: FileHeader<Endian = Endianness>>(file: &ElfFile<'_, Elf>) -> u64 {
+fn names<'a, Elf: FileHeader<Endian = Endianness>>(
+    file: &ElfFile<'a, Elf, impl ReadRef<'a>>,
+) -> u64 {
     let endian = file.endian();
     let index = file.elf_header().shstrndx(endian, file.data());
     let table = file.elf_section_table();

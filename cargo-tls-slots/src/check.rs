@@ -1,0 +1,230 @@
+//! Compares modules with their host, from the files alone.
+//!
+//! It is the comparison that the loader makes, by the same code, before a module is loaded; here a CI job
+//! or a packager makes it, who has both files and need not run either. What differs, and what to do about
+//! it, is the same text in both places.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tls_slots_manifest::{Difference, FileError, Mismatch, compare};
+
+use crate::inspect::{self, Error, Image};
+
+/// What became of a comparison.
+#[derive(Debug)]
+pub struct Report {
+    /// The host.
+    pub host: Image,
+    /// The modules, in the order in which they were given.
+    pub modules: Vec<Checked>,
+}
+
+/// One module.
+#[derive(Debug)]
+pub struct Checked {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether it fits.
+    pub verdict: Verdict,
+}
+
+/// Whether a module fits its host.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It fits.
+    Fits,
+    /// It is a module, but differs from its host.
+    Differs(Mismatch),
+    /// It is a module of another version of the binary interface, which only its own reader
+    /// understands.
+    OtherAbi(Error),
+    /// It is a module that the host's processor cannot run.
+    Architecture {
+        /// What the host is for.
+        host: String,
+        /// What the module is for.
+        module: String,
+    },
+    /// It is a host, or a module that contains the host's half by mistake.
+    Host,
+    /// It cannot be read, or is no module.
+    Unreadable(Error),
+}
+
+impl Verdict {
+    /// One word: `fits`, `refused` or `unreadable`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Fits => "fits",
+            Self::Unreadable(_) => "unreadable",
+            _ => "refused",
+        }
+    }
+
+    /// Why it does not fit: a short table and a sentence for each thing to do, or just a sentence.
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Fits => None,
+            Self::Differs(mismatch) => Some(mismatch.to_string()),
+            Self::OtherAbi(error) | Self::Unreadable(error) => Some(with_causes(error)),
+            Self::Architecture { host, module } => Some(format!(
+                "the host is built for {host} and the module for {module}; build the module for the \
+                 host's target"
+            )),
+            Self::Host => Some(
+                "it is a host itself, as it exports tls_slots_register_v1; if it is meant as a module, take \
+                 `tls-slots` out of its dependencies (under `[dev-dependencies]` it does no harm)"
+                    .to_owned(),
+            ),
+        }
+    }
+
+    fn differences(&self) -> &[Difference] {
+        match self {
+            Self::Differs(mismatch) => &mismatch.differences,
+            _ => &[],
+        }
+    }
+}
+
+/// An error and what caused it, in one sentence.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Compares each module with the host.
+///
+/// # Errors
+///
+/// When the *host* cannot be read, or is none. What a module comes to is part of the report.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::path::Path;
+///
+/// let report = cargo_tls_slots::check::check(
+///     Path::new("host/target/debug/host"),
+///     &[Path::new("module/target/debug/libmodule.so")],
+/// )?;
+/// print!("{}", report.render());
+/// # Ok::<(), cargo_tls_slots::check::HostError>(())
+/// ```
+pub fn check(host: &Path, modules: &[impl AsRef<Path>]) -> Result<Report, HostError> {
+    let host = inspect::read(host)?;
+    if !host.exports_host {
+        return Err(HostError::NoHost(host.path));
+    }
+    let modules = modules
+        .iter()
+        .map(|path| Checked {
+            path: path.as_ref().to_owned(),
+            verdict: verdict(&host, path.as_ref()),
+        })
+        .collect();
+    Ok(Report { host, modules })
+}
+
+/// Why there is nothing to compare with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// The file cannot be read, or is no host or module.
+    #[error(transparent)]
+    Read(#[from] Error),
+    /// The file does not export what modules need.
+    #[error(
+        "{0} is no host: it does not export tls_slots_register_v1; name the host first and its modules \
+         after it, and have the host link `tls-slots` and call `tls_slots_build::host()` in its build.rs"
+    )]
+    NoHost(PathBuf),
+}
+
+fn verdict(host: &Image, path: &Path) -> Verdict {
+    let module = match inspect::read(path) {
+        Ok(module) => module,
+        Err(error @ Error::File(_, FileError::OtherAbi { .. })) => return Verdict::OtherAbi(error),
+        Err(error) => return Verdict::Unreadable(error),
+    };
+    let describe = |image: &Image| format!("{} {}", image.format, image.architecture);
+    let (ours, theirs) = (describe(host), describe(&module));
+    if ours != theirs {
+        return Verdict::Architecture {
+            host: ours,
+            module: theirs,
+        };
+    }
+    if module.exports_host {
+        return Verdict::Host;
+    }
+    match compare(&host.manifest, &module.manifest) {
+        Ok(()) => Verdict::Fits,
+        Err(mismatch) => Verdict::Differs(mismatch),
+    }
+}
+
+impl Report {
+    /// The exit status for it: 0 if all modules fit, 2 if one cannot be read, else 1.
+    pub fn status(&self) -> u8 {
+        let of = |checked: &Checked| match checked.verdict.word() {
+            "fits" => 0,
+            "refused" => 1,
+            _ => 2,
+        };
+        self.modules.iter().map(of).max().unwrap_or_default()
+    }
+
+    /// As a person reads it.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        for Checked { path, verdict } in &self.modules {
+            let _ = writeln!(text, "{:<10} {}", verdict.word(), path.display());
+            for line in verdict.reason().iter().flat_map(|reason| reason.lines()) {
+                let _ = writeln!(text, "{}", format!("  {line}").trim_end());
+            }
+        }
+        text
+    }
+
+    /// The same as JSON.
+    pub fn json(&self) -> Value {
+        let modules: Vec<Value> = self
+            .modules
+            .iter()
+            .map(|Checked { path, verdict }| {
+                let differences: Vec<Value> = verdict
+                    .differences()
+                    .iter()
+                    .map(|one| {
+                        json!({
+                            "what": one.what,
+                            "host": one.host,
+                            "module": one.module,
+                            "fix": one.fix,
+                        })
+                    })
+                    .collect();
+                json!({
+                    "file": path.to_string_lossy(),
+                    "status": verdict.word(),
+                    "reason": verdict.reason(),
+                    "differences": differences,
+                })
+            })
+            .collect();
+        json!({
+            "host": self.host.path.to_string_lossy(),
+            "fits": self.status() == 0,
+            "modules": modules,
+        })
+    }
+}
