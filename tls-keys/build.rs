@@ -1,8 +1,8 @@
-//! Tells the crate which compiler builds it, and for which object format.
+//! Tells the crate which compiler builds it, for which target, and for which object format.
 //!
 //! Values cross from one image to another with Rust's own layout, which only one and the same
-//! compiler promises. The registry compares the text that this script leaves in
-//! `TLS_KEYS_RUSTC`, and refuses an image that another compiler built.
+//! compiler promises. What this script leaves in `TLS_KEYS_…` becomes a part of the image's manifest,
+//! and an image that another compiler built is refused.
 
 use std::env;
 use std::process::Command;
@@ -10,7 +10,11 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=RUSTC");
-    println!("cargo::rustc-env=TLS_KEYS_RUSTC={}", compiler());
+    let (version, commit) = compiler();
+    let target = env::var("TARGET").unwrap_or_default();
+    println!("cargo::rustc-env=TLS_KEYS_RUSTC={version}");
+    println!("cargo::rustc-env=TLS_KEYS_COMMIT={commit}");
+    println!("cargo::rustc-env=TLS_KEYS_TARGET={target}");
 
     let formats = ["tls_keys_elf", "tls_keys_macho", "tls_keys_pe"];
     for format in formats {
@@ -28,16 +32,23 @@ fn main() {
     println!("cargo::rustc-cfg={format}");
 }
 
-/// `rustc 1.95.0 (59807616e 2026-04-14)`, or why it is not known.
+/// `rustc 1.95.0 (59807616e 2026-04-14)` and the commit in full, or why they are not known.
 ///
 /// An unknown compiler is written down as such instead of failing the build: two images
 /// that both say "unknown" are then compared by everything else.
-fn compiler() -> String {
+fn compiler() -> (String, String) {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    match Command::new(rustc).arg("--version").output() {
+    let says = match Command::new(rustc).arg("-vV").output() {
         Ok(output) if output.status.success() => {
-            String::from_utf8_lossy(&output.stdout).trim().to_owned()
+            String::from_utf8_lossy(&output.stdout).into_owned()
         }
-        _ => "an unknown rustc".to_owned(),
-    }
+        _ => String::new(),
+    };
+    let version = says.lines().next().unwrap_or("an unknown rustc").trim();
+    let commit = says
+        .lines()
+        .find_map(|line| line.strip_prefix("commit-hash: "))
+        .unwrap_or("unknown")
+        .trim();
+    (version.to_owned(), commit.to_owned())
 }

@@ -16,6 +16,8 @@
 //! It goes from unresolved to one of the others once, in the image's constructor, before other
 //! code of the image runs, and back when the image is unloaded.
 
+use core::mem::MaybeUninit;
+
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 
 /// A string of another image: address and length, UTF-8.
@@ -270,25 +272,23 @@ unsafe extern "C-unwind" fn drop_in_place<T>(value: *mut u8) {
 /// One image, as its constructor presents it to the registry.
 #[repr(C)]
 pub struct Image {
+    /// Size of [`Key`], so that a registry of another layout can tell before it reads more.
+    pub key_size: usize,
     /// First key of the image's section.
     pub keys_start: *const Key,
     /// One past the last key.
     pub keys_end: *const Key,
-    /// Size of [`Key`], so that a registry of another layout can tell.
-    pub key_size: usize,
-    /// What `rustc --version` said.
-    pub rustc: Text,
-    /// `cfg!(debug_assertions)`: crates such as mio have fields that depend on it.
-    pub debug_assertions: bool,
-    /// `cfg!(panic = "unwind")`.
-    pub panic_unwind: bool,
+    /// First byte of the image's manifest, see `record.rs`.
+    pub manifest_start: *const u8,
+    /// One past the last byte.
+    pub manifest_end: *const u8,
     /// The image's allocator, for the host to try: size and alignment, which must be a layout.
     pub alloc: unsafe extern "C" fn(usize, usize) -> *mut u8,
     /// Its counterpart: block, size and alignment.
     pub dealloc: unsafe extern "C" fn(*mut u8, usize, usize),
 }
 
-// SAFETY: immutable; the pointers are the bounds of a section of `Sync` keys.
+// SAFETY: immutable; the pointers are the bounds of sections of `Sync` keys, and of bytes.
 unsafe impl Sync for Image {}
 
 /// What the host answers about a thread-local.
@@ -327,16 +327,21 @@ pub struct Answer {
 /// caller goes on by unwinding.
 #[repr(C)]
 pub struct Buffer {
-    bytes: [u8; Buffer::SIZE],
+    bytes: [MaybeUninit<u8>; Buffer::SIZE],
+    /// How many bytes of a message there are. Invariant: so many of `bytes` are initialised.
+    written: usize,
 }
 
 impl Buffer {
-    const SIZE: usize = 512;
+    /// Enough for a mismatch of a dozen points. It is on the stack of the first access that a thread
+    /// makes, so nothing is written to it in advance.
+    const SIZE: usize = 4096;
 
     /// An empty buffer.
     pub const fn new() -> Self {
         Self {
-            bytes: [0; Self::SIZE],
+            bytes: [MaybeUninit::uninit(); Self::SIZE],
+            written: 0,
         }
     }
 
@@ -346,13 +351,18 @@ impl Buffer {
         while !message.is_char_boundary(len) {
             len -= 1;
         }
-        self.bytes[..len].copy_from_slice(&message.as_bytes()[..len]);
+        for (to, from) in self.bytes.iter_mut().zip(&message.as_bytes()[..len]) {
+            to.write(*from);
+        }
+        self.written = len;
         len
     }
 
     /// The first `len` bytes as text.
     pub fn read(&self, len: usize) -> &str {
-        let bytes = self.bytes.get(..len).unwrap_or_default();
+        let len = len.min(self.written).min(Self::SIZE);
+        // SAFETY: initialised, by the invariant of `written`.
+        let bytes = unsafe { core::slice::from_raw_parts(self.bytes.as_ptr().cast::<u8>(), len) };
         core::str::from_utf8(bytes).unwrap_or("(unreadable message)")
     }
 }

@@ -68,3 +68,10 @@ macro_rules! process_local {
 macro_rules! host_allocator {
     () => {};
 }
+
+/// Nothing: such a program has no manifest.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! crate_record {
+    ($($any:tt)*) => {};
+}

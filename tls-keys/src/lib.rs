@@ -37,6 +37,7 @@
 //! | [`entry`] | functions that a module exports by name |
 //! | [`names`] | all symbol and section names |
 //! | `arch` | how a thread finds its table: one file per way |
+//! | `record` | the image's manifest: what it was built by and from |
 //! | `object` | constructors, sections, host symbols: one file per object format |
 //! | `alone` | all of it without `shared` |
 //!
@@ -76,6 +77,9 @@ pub mod names;
 mod object;
 #[cfg(feature = "shared")]
 mod process;
+#[cfg(feature = "shared")]
+#[doc(hidden)]
+pub mod record;
 #[cfg(feature = "shared")]
 mod sync;
 

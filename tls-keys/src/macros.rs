@@ -102,6 +102,8 @@ macro_rules! __thread_local_key {
                 unsafe { storage.cast::<$t>().write(__init()) }
             }
 
+            $crate::__key_record!(ThreadLocal $name [$t]);
+
             $crate::__in_keys_section! {
                 static KEY: $crate::__private::Key =
                     $crate::__private::thread_local_key::<$t>(
@@ -133,6 +135,8 @@ macro_rules! __process_key {
         $crate::__in_keys_section! {
             $(#[$attr])*
             $vis static $name: $crate::ProcessLocal<$t> = {
+                $crate::__key_record!(Process $name [$t]);
+
                 static INSTANCE: $t = $init;
                 $crate::ProcessLocal::new($crate::__declared!($name [$t]), &INSTANCE)
             };

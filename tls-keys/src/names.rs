@@ -7,6 +7,7 @@
 //! | name | what | who defines it | who refers to it |
 //! | --- | --- | --- | --- |
 //! | `tls_slots_keys_v1` | section of [`Key`](crate::abi::Key)s (`__start_`/`__stop_` on ELF) | every image | its own constructor |
+//! | `tls_slots_manifest_v1` | section of plain bytes, the image's manifest (`__start_`/`__stop_` on ELF) | every image | its own constructor, and readers of the file |
 //! | `tls_slots_table_v1` | thread-local table of value pointers | host | every image, by inline `asm!` |
 //! | `tls_slots_register_v1` | takes an image's keys | host | constructor of every image |
 //! | `tls_slots_unregister_v1` | forgets an image | host | destructor of every image |
@@ -23,8 +24,15 @@
 //! Attributes such as `#[link_section]` take only literals, so the macros and the object-format
 //! files repeat the section's name; a test compares them with this page.
 
+/// The version of the binary interface: the `1` in all the names.
+pub const ABI: u32 = 1;
+
 /// The section that holds an image's keys, as ELF and PE spell it.
 pub const KEYS_SECTION: &str = "tls_slots_keys_v1";
+
+/// The section that holds an image's manifest, as ELF spells it. Mach-O and PE have no room for so long a
+/// name, see the object-format files.
+pub const MANIFEST_SECTION: &str = "tls_slots_manifest_v1";
 
 /// What a module's entry symbol starts with; the entry's name follows.
 ///

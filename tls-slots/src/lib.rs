@@ -42,6 +42,7 @@
 //! | `export` | the exported functions |
 //! | `allocator` | those that allocate; whether a module's allocator fits |
 //! | `registry` | images and keys: shared, private, refused |
+//! | `manifest` | whether an image's manifest fits the host's |
 //! | `thread` | a thread's values: storage, destructors |
 //! | `table` | the per-thread table of pointers, one file per way of access |
 //! | `exit` | how a thread's end is noticed, one file per system |
@@ -58,6 +59,7 @@ mod export;
 mod image_file;
 #[cfg(feature = "load")]
 mod load;
+mod manifest;
 mod registry;
 mod sync;
 mod table;
@@ -69,7 +71,9 @@ use tls_keys as keys;
 pub use keys::abi::Kind;
 #[cfg(feature = "load")]
 pub use load::{Call, Entry, EntryPanic, Function, LoadError, Module, Signature};
+pub use manifest::manifest;
 pub use registry::{ImageInfo, KeyInfo, images};
+pub use tls_slots_manifest::{Difference, Manifest, Mismatch, ParseError};
 
 /// The text of a panic's payload, or a stand-in.
 fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {

@@ -7,8 +7,8 @@
 //! neither is shared with anybody: guessing which is meant could mix two types.
 //!
 //! An image that does not fit is *refused*: its keys stay unresolved, and their use panics with the
-//! reason. What is compared here is what the image itself says: compiler, debug assertions, and
-//! size and alignment of every key that both sides have.
+//! reason. What is compared is the manifest of each (`manifest.rs`), and then size and alignment of every key
+//! that both sides have, as a manifest does not tell all keys apart.
 
 use std::alloc::Layout;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use crate::keys::host;
 use crate::keys::names::TABLE_SLOTS;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, Witness, statics};
 use crate::thread;
-use crate::{allocator, exit, image_file};
+use crate::{allocator, exit, image_file, manifest};
 
 /// What makes two keys the same.
 ///
@@ -225,8 +225,13 @@ unsafe fn identified<'a>(image: &Image) -> Vec<Identified<'a>> {
     all
 }
 
-/// Whether the two images are compatible as far as they say so themselves.
-fn fit(host: &Image, module: &Image) -> Result<(), String> {
+/// Whether the two images fit together, as far as they say so themselves.
+///
+/// # Safety
+///
+/// Both must be loaded.
+unsafe fn fits(host: &Image, module: &Image) -> Result<(), String> {
+    // Before anything else of it is read.
     if module.key_size != host.key_size {
         return Err(format!(
             "the host's tls-keys has descriptors of {} bytes, the module's of {}; build both with \
@@ -234,24 +239,8 @@ fn fit(host: &Image, module: &Image) -> Result<(), String> {
             host.key_size, module.key_size
         ));
     }
-    // SAFETY: both images are loaded during this call.
-    let (host_rustc, module_rustc) = unsafe { (host.rustc.as_str(), module.rustc.as_str()) };
-    if host_rustc != module_rustc {
-        return Err(format!(
-            "the host was built by {host_rustc} and the module by {module_rustc}; build both with \
-             the same compiler"
-        ));
-    }
-    if host.debug_assertions != module.debug_assertions {
-        let on = |on| if on { "with" } else { "without" };
-        return Err(format!(
-            "the host was built {} debug assertions and the module {} them, and layouts depend on \
-             it; build both with the same profile",
-            on(host.debug_assertions),
-            on(module.debug_assertions)
-        ));
-    }
-    Ok(())
+    // SAFETY: the caller's promise.
+    unsafe { manifest::fits(module) }
 }
 
 impl Registry {
@@ -322,7 +311,7 @@ impl Registry {
     ///
     /// # Safety
     ///
-    /// The image must be loaded, and [`fit`].
+    /// The image must be loaded, and fit, by [`fits`].
     unsafe fn resolve_module(&mut self, image: &Image) -> Result<Vec<Owned>, String> {
         // SAFETY: the caller's promise; the strings are dropped before this returns.
         let keys = unsafe { identified(image) };
@@ -410,9 +399,10 @@ pub(crate) unsafe fn register(image: &Image) {
     if is_known(&mut registry()) {
         return;
     }
-    // What the image says of itself comes first; trying its allocator runs its code, without our lock.
+    // What the image says of itself comes first; trying its allocator runs its code. Neither under our
+    // lock.
     // SAFETY: the image is loaded, and says where its allocator is.
-    let result = fit(&host, image).and_then(|()| unsafe { allocator::fit(image) });
+    let result = unsafe { fits(&host, image).and_then(|()| allocator::fit(image)) };
     let mut registry = registry();
     if is_known(&mut registry) {
         return;

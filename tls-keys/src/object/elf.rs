@@ -16,6 +16,10 @@ unsafe extern "C" {
     static KEYS_START: Key;
     #[link_name = "__stop_tls_slots_keys_v1"]
     static KEYS_STOP: Key;
+    #[link_name = "__start_tls_slots_manifest_v1"]
+    static MANIFEST_START: u8;
+    #[link_name = "__stop_tls_slots_manifest_v1"]
+    static MANIFEST_STOP: u8;
 }
 
 unsafe extern "C" {
@@ -121,6 +125,11 @@ pub fn id() -> *const Key {
 /// Bounds of this image's keys.
 pub(crate) fn keys() -> (*const Key, *const Key) {
     (&raw const KEYS_START, &raw const KEYS_STOP)
+}
+
+/// Bounds of this image's manifest. `record.rs` puts the compiler's record into it, so it is there.
+pub(crate) fn manifest() -> (*const u8, *const u8) {
+    (&raw const MANIFEST_START, &raw const MANIFEST_STOP)
 }
 
 /// Keeps the section, and with it the linker's two symbols, in images that declare no key.

@@ -12,6 +12,10 @@ unsafe extern "C" {
     static KEYS_START: Key;
     #[link_name = "\x01section$end$__DATA$__tls_slots_k_v1"]
     static KEYS_STOP: Key;
+    #[link_name = "\x01section$start$__DATA$__tls_slots_m_v1"]
+    static MANIFEST_START: u8;
+    #[link_name = "\x01section$end$__DATA$__tls_slots_m_v1"]
+    static MANIFEST_STOP: u8;
 }
 
 unsafe extern "C" {
@@ -113,6 +117,11 @@ pub fn id() -> *const Key {
 /// Bounds of this image's keys.
 pub(crate) fn keys() -> (*const Key, *const Key) {
     (&raw const KEYS_START, &raw const KEYS_STOP)
+}
+
+/// Bounds of this image's manifest.
+pub(crate) fn manifest() -> (*const u8, *const u8) {
+    (&raw const MANIFEST_START, &raw const MANIFEST_STOP)
 }
 
 /// Keeps the section in images that declare no key.

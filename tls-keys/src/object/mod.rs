@@ -7,7 +7,8 @@
 //! | `macho.rs` | section, `section$start$` | `__mod_init_func` / `__mod_term_func` | undefined symbols, dynamic lookup | **not run** |
 //! | `pe.rs` | section, sorted by suffix | `.CRT$XCB` / `.CRT$XPY` | `GetProcAddress` on the executable | **not run** |
 //!
-//! Each file gives `keys() -> (start, end)` and `id() -> start`, a constructor and destructor that call
+//! Each file gives `keys() -> (start, end)`, `manifest()` likewise, `id() -> start`, a constructor and destructor
+//! that call
 //! [`enter`] and [`leave`], and the functions `register`, `unregister`, `get`, `reserve`,
 //! `explain`, `alloc`, `dealloc`, `alloc_zeroed`, `realloc` and `table` with the signatures that `elf.rs` shows.
 
@@ -36,7 +37,7 @@ pub(crate) use format::table;
 pub(crate) use format::{alloc, alloc_zeroed, dealloc, realloc};
 pub use format::{explain, get, id, register, reserve, unregister};
 
-use crate::abi::{Image, Key, Text};
+use crate::abi::{Image, Key};
 
 /// This image's own description.
 ///
@@ -44,13 +45,13 @@ use crate::abi::{Image, Key, Text};
 /// could take its place.
 pub fn image() -> Image {
     let (keys_start, keys_end) = format::keys();
+    let (manifest_start, manifest_end) = format::manifest();
     Image {
+        key_size: size_of::<Key>(),
         keys_start,
         keys_end,
-        key_size: size_of::<Key>(),
-        rustc: Text::new(env!("TLS_KEYS_RUSTC")),
-        debug_assertions: cfg!(debug_assertions),
-        panic_unwind: cfg!(panic = "unwind"),
+        manifest_start,
+        manifest_end,
         alloc: crate::allocator::alloc,
         dealloc: crate::allocator::dealloc,
     }

@@ -2,7 +2,8 @@
 //!
 //! The linker sorts what stands behind `$` in a section's name, so keys in `.tlskey$m` lie between
 //! the markers in `.tlskey$a` and `.tlskey$z` (PE format, "Grouped Sections"). It may pad between
-//! objects with zeroes, so an all-zero key is skipped by the registry.
+//! objects with zeroes, so an all-zero key is skipped by the registry, and
+//! zeroes between the manifest's records by its reader.
 //!
 //! A DLL cannot leave symbols undefined. The executable exports the host's functions
 //! (`/EXPORT`, printed by `tls_slots_build::host()`), and a module finds them by name in the process's
@@ -280,6 +281,19 @@ pub fn id() -> *const Key {
 /// Bounds of this image's keys.
 pub(crate) fn keys() -> (*const Key, *const Key) {
     (FIRST.as_ptr(), LAST.as_ptr())
+}
+
+#[used]
+#[unsafe(link_section = ".tlsman$a")]
+static MANIFEST_FIRST: [u8; 0] = [];
+
+#[used]
+#[unsafe(link_section = ".tlsman$z")]
+static MANIFEST_LAST: [u8; 0] = [];
+
+/// Bounds of this image's manifest.
+pub(crate) fn manifest() -> (*const u8, *const u8) {
+    (MANIFEST_FIRST.as_ptr(), MANIFEST_LAST.as_ptr())
 }
 
 #[used]

@@ -48,7 +48,7 @@ use loom::sync::mpsc;
 
 use abi::{Declared, Image, Key, Text};
 use process::ProcessLocal;
-use stand_ins::{allocator, arch, exit, image_file, object};
+use stand_ins::{allocator, arch, exit, image_file, manifest, object};
 use sync::is_in_use;
 
 /// As in `lib.rs`.
@@ -210,12 +210,11 @@ impl Loaded {
     fn describe(&self) -> Image {
         let bounds = self.keys.as_ptr_range();
         Image {
+            key_size: size_of::<Key>(),
             keys_start: bounds.start,
             keys_end: bounds.end,
-            key_size: size_of::<Key>(),
-            rustc: Text::new("rustc"),
-            debug_assertions: true,
-            panic_unwind: true,
+            manifest_start: std::ptr::null(),
+            manifest_end: std::ptr::null(),
             alloc: no_alloc,
             dealloc: no_dealloc,
         }
