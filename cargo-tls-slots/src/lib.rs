@@ -29,6 +29,7 @@ mod engine;
 mod lockfile;
 mod manifest;
 mod recipe;
+mod record;
 mod scan;
 mod signature;
 mod tokens;

@@ -4,6 +4,7 @@
 //! crates' manifests lose what ties them to this repository's workspace; a user's manifest gets
 //! the patch lines.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use toml_edit::{Array, DocumentMut, Item, Table, TableLike, Value};
@@ -14,6 +15,7 @@ use crate::recipe::ManifestEdit;
 pub(crate) fn fork(
     text: &str,
     edit: Option<&ManifestEdit>,
+    pins: &BTreeMap<String, String>,
     tests: &[&str],
 ) -> Result<String, String> {
     let mut manifest = parse(text)?;
@@ -61,6 +63,7 @@ pub(crate) fn fork(
             lint.entry("level").or_insert(toml_edit::value("warn"));
         }
     }
+    pin(root, pins);
     if !tests.is_empty() {
         let targets = root
             .entry("test")
@@ -94,6 +97,33 @@ pub(crate) fn depend_on_keys(text: &str) -> Result<String, String> {
     keys.insert("default-features", false.into());
     dependencies.insert("tls-keys", Item::Value(Value::InlineTable(keys)));
     Ok(manifest.to_string())
+}
+
+/// Sets the versions of dependencies, by package, to one release each, for every platform: cargo then
+/// takes that release or says why it cannot.
+fn pin(root: &mut Table, pins: &BTreeMap<String, String>) {
+    let pin_in = |dependencies: Option<&mut Item>| {
+        let dependencies = dependencies.and_then(Item::as_table_like_mut);
+        for (key, dependency) in dependencies.into_iter().flat_map(|table| table.iter_mut()) {
+            let package = dependency.get("package").and_then(Item::as_str);
+            let Some(version) = pins.get(package.unwrap_or(key.get())) else {
+                continue;
+            };
+            let version = toml_edit::value(format!("={version}"));
+            match dependency.as_table_like_mut() {
+                Some(keys) => {
+                    keys.insert("version", version);
+                }
+                None => *dependency = version,
+            }
+        }
+    };
+    pin_in(root.get_mut("dependencies"));
+    let targets = root.get_mut("target").and_then(Item::as_table_like_mut);
+    for (_, target) in targets.into_iter().flat_map(|table| table.iter_mut()) {
+        let target = target.as_table_like_mut();
+        pin_in(target.and_then(|tables| tables.get_mut("dependencies")));
+    }
 }
 
 /// Makes the manifest of one of our crates stand on its own: what it inherits from `workspace`
@@ -257,7 +287,7 @@ mod tests {
         let edit = edit(
             "features = { on = ['dep:c'] }\n[dependencies]\nc = { path = '../c', optional = true }\nb = { path = '../b' }\n",
         );
-        let forked = fork(text, Some(&edit), &["tests/ours.rs"]).unwrap();
+        let forked = fork(text, Some(&edit), &BTreeMap::new(), &["tests/ours.rs"]).unwrap();
         assert!(forked.starts_with("# Top.\n[package]\nname = \"up\" # named\n"));
         let table: toml::Table = forked.parse().unwrap();
         assert_eq!(table["features"]["on"].to_string(), "[\"dep:c\"]");
@@ -274,21 +304,48 @@ mod tests {
         let on = edit("features = { on = [] }");
         let text = "[features]\non = []\n";
         assert_eq!(
-            fork(text, Some(&on), &[]).unwrap_err(),
+            fork(text, Some(&on), &BTreeMap::new(), &[]).unwrap_err(),
             "has a feature `on` already"
         );
-        assert!(fork("[workspace]\n", None, &[]).is_err());
+        assert!(fork("[workspace]\n", None, &BTreeMap::new(), &[]).is_err());
         assert!(
-            fork("= 1", None, &[])
+            fork("= 1", None, &BTreeMap::new(), &[])
                 .unwrap_err()
                 .starts_with("is no TOML")
         );
     }
 
     #[test]
+    fn dependencies_are_pinned_for_every_platform() {
+        let text = "[dependencies]\na = \"1\"\nb = { version = \"1\", package = \"real\" } # why\n\n\
+                    [dependencies.c]\nversion = \"1\"\n\n\
+                    [dev-dependencies]\na = \"1\"\n\n\
+                    [target.\"cfg(unix)\".dependencies.a]\nversion = \"1\"\noptional = true\n";
+        let pins = [("a", "1.2.3"), ("real", "1.0.1")];
+        let pins = BTreeMap::from(pins.map(|(name, version)| (name.into(), version.into())));
+        let forked = fork(text, None, &pins, &[]).unwrap();
+        assert!(forked.contains("# why"));
+        let table: toml::Table = forked.parse().unwrap();
+        let version = |item: &toml::Value| item["version"].as_str().unwrap().to_owned();
+        assert_eq!(table["dependencies"]["a"].as_str(), Some("=1.2.3"));
+        assert_eq!(version(&table["dependencies"]["b"]), "=1.0.1");
+        assert_eq!(version(&table["dependencies"]["c"]), "1");
+        assert_eq!(table["dev-dependencies"]["a"].as_str(), Some("1"));
+        let unix = &table["target"]["cfg(unix)"]["dependencies"]["a"];
+        assert_eq!(version(unix), "=1.2.3");
+        assert_eq!(unix["optional"].as_bool(), Some(true));
+    }
+
+    #[test]
     fn the_lint_learns_names() {
         let text = "[lints.rust.unexpected_cfgs]\nlevel = \"warn\"\ncheck-cfg = [\"cfg(a)\"]\n";
-        let forked = fork(text, Some(&edit("check-cfg = ['cfg(b)']")), &[]).unwrap();
+        let forked = fork(
+            text,
+            Some(&edit("check-cfg = ['cfg(b)']")),
+            &BTreeMap::new(),
+            &[],
+        )
+        .unwrap();
         let table: toml::Table = forked.parse().unwrap();
         let list = table["lints"]["rust"]["unexpected_cfgs"]["check-cfg"]
             .as_array()

@@ -40,6 +40,8 @@ pub(crate) struct Recipe {
     pub(crate) pins: Vec<Pin>,
     /// Edits of `Cargo.toml`.
     pub(crate) manifest: Option<ManifestEdit>,
+    /// What the crate says about itself in the manifest of an image.
+    pub(crate) record: Option<RecordEdit>,
     #[serde(default, rename = "seam")]
     pub(crate) seams: Vec<Seam>,
     #[serde(default, rename = "thread_local")]
@@ -98,6 +100,26 @@ pub(crate) struct ManifestEdit {
     /// More entries for the `unexpected_cfgs` lint.
     #[serde(default, rename = "check-cfg")]
     pub(crate) check_cfg: Vec<String>,
+}
+
+/// What the crate says about itself in the manifest of an image, beyond what its own manifest tells.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct RecordEdit {
+    #[serde(flatten)]
+    pub(crate) why: Why,
+    /// The feature with which it is said; without it, always.
+    pub(crate) feature: Option<String>,
+    /// Packages that the crate's layouts depend on. They are pinned. Without it, all dependencies but those
+    /// that are known to have no types of their own.
+    pub(crate) dependencies: Option<Vec<String>>,
+    /// Features that change neither a layout nor what shared state means, though the sources name them.
+    #[serde(default)]
+    pub(crate) harmless: Vec<String>,
+    /// Cfgs that change the crate, besides those that its manifest declares.
+    #[serde(default)]
+    pub(crate) cfgs: Vec<String>,
+    /// The path of a `&[TypeLayout]` in a file of ours.
+    pub(crate) types: Option<String>,
 }
 
 /// A macro of upstream that every thread-local goes through.
@@ -254,6 +276,11 @@ impl Recipe {
             self.manifest
                 .iter()
                 .map(|one| ("manifest", "Cargo.toml", &one.why)),
+        );
+        all.extend(
+            self.record
+                .iter()
+                .map(|one| ("record", "Cargo.toml", &one.why)),
         );
         macro_rules! add {
             ($($kind:literal $list:ident)*) => {$(

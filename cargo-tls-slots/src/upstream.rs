@@ -6,6 +6,7 @@
 //!
 //! cargo runs in the user's folder, so that folder's `.cargo/config.toml` holds.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::process::Output;
 
 use cargo_metadata::{Metadata, MetadataCommand};
 use semver::Version;
+use tempfile::TempDir;
 
 use crate::cargo;
 use crate::lockfile::LockedPackage;
@@ -92,15 +94,9 @@ pub(crate) fn get(
     folder: &Path,
     offline: bool,
 ) -> Result<Vec<Upstream>, UpstreamError> {
-    let project = tempfile::Builder::new()
-        .prefix("tls-slots-fork-")
-        .tempdir()
-        .map_err(UpstreamError::Project)?;
+    let project = project()?;
     let manifest = project.path().join("Cargo.toml");
-    let mut text = String::from(
-        "[package]\nname = \"tls-slots-fork\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\
-         [lib]\npath = \"lib.rs\"\n[workspace]\n[dependencies]\n",
-    );
+    let mut text = String::from(PROJECT);
     for one in wanted {
         if let Some(version) = &one.version {
             text += &format!(
@@ -110,7 +106,6 @@ pub(crate) fn get(
         }
     }
     fs::write(&manifest, text).map_err(UpstreamError::Project)?;
-    fs::write(project.path().join("lib.rs"), "").map_err(UpstreamError::Project)?;
 
     let label = wanted
         .iter()
@@ -139,6 +134,79 @@ pub(crate) fn get(
         .iter()
         .map(|one| locate(one, &answer, &lock))
         .collect()
+}
+
+/// The versions that cargo would choose for dependencies with these requirements, by package. One for
+/// which there is none, in the registry or on this machine, is left out.
+pub(crate) fn resolve(
+    required: &BTreeMap<String, String>,
+    folder: &Path,
+    offline: bool,
+) -> Result<BTreeMap<String, Version>, UpstreamError> {
+    let all: Vec<_> = required.iter().collect();
+    if let Some(chosen) = choose(&all, folder, offline)? {
+        return Ok(chosen);
+    }
+    let mut chosen = BTreeMap::new();
+    for one in all {
+        chosen.extend(choose(&[one], folder, offline)?.unwrap_or_default());
+    }
+    Ok(chosen)
+}
+
+/// [`resolve`], for all or none.
+fn choose(
+    required: &[(&String, &String)],
+    folder: &Path,
+    offline: bool,
+) -> Result<Option<BTreeMap<String, Version>>, UpstreamError> {
+    let project = project()?;
+    let manifest = project.path().join("Cargo.toml");
+    let mut text = String::from(PROJECT);
+    for (name, version) in required {
+        text += &format!("{name} = {{ version = {version:?}, default-features = false }}\n");
+    }
+    fs::write(&manifest, text).map_err(UpstreamError::Project)?;
+    // Only the index is needed for this, not the packages.
+    let mut command = cargo::command(folder);
+    command
+        .args(["generate-lockfile", "--manifest-path"])
+        .arg(&manifest);
+    if offline {
+        command.arg("--offline");
+    }
+    if !command
+        .output()
+        .map_err(UpstreamError::Start)?
+        .status
+        .success()
+    {
+        return Ok(None);
+    }
+    let packages = fs::read_to_string(project.path().join("Cargo.lock"))
+        .ok()
+        .and_then(|text| LockedPackage::parse(&text).ok())
+        .unwrap_or_default();
+    let own = Version::new(0, 0, 0);
+    Ok(LockedPackage::dependencies_of(
+        &packages,
+        "tls-slots-fork",
+        &own,
+    ))
+}
+
+/// What each throw-away project's manifest starts with.
+const PROJECT: &str = "[package]\nname = \"tls-slots-fork\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\
+                       [lib]\npath = \"lib.rs\"\n[workspace]\n[dependencies]\n";
+
+/// The folder of a throw-away project.
+fn project() -> Result<TempDir, UpstreamError> {
+    let project = tempfile::Builder::new()
+        .prefix("tls-slots-fork-")
+        .tempdir()
+        .map_err(UpstreamError::Project)?;
+    fs::write(project.path().join("lib.rs"), "").map_err(UpstreamError::Project)?;
+    Ok(project)
 }
 
 fn metadata(manifest: &Path, folder: &Path, offline: bool) -> Result<Output, UpstreamError> {

@@ -15,6 +15,7 @@
 //! | … checksum, sources | yes | a version that somebody has changed, or that another recipe was applied to, may have any layout |
 //! | … features | yes, each | fields and variants come and go with them; also those of which it is not known, as a release may change that |
 //! | … features that only turn on others (`default`, `full`) | no | they do nothing that the others do not tell |
+//! | … features that the recipe calls harmless | no | it says why |
 //! | … cfgs (`tokio_unstable`, …) | yes, each | as features |
 //! | … dependencies that layouts depend on | their versions, where both builds use them | its types contain theirs |
 //! | … types | size, alignment, offsets | what none of the above shows: debug assertions of one package only, features of a dependency |

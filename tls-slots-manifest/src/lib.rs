@@ -113,7 +113,8 @@ pub struct Feature {
     pub name: String,
     /// Whether it is on.
     pub enabled: bool,
-    /// Whether all it does is to turn on others, as `full` does: it is then not compared.
+    /// Whether all it does is to turn on others, as `full` does, or its recipe says that it changes nothing
+    /// that is shared. It is then not compared.
     pub group: bool,
 }
 
@@ -211,7 +212,7 @@ impl fmt::Display for KeyKind {
 }
 
 impl Crate {
-    /// The names of the features that are on, those that only turn on others left out.
+    /// The names of the features that are on, of those that are compared.
     pub fn enabled_features(&self) -> impl Iterator<Item = &str> {
         self.features
             .iter()

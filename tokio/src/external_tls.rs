@@ -14,6 +14,7 @@
 //! | [`thread_local!`] | `std::thread_local!` | `tls_keys::thread_local!` |
 //! | [`LocalKey`], [`AccessError`] | std's | those of `tls_keys` |
 //! | `process_local!` | the `static` as it stands | `tls_keys::process_local!` |
+//! | `layout` | nothing | layouts for the image's manifest |
 //! | `on_host!` | nothing | leaves the rest of a function to the host's copy of it |
 //!
 //! So with the feature off the crate compiles to what upstream compiles to.
@@ -46,6 +47,9 @@ macro_rules! process_local {
 #[cfg(not(feature = "external-tls"))]
 #[allow(unused_imports)]
 pub(crate) use process_local;
+
+#[cfg(feature = "external-tls")]
+pub(crate) mod layout;
 
 /// At the start of a function: in a module, lets the host's copy of that function do the work.
 ///

@@ -355,7 +355,11 @@ struct Release {
 impl Release {
     fn prepare(options: &Options, work: &Path, version: &Version) -> Result<Self, Error> {
         options.progress.step(&format!("preparing tokio {version}"));
+        let upstream = registry_folder("tokio", version, options.offline)?;
+        // All modes use the releases that upstream has tested with, where it says which.
+        let published = upstream.join("Cargo.lock");
         let forked = fork::fork(&ForkOptions {
+            lockfile: published.is_file().then_some(published),
             crates: vec![CrateSpec {
                 name: "tokio".to_owned(),
                 version: Some(version.clone()),
@@ -363,7 +367,6 @@ impl Release {
             offline: options.offline,
             ..ForkOptions::new(work.join("forks"))
         })?;
-        let upstream = registry_folder("tokio", version, options.offline)?;
         Ok(Release {
             version: version.clone(),
             work: work.to_owned(),

@@ -30,6 +30,9 @@ pub(super) struct Stamp {
     inputs: String,
     /// `complete`, or `incomplete` while files are being written.
     state: String,
+    /// Versions that dependencies are pinned to; empty for one that could not be found.
+    #[serde(default)]
+    pub(super) pins: BTreeMap<String, String>,
     /// The SHA-256 of every file we wrote.
     files: BTreeMap<String, String>,
 }
@@ -39,13 +42,20 @@ const INCOMPLETE: &str = "incomplete";
 
 impl Stamp {
     /// The stamp of a crate that is finished.
-    pub(super) fn new(name: &str, version: Version, checksum: Option<String>, tree: &Tree) -> Self {
+    pub(super) fn new(
+        name: &str,
+        version: Version,
+        checksum: Option<String>,
+        pins: BTreeMap<String, String>,
+        tree: &Tree,
+    ) -> Self {
         Stamp {
             name: name.to_owned(),
             version,
             checksum,
             inputs: embedded::digest(),
             state: COMPLETE.to_owned(),
+            pins,
             files: tree
                 .iter()
                 .map(|(path, bytes)| (path.clone(), embedded::sha256(bytes)))
@@ -264,7 +274,7 @@ mod tests {
     }
 
     fn stamp(tree: &Tree) -> Stamp {
-        Stamp::new("a", Version::new(1, 0, 0), None, tree)
+        Stamp::new("a", Version::new(1, 0, 0), None, BTreeMap::new(), tree)
     }
 
     fn write_a(out: &Path, tree: &Tree) -> Result<Outcome, Error> {

@@ -9,6 +9,7 @@
 //!   tls-keys/      ours, from inside this command
 //!   tls-slots/
 //!   tls-slots-build/
+//!   tls-slots-manifest/
 //! ```
 //!
 //! Each crate's folder carries a stamp, `.tls-slots-fork.toml`. What it says decides what happens:
@@ -24,19 +25,20 @@
 //! next run clears the one and finishes the other. Files that are not ours in a folder that is
 //! (a `target/`, a `Cargo.lock`) stay.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use semver::Version;
+use semver::{Version, VersionReq};
 
 use crate::engine::Problem;
 use crate::lockfile::LockedPackage;
 use crate::progress::Progress;
 use crate::recipe::{Recipe, RecipeError};
 use crate::upstream::{self, Upstream, UpstreamError, Wanted};
-use crate::{cargo, manifest};
+use crate::{cargo, manifest, record};
 
 mod folder;
 mod tree;
@@ -51,6 +53,9 @@ pub const DEFAULT_OUT: &str = "tls-slots-forks";
 
 /// What is forked when there is nothing else to go by.
 const TOKIO: &str = "tokio";
+
+/// Those of our crates that only our others name: no project patches them.
+const INNER: [&str; 1] = ["tls-slots-manifest"];
 
 /// What to fork, and where to.
 #[derive(Clone, Debug)]
@@ -342,6 +347,10 @@ struct Plan {
     /// None for our own crates.
     recipe: Option<Recipe>,
     patched: bool,
+    /// The versions of its dependencies in the lock file, if that has this release.
+    locked_dependencies: BTreeMap<String, Version>,
+    /// Packages that the lock file has in one version.
+    locked_others: BTreeMap<String, Version>,
 }
 
 impl Plan {
@@ -432,7 +441,7 @@ fn run(options: &ForkOptions) -> Result<Forked, Error> {
     options.progress.step(&format!("forking {names}"));
     let mut made = Vec::new();
     for plan in &plans {
-        let (tree, version, checksum) = match &plan.recipe {
+        let (tree, version, upstreams) = match &plan.recipe {
             None => {
                 let (tree, version) = tree::companion(&plan.name)?;
                 (tree, version, None)
@@ -442,18 +451,21 @@ fn run(options: &ForkOptions) -> Result<Forked, Error> {
                     continue;
                 };
                 check_release(plan, recipe, &release)?;
-                let tree = tree::forked(recipe, &release)?;
-                (tree, release.version, Some(release.checksum))
+                let pins = pins(plan, recipe, &release, &out, options)?;
+                let tree = tree::forked(recipe, &release, &pins)?;
+                (tree, release.version, Some((release.checksum, pins)))
             }
         };
-        made.push((plan, tree, version, checksum));
+        made.push((plan, tree, version, upstreams));
     }
 
     fs::create_dir_all(&out).map_err(|source| Error::Write(out.clone(), source))?;
     let _lock = folder::lock(&out, &options.progress)?;
     let mut crates = Vec::new();
-    for (plan, tree, version, checksum) in made {
-        let stamp = Stamp::new(&plan.name, version.clone(), checksum, &tree);
+    for (plan, tree, version, upstreams) in made {
+        let (checksum, pins) = upstreams.unzip();
+        let pins = pins.unwrap_or_default();
+        let stamp = Stamp::new(&plan.name, version.clone(), checksum, pins, &tree);
         let outcome = folder::write(&out, &plan.name, &tree, stamp)?;
         crates.push(ForkedCrate {
             name: plan.name.clone(),
@@ -465,6 +477,62 @@ fn run(options: &ForkOptions) -> Result<Forked, Error> {
     }
     options.progress.done(&format!("forked {names}"));
     finish(&out, crates)
+}
+
+/// The versions that a crate's dependencies are pinned to: by package, empty where none is known.
+///
+/// cargo then enforces them, and what the crate says of them in its record is what was compiled. They come
+/// from the first of these that has one:
+///
+/// 1. what the lock file says of this release;
+/// 2. what an earlier run chose: a fork does not change because the registry has something new;
+/// 3. a package that the lock file has for another reason, in a version that fits: cargo would take it;
+/// 4. what cargo would choose today.
+///
+/// One that is in none of them (an optional dependency that was not vendored, say) stays open: nobody
+/// can build with it now.
+fn pins(
+    plan: &Plan,
+    recipe: &Recipe,
+    release: &Upstream,
+    out: &Path,
+    options: &ForkOptions,
+) -> Result<BTreeMap<String, String>, Error> {
+    let path = release.folder.join("Cargo.toml");
+    let text = fs::read_to_string(&path).map_err(|source| Error::Read(path, source))?;
+    let upstream = toml::from_str(&text).unwrap_or_default();
+    let Some(edit) = record::edit(recipe, &release.version, &upstream) else {
+        return Ok(BTreeMap::new());
+    };
+    let earlier = Stamp::read(&out.join(&plan.name))
+        .filter(|stamp| stamp.version == release.version)
+        .map_or(BTreeMap::new(), |stamp| stamp.pins);
+    let mut pins = BTreeMap::new();
+    let mut open = BTreeMap::new();
+    for (name, required) in record::requirements(&edit, &upstream) {
+        let fits = |version: &&Version| {
+            let required = VersionReq::parse(&required);
+            required.is_ok_and(|required| required.matches(version))
+        };
+        let locked = plan.locked_dependencies.get(&name).map(Version::to_string);
+        let earlier = earlier.get(&name).filter(|version| !version.is_empty());
+        let other = plan.locked_others.get(&name).filter(fits);
+        match locked
+            .or(earlier.cloned())
+            .or(other.map(Version::to_string))
+        {
+            Some(version) => pins.insert(name, version),
+            None => open.insert(name, required),
+        };
+    }
+    if !open.is_empty() {
+        let mut chosen = upstream::resolve(&open, &options.folder, options.offline)?;
+        for name in open.into_keys() {
+            let version = chosen.remove(&name).map(|version| version.to_string());
+            pins.insert(name, version.unwrap_or_default());
+        }
+    }
+    Ok(pins)
 }
 
 fn finish(out: &Path, mut crates: Vec<ForkedCrate>) -> Result<Forked, Error> {
@@ -522,7 +590,10 @@ fn plan(options: &ForkOptions) -> Result<Vec<Plan>, Error> {
                 (name.clone(), pinned.cloned())
             })
             .collect();
-        let companions = recipe.companions.clone();
+        let mut companions = recipe.companions.clone();
+        if companions.iter().any(|name| name == "tls-slots") {
+            companions.extend(INNER.map(str::to_owned));
+        }
         plans.retain(|plan| plan.name != spec.name);
         plans.push(Plan {
             name: spec.name.clone(),
@@ -531,6 +602,8 @@ fn plan(options: &ForkOptions) -> Result<Vec<Plan>, Error> {
             locked: checksum,
             recipe: Some(recipe),
             patched: true,
+            locked_dependencies: BTreeMap::new(),
+            locked_others: BTreeMap::new(),
         });
         for (name, pinned) in along {
             if plans.iter().any(|plan| plan.name == name)
@@ -564,18 +637,43 @@ fn plan(options: &ForkOptions) -> Result<Vec<Plan>, Error> {
                 locked,
                 recipe: Some(recipe),
                 patched: false,
+                locked_dependencies: BTreeMap::new(),
+                locked_others: BTreeMap::new(),
             });
         }
         for name in companions {
             if !plans.iter().any(|plan| plan.name == name) {
                 plans.push(Plan {
                     version: Some(tree::companion(&name)?.1),
+                    patched: !INNER.contains(&name.as_str()),
                     name,
                     origin: String::new(),
                     locked: None,
                     recipe: None,
-                    patched: true,
+                    locked_dependencies: BTreeMap::new(),
+                    locked_others: BTreeMap::new(),
                 });
+            }
+        }
+    }
+    if let Some((_, packages)) = &locked {
+        let mut others = BTreeMap::new();
+        for package in packages {
+            others
+                .entry(package.name.clone())
+                .and_modify(|version| *version = None)
+                .or_insert(Some(package.version.clone()));
+        }
+        let others: BTreeMap<String, Version> = others
+            .into_iter()
+            .filter_map(|(name, version)| Some((name, version?)))
+            .collect();
+        for plan in plans.iter_mut().filter(|plan| plan.recipe.is_some()) {
+            if let Some(version) = &plan.version {
+                plan.locked_dependencies =
+                    LockedPackage::dependencies_of(packages, &plan.name, version)
+                        .unwrap_or_default();
+                plan.locked_others = others.clone();
             }
         }
     }
@@ -712,6 +810,10 @@ fn up_to_date(plan: &Plan, out: &Path) -> Option<ForkedCrate> {
             .locked
             .as_ref()
             .is_none_or(|(checksum, _)| stamp.checksum.as_ref() == Some(checksum))
+        && stamp.pins.iter().all(|(name, pinned)| {
+            let locked = plan.locked_dependencies.get(name);
+            locked.is_none_or(|locked| locked.to_string() == *pinned)
+        })
         && stamp.holds(&dir);
     fits.then(|| ForkedCrate {
         name: plan.name.clone(),
@@ -760,6 +862,7 @@ mod tests {
                     name: (*name).to_owned(),
                     version: version.parse().unwrap(),
                     checksum: None,
+                    dependencies: Vec::new(),
                 })
                 .collect();
             let specs = all_of(&packages).unwrap();

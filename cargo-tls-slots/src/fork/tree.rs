@@ -1,5 +1,6 @@
 //! What a crate's folder is to hold, made in memory.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -7,9 +8,9 @@ use semver::Version;
 
 use super::Error;
 use crate::engine::{self, Problem, Tree};
-use crate::recipe::Recipe;
+use crate::recipe::{ManifestEdit, Recipe};
 use crate::upstream::Upstream;
-use crate::{embedded, manifest};
+use crate::{embedded, manifest, record};
 
 /// The files of our own crates that a fork folder gets, beside `src/`.
 const COMPANION_FILES: [&str; 3] = ["Cargo.toml", "build.rs", "README.md"];
@@ -21,7 +22,13 @@ const SEAM: &str = "patches/common/external_tls.rs";
 const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
 /// Upstream's files, with the recipe applied and ours laid over them.
-pub(super) fn forked(recipe: &Recipe, release: &Upstream) -> Result<Tree, Error> {
+///
+/// `pins` are the versions that dependencies are pinned to; those without one are empty.
+pub(super) fn forked(
+    recipe: &Recipe,
+    release: &Upstream,
+    pins: &BTreeMap<String, String>,
+) -> Result<Tree, Error> {
     let mut tree = Tree::new();
     read_tree(&release.folder, "", &mut tree)?;
     // What cargo packaged beside the sources; the lock file would pin other releases of the
@@ -61,12 +68,26 @@ pub(super) fn forked(recipe: &Recipe, release: &Upstream) -> Result<Tree, Error>
     let manifest = tree
         .get("Cargo.toml")
         .map(|bytes| String::from_utf8_lossy(bytes));
-    let forked = manifest::fork(&manifest.unwrap_or_default(), edit, &tests);
-    let forked = forked.and_then(|text| match recipe.keys {
-        Some(_) => manifest::depend_on_keys(&text),
-        None => Ok(text),
-    });
-    match forked {
+    let upstream = manifest.unwrap_or_default().into_owned();
+    let made = pinned(&upstream, edit, pins, &tests)
+        .and_then(|text| match recipe.keys {
+            Some(_) => manifest::depend_on_keys(&text),
+            None => Ok(text),
+        })
+        .and_then(|text| {
+            let table = toml::from_str(&upstream).unwrap_or_default();
+            if let Some(edit) = record::edit(recipe, &release.version, &table) {
+                let facts = record::Facts {
+                    name: &recipe.name,
+                    version: release.version.to_string(),
+                    checksum: &release.checksum,
+                    pins,
+                };
+                record::add(&facts, &edit, &text, &mut tree)?;
+            }
+            Ok(text)
+        });
+    match made {
         Ok(text) => {
             tree.insert("Cargo.toml".to_owned(), text.into_bytes());
         }
@@ -95,6 +116,17 @@ fn lay_seam(root: &str, tree: &mut Tree) -> Result<(), String> {
             "declares a module for {path}, which is there already"
         )),
     }
+}
+
+fn pinned(
+    upstream: &str,
+    edit: Option<&ManifestEdit>,
+    pins: &BTreeMap<String, String>,
+    tests: &[&str],
+) -> Result<String, String> {
+    let mut pins = pins.clone();
+    pins.retain(|_, version| !version.is_empty());
+    manifest::fork(upstream, edit, &pins, tests)
 }
 
 fn read_tree(folder: &Path, prefix: &str, tree: &mut Tree) -> Result<(), Error> {
