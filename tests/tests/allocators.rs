@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use tls_slots_manifest::Manifest;
 use tls_slots_tests::process::{self, Ended};
 use tls_slots_tests::project::{Project, Tokio, once_per_run};
 
@@ -131,6 +132,23 @@ fn other_allocators_are_refused_in_words() {
     }
     for with in ["marked", "mimalloc"] {
         refused("system", with, &reason(SYSTEM, OWN));
+    }
+}
+
+/// What the files say of it, before anything is loaded.
+#[test]
+fn the_manifest_tells_of_a_module_that_forwards() {
+    let allocator = |path: PathBuf| {
+        let bytes = fs::read(path).expect("it was built");
+        let manifest = Manifest::from_object(&bytes).expect("it has a manifest");
+        manifest.allocator.map(|one| (one.name, one.forwards))
+    };
+    assert_eq!(
+        allocator(module("forward")),
+        Some(("tls_keys::HostAllocator".to_owned(), true))
+    );
+    for other in [module("system"), module("mimalloc"), host("mimalloc")] {
+        assert_eq!(allocator(other), None);
     }
 }
 

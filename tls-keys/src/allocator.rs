@@ -12,6 +12,7 @@
 //! | [`host_allocator!`](crate::host_allocator) | fits | fits |
 //! | another | refused | refused, be it the same crate: each image has its own copy of its state |
 //!
+//! In the manifest an image says that it forwards, or nothing: no tool can tell the rest from the file.
 //! The host finds out by trying ([`Image::alloc`](crate::abi::Image::alloc)), before the module's keys are
 //! resolved; how is told in `tls-slots`' `src/allocator.rs`.
 //!
@@ -92,6 +93,16 @@ macro_rules! host_allocator {
     () => {
         #[global_allocator]
         static TLS_SLOTS_HOST_ALLOCATOR: $crate::HostAllocator = $crate::HostAllocator;
+
+        const _: () = {
+            const FIELDS: $crate::record::AllocatorRecord = $crate::record::AllocatorRecord {
+                name: "tls_keys::HostAllocator",
+                forwards: true,
+            };
+            $crate::__in_manifest_section! {
+                static RECORD: [u8; FIELDS.size()] = FIELDS.bytes();
+            }
+        };
     };
 }
 
