@@ -94,15 +94,7 @@ macro_rules! host_allocator {
         #[global_allocator]
         static TLS_SLOTS_HOST_ALLOCATOR: $crate::HostAllocator = $crate::HostAllocator;
 
-        const _: () = {
-            const FIELDS: $crate::record::AllocatorRecord = $crate::record::AllocatorRecord {
-                name: "tls_keys::HostAllocator",
-                forwards: true,
-            };
-            $crate::__in_manifest_section! {
-                static RECORD: [u8; FIELDS.size()] = FIELDS.bytes();
-            }
-        };
+        $crate::allocator_record!("tls_keys::HostAllocator", forwards: true);
     };
 }
 

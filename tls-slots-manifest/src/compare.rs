@@ -24,10 +24,14 @@
 //! | keys that both have | size, alignment, type | the module uses the host's value |
 //! | keys that only one has | no | they are private |
 //! | source files' names | no | paths of the machine |
+//! | global allocator | not here | a file does not tell; the host tries it when the module is loaded |
 //! | opt-level, LTO, codegen units, strip, debug info, overflow checks, target-cpu, other dependencies, target folder | not recorded | no layout depends on them |
 //!
 //! Layouts are the consequence of all else. They are compared only where all else is equal, so that what
 //! is said is the cause.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -418,7 +422,12 @@ fn compare_types(host: &Crate, module: &Crate, found: &mut Vec<Difference>) {
     for (ours, theirs) in pairs {
         let same_size = (ours.size, ours.align) == (theirs.size, theirs.align);
         let layout = |one: &crate::Type| match same_size {
-            true => format!("{}, fields {:016x}", sized(one.size, one.align), one.fields),
+            // Half of the hash is enough to see that they differ, and fits the column.
+            true => format!(
+                "{}, fields {:08x}",
+                sized(one.size, one.align),
+                one.fields as u32
+            ),
             false => sized(one.size, one.align),
         };
         differ(

@@ -1,0 +1,346 @@
+//! Every field: what is said where it differs, or that nothing is.
+
+use super::*;
+use crate::{Cfg, Compiler, Dependency, Feature, Type};
+
+fn host() -> Manifest {
+    let feature = |name: &str, enabled, group| Feature {
+        name: name.to_owned(),
+        enabled,
+        group,
+    };
+    let cfg = |name: &str, enabled| Cfg {
+        name: name.to_owned(),
+        enabled,
+    };
+    let dependency = |name: &str, version: &str, enabled| Dependency {
+        name: name.to_owned(),
+        version: version.to_owned(),
+        enabled,
+    };
+    Manifest {
+        abi: 1,
+        compiler: Compiler {
+            rustc: "rustc 1.95.0 (59807616e 2026-04-14)".to_owned(),
+            commit: "59807616e1fa2540724bfbac14d7976d7e4a3860".to_owned(),
+            target: "x86_64-unknown-linux-gnu".to_owned(),
+            panic: "unwind".to_owned(),
+            debug_assertions: true,
+            layout_probe: 1,
+        },
+        crates: vec![Crate {
+            name: "tokio".to_owned(),
+            version: "1.54.1".to_owned(),
+            checksum: "b52f".to_owned(),
+            source: "6861".to_owned(),
+            features: vec![
+                feature("full", true, true),
+                feature("net", true, false),
+                feature("test-util", false, false),
+            ],
+            cfgs: vec![cfg("debug_assertions", true), cfg("tokio_unstable", false)],
+            dependencies: vec![
+                dependency("mio", "1.2.4", true),
+                dependency("slab", "0.4.12", false),
+                dependency("tracing", "", true),
+            ],
+            types: vec![Type {
+                name: "mio::net::TcpStream".to_owned(),
+                size: 40,
+                align: 8,
+                fields: 7,
+            }],
+        }],
+        keys: vec![
+            key("tokio", "1.54.1", "CONTEXT"),
+            key("app", "0.1.0", "OWN"),
+        ],
+        allocator: None,
+    }
+}
+
+fn key(package: &str, version: &str, name: &str) -> Key {
+    Key {
+        kind: KeyKind::ThreadLocal,
+        package: package.to_owned(),
+        version: version.to_owned(),
+        path: format!("{package}::runtime"),
+        name: name.to_owned(),
+        file: "/there/src/lib.rs".to_owned(),
+        line: 1,
+        column: 2,
+        type_text: "Context".to_owned(),
+        size: 64,
+        align: 8,
+    }
+}
+
+fn change(change: impl FnOnce(&mut Manifest)) -> Result<(), Mismatch> {
+    let mut module = host();
+    change(&mut module);
+    compare(&host(), &module)
+}
+
+/// The whole message, for a module that differs in this.
+#[track_caller]
+fn refused(edit: impl FnOnce(&mut Manifest), message: &str) {
+    let mismatch = change(edit).expect_err("it differs");
+    assert_eq!(mismatch.to_string(), message);
+}
+
+#[track_caller]
+fn fits(edit: impl FnOnce(&mut Manifest)) {
+    assert_eq!(change(edit), Ok(()));
+}
+
+#[test]
+fn another_compiler() {
+    refused(
+        |module| {
+            module.compiler.rustc = "rustc 1.97.0-nightly (0123456 2026-05-01)".to_owned();
+            module.compiler.commit = "other".to_owned();
+        },
+        "\
+the module does not fit its host in 1 point:
+  what      host                                 module
+  compiler  rustc 1.95.0 (59807616e 2026-04-14)  rustc 1.97.0-nightly (0123456 2026-05-01)
+Build both with the same compiler.",
+    );
+    refused(
+        |module| module.compiler.commit = "unknown".to_owned(),
+        "\
+the module does not fit its host in 1 point:
+  what                    host                                      module
+  commit of the compiler  59807616e1fa2540724bfbac14d7976d7e4a3860  unknown
+Build both with the same compiler.",
+    );
+}
+
+#[test]
+fn another_way_to_compile() {
+    refused(
+        |module| {
+            module.abi = 2;
+            module.compiler.target = "aarch64-unknown-linux-gnu".to_owned();
+            module.compiler.panic = "abort".to_owned();
+            module.compiler.debug_assertions = false;
+            module.compiler.layout_probe = 2;
+            // The same thing again: it is said once.
+            module.crates[0].cfgs[0].enabled = false;
+            // Consequences: not said.
+            module.crates[0].types[0].size = 32;
+            module.keys[0].size = 32;
+        },
+        "\
+the module does not fit its host in 5 points:
+  what              host                      module
+  ABI of tls-keys   1                         2
+  target            x86_64-unknown-linux-gnu  aarch64-unknown-linux-gnu
+  panic strategy    unwind                    abort
+  debug assertions  on                        off
+  order of fields   order 0000000000000001    order 0000000000000002
+Build both with forks that the same version of cargo-tls-slots made.
+Build the module for x86_64-unknown-linux-gnu.
+Build the module with `panic = \"unwind\"` in its profile, as the host is.
+Build both with the same profile, or set `debug-assertions` alike in both profiles: layouts depend on it.
+Build both without `-Z randomize-layout`, or both with it and the same seed.",
+    );
+}
+
+#[test]
+fn features_one_by_one_on_either_side() {
+    refused(
+        |module| {
+            module.crates[0].features[1].enabled = false;
+            module.crates[0].features[2].enabled = true;
+        },
+        "\
+the module does not fit its host in 2 points:
+  what                        host  module
+  tokio: feature `net`        on    off
+  tokio: feature `test-util`  off   on
+Enable the feature `net` of tokio in the module, or disable it in the host.
+Enable the feature `test-util` of tokio in the host, or disable it in the module.",
+    );
+    // What only turns on others.
+    fits(|module| module.crates[0].features[0].enabled = false);
+}
+
+#[test]
+fn another_release_or_another_source() {
+    refused(
+        |module| module.crates[0].version = "1.53.3".to_owned(),
+        "\
+the module does not fit its host in 1 point:
+  what            host    module
+  tokio: version  1.54.1  1.53.3
+Use tokio 1.54.1 in the module, as in the host: `cargo update tokio --precise 1.54.1`, with the fork of that version.",
+    );
+    refused(
+        |module| {
+            module.crates[0].checksum = "0000".to_owned();
+            module.crates[0].source = "0000".to_owned();
+        },
+        "\
+the module does not fit its host in 1 point:
+  what             host  module
+  tokio: checksum  b52f  0000
+Fork tokio 1.54.1 from the same registry for both: one side's release was changed.",
+    );
+    refused(
+        |module| module.crates[0].source = "0000".to_owned(),
+        "\
+the module does not fit its host in 1 point:
+  what            host  module
+  tokio: sources  6861  0000
+Fork tokio 1.54.1 for both with the same version of cargo-tls-slots, and do not edit the fork.",
+    );
+}
+
+#[test]
+fn cfgs() {
+    refused(
+        |module| module.crates[0].cfgs[1].enabled = true,
+        "\
+the module does not fit its host in 1 point:
+  what                         host  module
+  tokio: cfg `tokio_unstable`  off   on
+Build both with `--cfg tokio_unstable` in RUSTFLAGS, or both without it.",
+    );
+    refused(
+        |module| module.crates[0].cfgs[0].enabled = false,
+        "\
+the module does not fit its host in 1 point:
+  what                           host  module
+  tokio: cfg `debug_assertions`  on    off
+Build tokio with the same debug assertions on both sides: see RUSTFLAGS, and `[profile.….package.tokio]`.",
+    );
+}
+
+#[test]
+fn dependencies_that_both_builds_have() {
+    refused(
+        |module| module.crates[0].dependencies[0].version = "1.0.4".to_owned(),
+        "\
+the module does not fit its host in 1 point:
+  what                   host   module
+  tokio: dependency mio  1.2.4  1.0.4
+Use mio 1.2.4 in the module, as in the host: build both with one fork of tokio, or fork with `--lockfile` of the host's Cargo.lock.",
+    );
+    // Not in this build, and not known.
+    fits(|module| module.crates[0].dependencies[1].version = "0.4.0".to_owned());
+    fits(|module| module.crates[0].dependencies[2].version = "0.1.0".to_owned());
+}
+
+#[test]
+fn layouts_where_all_else_agrees() {
+    refused(
+        |module| module.crates[0].types[0].size = 32,
+        "\
+the module does not fit its host in 1 point:
+  what                           host                   module
+  layout of mio::net::TcpStream  40 bytes, alignment 8  32 bytes, alignment 8
+Build tokio and its dependencies alike on both sides: a layout differs, though compiler, versions, features and cfgs agree. Look for debug assertions of single packages (RUSTFLAGS, `[profile.….package.…]`) and for features of its dependencies.",
+    );
+    let mismatch = change(|module| module.crates[0].types[0].fields = 8).unwrap_err();
+    assert_eq!(
+        mismatch.differences[0].module,
+        "40 bytes, alignment 8, fields 00000008"
+    );
+}
+
+#[test]
+fn keys_that_both_have() {
+    refused(
+        |module| {
+            module.keys[1].size = 8;
+            module.keys[1].type_text = "Cell<u64>".to_owned();
+        },
+        "\
+the module does not fit its host in 1 point:
+  what                            host                            module
+  thread-local app::runtime::OWN  Context: 64 bytes, alignment 8  Cell<u64>: 8 bytes, alignment 8
+Build both with the same features of app 0.1.0, the same cfgs and the same versions of its dependencies.",
+    );
+    fits(|module| {
+        module.keys[1].file = "/elsewhere/src/lib.rs".to_owned();
+        module.keys.push(key("other", "0.1.0", "OWN"));
+    });
+    // Another version, another place: another key.
+    for edit in [
+        |key: &mut Key| key.version = "0.1.1".to_owned(),
+        |key: &mut Key| key.line = 9,
+        |key: &mut Key| key.kind = KeyKind::Process,
+    ] {
+        fits(|module| {
+            module.keys[1].size = 8;
+            edit(&mut module.keys[1]);
+        });
+    }
+    // Two of one identity are shared with nobody.
+    fits(|module| {
+        module.keys[1].size = 8;
+        module.keys.push(key("app", "0.1.0", "OWN"));
+    });
+    // The host lacks one of a crate that it has forked.
+    refused(
+        |module| module.keys.push(key("tokio", "1.54.1", "LOST")),
+        "\
+the module does not fit its host in 1 point:
+  what                               host          module
+  thread-local tokio::runtime::LOST  is not there  is there
+Build the host again, with the fork of tokio that the module is built with: what tokio shares must be there in the host.",
+    );
+}
+
+#[test]
+fn crates_that_only_one_has() {
+    fits(|module| module.crates[0].name = "another".to_owned());
+    fits(|module| module.crates.clear());
+    // What cargo links side by side.
+    fits(|module| {
+        module.crates[0].version = "2.0.0".to_owned();
+        module.crates[0].checksum = "0000".to_owned();
+    });
+    // Linked twice in the module: its keys are private.
+    fits(|module| {
+        let mut twice = module.crates[0].clone();
+        twice.features[2].enabled = true;
+        module.crates.push(twice);
+    });
+}
+
+#[test]
+fn what_cargo_takes_as_one_version() {
+    let same = [
+        ("1.54.1", "1.3.0"),
+        ("0.4.1", "0.4.9"),
+        ("0.0.3", "0.0.3"),
+        ("0.4.1+build", "0.4.1"),
+    ];
+    for (one, other) in same {
+        assert!(compatible(one, other), "{one} {other}");
+    }
+    for (one, other) in [("1.0.0", "2.0.0"), ("0.4.1", "0.5.1"), ("0.0.3", "0.0.4")] {
+        assert!(!compatible(one, other), "{one} {other}");
+    }
+}
+
+#[test]
+fn a_message_stays_short() {
+    let mut module = host();
+    for at in 0..30 {
+        module.crates[0].features.push(Feature {
+            name: format!("feature-{at:02}"),
+            enabled: true,
+            group: false,
+        });
+    }
+    let mismatch = compare(&host(), &module).unwrap_err();
+    assert_eq!(mismatch.differences.len(), 30);
+    let text = mismatch.to_string();
+    assert!(text.contains("in 30 points:") && text.contains("\n  … and 18 more\n"));
+    assert_eq!(text.lines().count(), 1 + 1 + 12 + 1 + 12, "{text}");
+    // It fits into the buffer in which a host tells a module why its keys do not work.
+    assert!(text.len() < 4000, "{}", text.len());
+}
