@@ -178,6 +178,8 @@ fn what_no_edit_names_is_upstreams_byte_by_byte() {
     // The recipe touches these files and no others.
     let text = include_str!("../../patches/tokio.toml");
     let edited = |path: &str| text.contains(&format!("\"{path}\"")) || path == "Cargo.toml";
+    let generated = forked.crates[0].dir.join("src/tls_slots_manifest.rs");
+    assert!(generated.is_file());
     let output = run(cargo(place.path()).args(["metadata", "--format-version", "1"]).arg("--manifest-path").arg({
         let user = place.path().join("user");
         project(
@@ -303,6 +305,97 @@ fn vendored_sources_are_enough() {
         manifest.contains("tokio = { path = \"tls-slots-forks/tokio\" }"),
         "{manifest}"
     );
+}
+
+/// The version that a manifest asks for of a dependency.
+fn requirement(manifest: &Path, table: &str) -> String {
+    let text = fs::read_to_string(manifest).unwrap();
+    let (_, rest) = text.split_once(&format!("\n[{table}]\n")).unwrap();
+    let rest = rest.split_once("version = \"").unwrap().1;
+    rest.split_once('"').unwrap().0.to_owned()
+}
+
+/// The version that a lock file holds of a package.
+fn locked(lock: &Path, name: &str) -> String {
+    let text = fs::read_to_string(lock).unwrap();
+    let start = format!("name = \"{name}\"\nversion = \"");
+    let (_, rest) = text.split_once(&start).unwrap();
+    rest.split_once('"').unwrap().0.to_owned()
+}
+
+#[test]
+fn layouts_depend_on_the_releases_that_the_lock_file_holds() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let manifest = |name: &str, patches: &str| {
+        format!(
+            "[package]\nname = \"{name}\"\nedition = \"2021\"\n[workspace]\n[dependencies]\n\
+             tokio = {{ version = \"=1.54.1\", features = [\"net\"] }}\n\n{patches}"
+        )
+    };
+    let host = place.join("host");
+    project(&host, &manifest("a-host", ""), "lib.rs", "");
+    let lock = host.join("Cargo.lock");
+    succeeds(cargo(&host).arg("generate-lockfile"));
+    succeeds(cargo(&host).args(["update", "--quiet", "mio", "--precise", "1.2.1"]));
+    let options = ForkOptions {
+        lockfile: Some(lock.clone()),
+        ..ForkOptions::new(place.join("forks"))
+    };
+    let forked = fork(&options).unwrap_or_else(|error| panic!("{error}"));
+    let fork_of_tokio = forked.crates[0].dir.clone();
+    let forks = fork_of_tokio.join("Cargo.toml");
+    assert_eq!(requirement(&forks, "dependencies.mio"), "=1.2.1");
+    // For every platform.
+    let uring = "target.'cfg(all(tokio_unstable, target_os = \"linux\"))'.dependencies.mio";
+    assert_eq!(requirement(&forks, uring), "=1.2.1");
+    // What the lock file does not hold is what cargo would take.
+    let bytes = requirement(&forks, "dependencies.bytes");
+    assert!(bytes.starts_with("=1."), "{bytes}");
+    // What no layout depends on stays open.
+    let open = requirement(&forks, "dependencies.pin-project-lite");
+    assert!(!open.starts_with('='), "{open}");
+    let record = fs::read_to_string(fork_of_tokio.join("src/tls_slots_manifest.rs")).unwrap();
+    assert!(record.contains("(\"mio\", \"1.2.1\", cfg!("), "{record}");
+
+    // A second run does nothing, needs no network, and does not go with the registry.
+    let again = ForkOptions {
+        offline: true,
+        ..options.clone()
+    };
+    let outcomes =
+        |forked: Forked| -> Vec<Outcome> { forked.crates.iter().map(|one| one.outcome).collect() };
+    let second = outcomes(fork(&again).unwrap());
+    assert!(
+        second.iter().all(|one| *one == Outcome::UpToDate),
+        "{second:?}"
+    );
+
+    // A module that has another release locked: cargo takes the fork's, or says that it must.
+    let module = place.join("module");
+    project(
+        &module,
+        &manifest("a-module", &forked.patch_lines()),
+        "lib.rs",
+        "",
+    );
+    let theirs = module.join("Cargo.lock");
+    fs::copy(&lock, &theirs).unwrap();
+    succeeds(cargo(&host).args(["update", "--quiet", "mio", "--precise", "1.2.4"]));
+    let newer = fs::read_to_string(&lock).unwrap();
+    fs::write(&theirs, newer.replace("a-host", "a-module")).unwrap();
+    let refused = run(cargo(&module).args(["metadata", "--format-version", "1", "--locked"]));
+    assert!(!refused.status.success());
+    let says = String::from_utf8(refused.stderr).unwrap();
+    assert!(says.contains("--locked was passed"), "{says}");
+    succeeds(cargo(&module).args(["metadata", "--format-version", "1"]));
+    assert_eq!(locked(&theirs, "mio"), "1.2.1");
+
+    // The host's lock file has changed, and so does the fork: two files of it.
+    let third = outcomes(fork(&options).unwrap());
+    assert_eq!(third[0], Outcome::Updated(2), "{third:?}");
+    assert_eq!(requirement(&forks, "dependencies.mio"), "=1.2.4");
+    assert_eq!(requirement(&forks, "dependencies.bytes"), bytes);
 }
 
 #[test]

@@ -419,6 +419,7 @@ fn compare_types(host: &Crate, module: &Crate, found: &mut Vec<Difference>) {
         let mut both = ours.get(name)?.iter().zip(theirs);
         both.find(|(ours, theirs)| ours != theirs)
     });
+    let within = format!("{}::", host.name.replace('-', "_"));
     for (ours, theirs) in pairs {
         let same_size = (ours.size, ours.align) == (theirs.size, theirs.align);
         let layout = |one: &crate::Type| match same_size {
@@ -432,7 +433,7 @@ fn compare_types(host: &Crate, module: &Crate, found: &mut Vec<Difference>) {
         };
         differ(
             found,
-            format!("layout of {}", theirs.name),
+            format!("layout of {}", theirs.name.replace("crate::", &within)),
             layout(ours),
             layout(theirs),
             format!(

@@ -247,6 +247,15 @@ Build tokio and its dependencies alike on both sides: a layout differs, though c
         mismatch.differences[0].module,
         "40 bytes, alignment 8, fields 00000008"
     );
+    let mut host = host();
+    host.crates[0].types[0].name = "crate::net::TcpStream".to_owned();
+    let mut module = host.clone();
+    module.crates[0].types[0].align = 4;
+    let mismatch = compare(&host, &module).unwrap_err();
+    assert_eq!(
+        mismatch.differences[0].what,
+        "layout of tokio::net::TcpStream"
+    );
 }
 
 #[test]
