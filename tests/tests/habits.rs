@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use object::{Object, ObjectSection, ObjectSymbol};
+use tls_slots_manifest::Manifest;
 use tls_slots_tests::fixtures::{Built, DEADLINE, DEV_FULL, REGISTRY_FULL, RELEASE_FULL};
 use tls_slots_tests::process::{self, Ended};
 use tls_slots_tests::project::{Building, Project, Tokio};
@@ -253,7 +254,11 @@ fn feature_off_links_nothing_of_ours() {
 fn feature_on_in_a_static_binary() {
     let built = static_binary("static,full,patched");
     let traces = traces(&built.host);
-    for expected in ["tls_slots_register_v1", "tls_slots_keys_v1"] {
+    for expected in [
+        "tls_slots_register_v1",
+        "tls_slots_keys_v1",
+        "tls_slots_manifest_v1",
+    ] {
         assert!(
             traces.iter().any(|name| name == expected),
             "no {expected} among {traces:?}"
@@ -272,6 +277,33 @@ const LINKED: [(&str, &str); 8] = [
     ("multi", "keys_at_thread_exit"),
     ("multi", "images"),
 ];
+
+/// Both files have a manifest that can be read, with all that matters in it, and they fit.
+#[track_caller]
+fn assert_manifests_fit(host: &Path, module: &Path) {
+    let read = |path: &Path| {
+        let manifest = Manifest::from_object(&std::fs::read(path).unwrap());
+        let manifest = manifest.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let tokio = manifest.crates.iter().find(|one| one.name == "tokio");
+        let tokio = tokio.unwrap_or_else(|| panic!("{} has no tokio", path.display()));
+        assert!(
+            tokio
+                .types
+                .iter()
+                .any(|one| one.name == "mio::net::TcpStream")
+        );
+        assert!(
+            tokio
+                .dependencies
+                .iter()
+                .any(|one| one.enabled && one.name == "mio")
+        );
+        assert!(manifest.keys.iter().any(|key| key.name == "CONTEXT"));
+        manifest
+    };
+    let fits = tls_slots_manifest::compare(&read(host), &read(module));
+    fits.unwrap_or_else(|mismatch| panic!("{mismatch}"));
+}
 
 /// Host and module linked by different linkers, in all combinations of those that are here.
 #[test]
@@ -315,6 +347,7 @@ fn linkers() {
     for (host, linker) in hosts.iter().zip(&linkers) {
         for (module, other) in modules.iter().zip(&linkers) {
             println!("host by {linker}, module by {other}");
+            assert_manifests_fit(host, module);
             let built = Built {
                 host: host.clone(),
                 modules: vec![module.clone(), second.clone()],
@@ -346,6 +379,7 @@ fn fat_lto_and_strip() {
     let host = build("host", "fixture-host");
     let module = build("module", "libfixture_module.so");
     drop(building);
+    assert_manifests_fit(&host, &module);
     let built = Built {
         host,
         modules: vec![module, second],

@@ -6,7 +6,7 @@ use tls_slots as _;
 use std::cell::Cell;
 use std::process::Command;
 
-use tls_slots_manifest::{Key, KeyKind, Manifest};
+use tls_slots_manifest::{FileError, Key, KeyKind, Manifest, ParseError};
 
 mod inner {
     use super::Cell;
@@ -134,4 +134,41 @@ fn the_file_says_the_same() {
     let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     let manifest = Manifest::from_object(&bytes).unwrap();
     assert_eq!(&manifest, tls_slots::manifest().unwrap());
+}
+
+/// What a file is instead of a host or a module, each by its own name.
+#[test]
+fn other_files_are_told_apart() {
+    let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+    let edited = |from: &[u8], to: &[u8]| {
+        let mut bytes = own.clone();
+        let mut times = 0;
+        for at in 0..=bytes.len() - from.len() {
+            if bytes[at..].starts_with(from) {
+                bytes[at..at + to.len()].copy_from_slice(to);
+                times += 1;
+            }
+        }
+        assert!(times > 0);
+        Manifest::from_object(&bytes)
+    };
+    assert_eq!(Manifest::from_object(b""), Err(FileError::NotAnObject));
+    assert_eq!(
+        Manifest::from_object(b"!<arch>\nnot to be loaded either"),
+        Err(FileError::NotAnObject)
+    );
+    let truncated = Manifest::from_object(&own[..own.len() / 2]);
+    assert!(matches!(truncated, Err(FileError::Corrupt { .. })));
+    if cfg!(target_os = "linux") {
+        let renamed = edited(b"tls_slots_manifest_v1\0", b"tls_slots_manifest_v7\0");
+        let found = "7".to_owned();
+        assert_eq!(renamed, Err(FileError::OtherAbi { found }));
+        let renamed = edited(b"tls_slots_manifest_v1\0", b"tls_slots_something_1\0");
+        assert_eq!(renamed, Err(FileError::NoManifest));
+    }
+    let format = edited(b"\xA7tlsrec\n\x01\0", b"\xA7tlsrec\n\x02\0");
+    assert_eq!(
+        format,
+        Err(FileError::Manifest(ParseError::Format { found: 2 }))
+    );
 }
