@@ -23,6 +23,7 @@
 //! | a forked crate that the host has not, or only in a version that cargo would let stand beside it | no | its keys are private to the module: it is like any crate that both link for themselves |
 //! | keys that both have | size, alignment, type | the module uses the host's value |
 //! | keys that only one has | no | they are private |
+//! | keys of `tls-slots` itself | the module has none | it would contain a second registry, which resolves nothing |
 //! | source files' names | no | paths of the machine |
 //! | global allocator | not here | a file does not tell; the host tries it when the module is loaded |
 //! | opt-level, LTO, codegen units, strip, debug info, overflow checks, target-cpu, other dependencies, target folder | not recorded | no layout depends on them |
@@ -131,6 +132,16 @@ fn shortened(text: &str, width: usize) -> String {
 pub fn compare(host: &Manifest, module: &Manifest) -> Result<(), Mismatch> {
     let mut found = Vec::new();
     compare_compilers(host, module, &mut found);
+    if module.keys.iter().any(|key| key.package == HOST_HALF) {
+        differ(
+            &mut found,
+            HOST_HALF,
+            "linked",
+            "linked, too",
+            "Take `tls-slots` out of the module's dependencies: it is the host's half, and a process has \
+             one host. Under `[dev-dependencies]` it does no harm.",
+        );
+    }
     let pairs = pairs(host, module, &mut found);
     let same_profile = found.iter().all(|one| one.what != DEBUG);
     for (host, module) in &pairs {
@@ -148,6 +159,9 @@ pub fn compare(host: &Manifest, module: &Manifest) -> Result<(), Mismatch> {
         Err(Mismatch { differences: found })
     }
 }
+
+/// The package that makes a program a host. It has a key, so that this can be seen.
+const HOST_HALF: &str = "tls-slots";
 
 const DEBUG: &str = "debug assertions";
 

@@ -70,10 +70,20 @@ use tls_keys as keys;
 
 pub use keys::abi::Kind;
 #[cfg(feature = "load")]
-pub use load::{Call, Entry, EntryPanic, Function, LoadError, Module, Signature};
+pub use load::{
+    Call, Entry, EntryPanic, Function, HostProblem, LoadError, LoadOptions, Module, Signature,
+    Source, Symbol,
+};
 pub use manifest::manifest;
 pub use registry::{ImageInfo, KeyInfo, images};
 pub use tls_slots_manifest::{Difference, Manifest, Mismatch, ParseError};
+
+keys::process_local! {
+    /// Marks an image that contains the host's half: a module whose manifest has a key of this package links
+    /// it by mistake, and does not fit (`tls_slots_manifest::compare`).
+    #[allow(dead_code)] // being there is all it does
+    static HOST_HALF: u8 = 0;
+}
 
 /// The text of a panic's payload, or a stand-in.
 fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {

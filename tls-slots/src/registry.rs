@@ -551,7 +551,8 @@ pub struct KeyInfo {
 
 /// All images that have registered, the host first.
 ///
-/// For diagnostics and tests; takes the registry's lock.
+/// For diagnostics and tests; takes the registry's lock. Empty in a library that contains this crate by
+/// mistake and was loaded by a host: the images are that host's.
 ///
 /// # Examples
 ///
@@ -560,6 +561,11 @@ pub struct KeyInfo {
 /// assert!(images[0].is_host);
 /// ```
 pub fn images() -> Vec<ImageInfo> {
+    // Were this registry to resolve the image's keys, which another has resolved, they would have two
+    // owners.
+    if !image_file::is_here(abi::register as *const u8) {
+        return Vec::new();
+    }
     let host = host::image();
     let host_file = image_file::of(host.keys_start.cast());
     let mut registry = registry();
@@ -582,6 +588,17 @@ pub fn images() -> Vec<ImageInfo> {
         .collect();
     images.sort_by_key(|image| !image.is_host);
     images
+}
+
+/// Every image that has registered: an address in it, and why it was refused, if it was.
+#[cfg(feature = "load")]
+pub(crate) fn images_by_address() -> Vec<(*const u8, Option<String>)> {
+    let registry = registry();
+    registry
+        .images
+        .iter()
+        .map(|image| (image.start.cast(), image.refused.clone()))
+        .collect()
 }
 
 fn key_info(key: &Key, registry: &Registry) -> KeyInfo {

@@ -1,157 +1,83 @@
 //! The loader: opens a module and gives typed access to what it exports.
 //!
-//! The problem: `dlopen` and `dlsym` know neither types nor panics, and a host that gets a signature
-//! wrong has undefined behaviour. A [`Module`] gives *entries*: functions that the module marked with
-//! `#[tokio::module]`, whose symbol is a static that tells the signature. A call whose function
-//! panics gives an [`EntryPanic`].
+//! The problem: `dlopen` takes whatever a path leads to, and ends the process where the file is damaged or
+//! was built for something else; `dlsym` knows no types, and a host that gets a signature wrong has
+//! undefined behaviour. So a file is looked at before it is opened, step by step, and each step that
+//! fails is an error of its own:
+//!
+//! | step | file | errors |
+//! | --- | --- | --- |
+//! | is this program a host? | `host.rs` | [`LoadError::Host`] |
+//! | open the file once, read it once | `file.rs` | `NotFound`, `Read`, `NotAFile`, `Writable` |
+//! | its digest, if one is pinned | here | `Digest` |
+//! | what kind of file it is; its headers | `inspect.rs`, `elf.rs` | `NotShared`, `Architecture`, `Corrupt`, `ContainsHost` |
+//! | its manifest against the host's | here | `NoManifest`, `Manifest`, `Abi`, `Mismatch` |
+//! | the host's own check | here | `Rejected` |
+//! | open what was checked | `copy/`, `open.rs` | `Copy`, `Replaced`, `Open`, `Host` |
+//! | did the registry take it? | here | `Refused`, `NotRegistered` |
+//!
+//! A [`Module`] gives *entries*: functions that the module marked with `#[tokio::module]`, whose symbol is a
+//! static that tells the signature. A call whose function panics gives an [`EntryPanic`].
+//!
+//! # One file, one image
+//!
+//! A file that is loaded twice is one image, as with `dlopen`: the second [`Module`] is a clone of the
+//! first one. *The same file* is the same path, links followed, with the same content. A file whose
+//! content has changed since is another build, and gets an image of its own beside the old one, where
+//! `dlopen` would give the old one. So does a copy under another name, and
+//! [`LoadOptions::new_instance`]. Shared keys are the host's in all of them; private keys and plain statics
+//! are one set per image.
 //!
 //! Modules stay loaded until the process ends: nobody can know here whether tasks, wakers or values of a
 //! module are still about.
 
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
+use std::ffi::c_void;
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use libloading::Library;
+use sha2::{Digest as _, Sha256};
 use tls_keys::entry::{self, CallAsync, CallSync, EntryFuture, EntryKind, Misfit};
 use tls_keys::names::ENTRY_PREFIX;
+use tls_slots_manifest::{FileError, Manifest};
 
+use crate::{image_file, registry};
+use copy::{Original, Place};
+use inspect::{Seen, Unfit};
+
+mod copy;
+mod elf;
+mod error;
+mod file;
+mod host;
+mod inspect;
+mod open;
+mod options;
+
+pub use error::{HostProblem, LoadError};
+pub use options::{LoadOptions, Source};
 pub use tls_keys::entry::{EntryPanic, Signature};
 
-/// Why a module could not be loaded, or an entry not be given.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// `dlopen` failed: not found, not a shared object, or it needs a symbol that nobody has.
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: libloading::Error,
-    },
-    /// The file was opened, but does not fit this host; the reason names both sides and what to do.
-    Refused {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// The module exports no entry of that name.
-    NoEntry {
-        /// The module's file.
-        path: PathBuf,
-        /// The entry.
-        name: String,
-        /// What the system said.
-        source: libloading::Error,
-    },
-    /// The entry is an `async fn` and a `fn` was asked for, or the other way round.
-    Kind {
-        /// The module's file.
-        path: PathBuf,
-        /// The entry.
-        name: String,
-        /// Whether the entry is an `async fn`.
-        is_async: bool,
-    },
-    /// The entry has another signature.
-    Signature {
-        /// The module's file.
-        path: PathBuf,
-        /// The entry.
-        name: String,
-        /// The signature that the host asked for.
-        host: &'static str,
-        /// The signature that the module has.
-        module: String,
-    },
-    /// The entry's types have the same names but another layout.
-    Layout {
-        /// The module's file.
-        path: PathBuf,
-        /// The entry.
-        name: String,
-        /// The signature.
-        signature: &'static str,
-    },
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Open { path, .. } => write!(f, "cannot open module {}", path.display()),
-            Self::Refused { path, reason } => {
-                write!(
-                    f,
-                    "module {} does not fit this host: {reason}",
-                    path.display()
-                )
-            }
-            Self::NoEntry { path, name, .. } => write!(
-                f,
-                "module {} exports no entry `{name}`; mark the function `#[tokio::module]`",
-                path.display()
-            ),
-            Self::Kind {
-                path,
-                name,
-                is_async,
-            } => {
-                let (is, use_) = if *is_async {
-                    ("an `async fn`", "Module::entry")
-                } else {
-                    ("a `fn`", "Module::function")
-                };
-                write!(
-                    f,
-                    "entry `{name}` of module {} is {is}; ask for it with `{use_}`",
-                    path.display()
-                )
-            }
-            Self::Signature {
-                path,
-                name,
-                host,
-                module,
-            } => write!(
-                f,
-                "the host asks for entry `{name}` as `{host}`, module {} has it as `{module}`; make \
-                 the two agree",
-                path.display()
-            ),
-            Self::Layout {
-                path,
-                name,
-                signature,
-            } => write!(
-                f,
-                "entry `{name}` of module {} is `{signature}` as the host expects, but a type in it has \
-                 another size there; build both with the same versions and features of the crates \
-                 that define these types",
-                path.display()
-            ),
-        }
-    }
-}
-
-impl std::error::Error for LoadError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Open { source, .. } | Self::NoEntry { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}
-
+/// An image that was loaded.
 struct Inner {
+    /// As the caller named it.
     path: PathBuf,
+    /// The names of its entries, sorted.
+    entries: Vec<String>,
     /// Never closed, see the module's documentation.
     library: ManuallyDrop<Library>,
+    /// What it was opened from.
+    place: Place,
+    /// The file when it was checked, where it was not copied.
+    stamp: Option<file::Stamp>,
 }
 
 /// A loaded module.
@@ -171,21 +97,31 @@ impl fmt::Debug for Module {
 }
 
 impl Module {
-    /// Opens a module, with all its symbols bound at once and none of them visible to others.
+    /// Checks a module's file, loads it, and confirms that it registered with this host.
     ///
-    /// Corresponds to `dlopen(path, RTLD_NOW | RTLD_LOCAL)`.
+    /// What is loaded is what was checked: the file is read once, and the code comes from a private copy
+    /// of these bytes ([`Source`] has other ways). All symbols of the module are bound at once, and none is
+    /// visible to others, as with `dlopen(path, RTLD_NOW | RTLD_LOCAL)`; a bare file name is a file in the
+    /// current folder. Loading a file that is loaded already gives the same image.
     ///
     /// # Errors
     ///
-    /// [`LoadError::Open`] when the system cannot open it, among others because the program is no
-    /// host ("undefined symbol: tls_slots_…"). [`LoadError::Refused`] when it does not fit this
-    /// host.
+    /// A variant of [`LoadError`] for each step. Up to [`LoadError::Copy`], nothing of the module has run.
     ///
     /// # Safety
     ///
-    /// Loading runs the file's constructors: it must be a module that is meant for this host, built by
-    /// the same compiler, with the same versions and features of the crates whose values cross the
-    /// boundary, and without undefined behaviour of its own. Not all of this is checked.
+    /// Loading runs code: the module's constructors and those of the libraries that it needs. The caller
+    /// promises that
+    ///
+    /// - the file means no harm and has no undefined behaviour of its own: a damaged header is an
+    ///   error, other damage and malice are not noticed (see [`LoadOptions::sha256`]);
+    /// - types that cross the boundary and belong to crates that the manifests do not list are
+    ///   the same on both sides. Forked crates and what they depend on are compared, arguments and
+    ///   results of entries by name, size and alignment; a field that changed its meaning but not its size
+    ///   is not noticed;
+    /// - memory that crosses the boundary is freed by the allocator that it came from, where the manifests do
+    ///   not tell it;
+    /// - the module's constructors load no modules.
     ///
     /// # Examples
     ///
@@ -198,29 +134,78 @@ impl Module {
     /// # Ok(()) }
     /// ```
     pub unsafe fn load(path: impl AsRef<Path>) -> Result<Self, LoadError> {
-        let path = path.as_ref();
-        // A bare file name would make `dlopen` search the system's folders.
-        let path = if path.parent() == Some(Path::new("")) {
-            Path::new(".").join(path)
-        } else {
-            path.to_owned()
-        };
         // SAFETY: the caller's promise.
-        let library = match unsafe { open(path.as_os_str()) } {
-            Ok(library) => ManuallyDrop::new(library),
-            Err(source) => return Err(LoadError::Open { path, source }),
-        };
-        if let Some(reason) = refused(&path) {
-            return Err(LoadError::Refused { path, reason });
-        }
-        Ok(Self {
-            inner: Arc::new(Inner { path, library }),
-        })
+        unsafe { LoadOptions::new().load(path) }
     }
 
-    /// The file it was loaded from.
+    /// The file it was loaded from, as it was named when it was first loaded.
     pub fn path(&self) -> &Path {
         &self.inner.path
+    }
+
+    /// The names of its entries, sorted.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.inner.entries.iter().map(String::as_str)
+    }
+
+    /// A symbol that the module exports, such as a `#[unsafe(no_mangle)] pub fn`: an address as a `T`, most
+    /// often a function pointer.
+    ///
+    /// Prefer [`entry`](Self::entry) and [`function`](Self::function), which know the type and catch panics.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::NoSymbol`].
+    ///
+    /// # Safety
+    ///
+    /// `T` must be the type of a pointer to what the symbol stands for. A function must not let a panic out:
+    /// this process would abort.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fn example(module: &tls_slots::Module) -> Result<(), tls_slots::LoadError> {
+    /// // SAFETY: that is its type, and it does not panic.
+    /// let version = unsafe { module.symbol::<extern "C" fn() -> u32>("markdown_version")? };
+    /// assert_eq!(version(), 3);
+    /// # Ok(()) }
+    /// ```
+    pub unsafe fn symbol<T: Copy>(&self, name: &str) -> Result<Symbol<'_, T>, LoadError> {
+        const {
+            assert!(
+                size_of::<T>() == size_of::<*mut c_void>(),
+                "a symbol is an address: `T` is the type of a pointer or a function pointer"
+            );
+        }
+        // SAFETY: the caller's promise; the library is never closed.
+        match unsafe { self.inner.library.get::<T>(name) } {
+            Ok(symbol) => Ok(Symbol {
+                value: *symbol,
+                module: PhantomData,
+            }),
+            Err(source) => Err(LoadError::NoSymbol {
+                path: self.inner.path.clone(),
+                name: name.to_owned(),
+                source,
+            }),
+        }
+    }
+
+    /// A static that the module exports (`#[unsafe(no_mangle)] pub static`).
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::NoSymbol`].
+    ///
+    /// # Safety
+    ///
+    /// `T` must be the static's type, and the static not `mut`.
+    pub unsafe fn variable<T: Sync>(&self, name: &str) -> Result<&T, LoadError> {
+        // SAFETY: a static's symbol stands for its address.
+        let symbol = unsafe { self.symbol::<*const T>(name)? };
+        // SAFETY: the caller promises that a `T` is there; statics live as long as the module.
+        Ok(unsafe { &**symbol })
     }
 
     /// An entry that the module declares as `#[tokio::module] pub async fn`.
@@ -261,22 +246,18 @@ impl Module {
     }
 
     fn find(&self, name: &str) -> Result<&'static entry::Entry, LoadError> {
+        let missing = || LoadError::NoEntry {
+            path: self.inner.path.clone(),
+            name: name.to_owned(),
+            entries: self.inner.entries.clone(),
+        };
         let symbol = format!("{ENTRY_PREFIX}{name}");
         // SAFETY: a symbol with this prefix is a static `Entry`, which is what the prefix is
         // reserved for; the library is never closed.
-        match unsafe {
-            self.inner
-                .library
-                .get::<*const entry::Entry>(symbol.as_str())
-        } {
-            // SAFETY: as above.
-            Ok(symbol) => Ok(unsafe { &**symbol }),
-            Err(source) => Err(LoadError::NoEntry {
-                path: self.inner.path.clone(),
-                name: name.to_owned(),
-                source,
-            }),
-        }
+        let symbol = unsafe { self.inner.library.get::<*const entry::Entry>(&*symbol) };
+        let symbol = symbol.map_err(|_| missing())?;
+        // SAFETY: as above.
+        unsafe { symbol.as_ref() }.ok_or_else(missing)
     }
 
     fn misfit<S: Signature>(&self, name: &str, misfit: Misfit) -> LoadError {
@@ -303,32 +284,293 @@ impl Module {
     }
 }
 
-/// Why the image of that file was refused, if it was.
-fn refused(path: &Path) -> Option<String> {
-    let path = path.canonicalize().ok()?;
-    crate::images().into_iter().find_map(|image| {
-        let file = Path::new(image.file.as_deref()?).canonicalize().ok()?;
-        if file == path { image.refused } else { None }
-    })
+/// A symbol of a module, see [`Module::symbol`]. Borrowed from the module.
+#[derive(Clone, Copy)]
+pub struct Symbol<'a, T> {
+    value: T,
+    module: PhantomData<&'a Module>,
 }
 
-/// # Safety
-///
-/// As [`Module::load`].
-#[cfg(unix)]
-unsafe fn open(path: &OsStr) -> Result<Library, libloading::Error> {
-    use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-    // SAFETY: the caller's promise.
-    unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map(Into::into)
+impl<T> Deref for Symbol<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
 }
 
+impl<T: fmt::Debug> fmt::Debug for Symbol<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Symbol").field(&self.value).finish()
+    }
+}
+
+/// The images of one file.
+type Images = Arc<Mutex<Vec<Arc<Inner>>>>;
+
+/// All that was loaded, by the file's path without links and the way of loading.
+///
+/// The outer lock is held for a look-up only, an inner one while its file is loaded: so that two threads
+/// that load one file get one image.
+static LOADED: Mutex<BTreeMap<(PathBuf, Source), Images>> = Mutex::new(BTreeMap::new());
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Does all that [`LoadOptions::load`] promises.
+///
 /// # Safety
 ///
-/// As [`Module::load`].
-#[cfg(not(unix))]
-unsafe fn open(path: &OsStr) -> Result<Library, libloading::Error> {
+/// As [`LoadOptions::load`].
+unsafe fn load(options: &LoadOptions, path: &Path) -> Result<Module, LoadError> {
+    host::check().map_err(|problem| LoadError::Host { problem })?;
+    let opened = file::open(path, options.private, options.source == Source::Copy)?;
+    if let Some(pinned) = options.sha256 {
+        let found: [u8; 32] = Sha256::digest(&*opened.content).into();
+        if found != pinned {
+            return Err(LoadError::Digest {
+                path: opened.path,
+                pinned,
+                found,
+            });
+        }
+    }
+    let seen = check(path, &opened.content)?;
+    if let Some(verify) = &options.verify {
+        verify(&opened.content).map_err(|source| LoadError::Rejected {
+            path: path.to_owned(),
+            source,
+        })?;
+    }
+
+    let images = {
+        let mut loaded = lock(&LOADED);
+        Arc::clone(
+            loaded
+                .entry((opened.real.clone(), options.source))
+                .or_default(),
+        )
+    };
+    let mut images = lock(&images);
+    let earlier = images
+        .iter()
+        .find(|image| !options.new_instance && image.is_of(&opened));
+    if let Some(inner) = earlier {
+        return Ok(Module {
+            inner: Arc::clone(inner),
+        });
+    }
     // SAFETY: the caller's promise.
-    unsafe { Library::new(path) }
+    let inner = Arc::new(unsafe { open_checked(options.source, opened, seen)? });
+    images.push(Arc::clone(&inner));
+    Ok(Module { inner })
+}
+
+/// Everything that is to be known of the bytes before they are loaded.
+fn check(path: &Path, bytes: &[u8]) -> Result<Seen, LoadError> {
+    let path = path.to_owned();
+    let seen = match inspect::inspect(bytes) {
+        Ok(seen) => seen,
+        Err(Unfit::NotShared(what)) => return Err(LoadError::NotShared { path, what }),
+        Err(Unfit::Architecture(module)) => {
+            return Err(LoadError::Architecture {
+                path,
+                host: inspect::own_name(),
+                module,
+            });
+        }
+        Err(Unfit::Corrupt(reason)) => return Err(LoadError::Corrupt { path, reason }),
+    };
+    if let Some(symbol) = seen.host_symbol() {
+        return Err(LoadError::ContainsHost {
+            path,
+            symbol: symbol.to_owned(),
+        });
+    }
+    let host = crate::manifest().map_err(|source| LoadError::Host {
+        problem: HostProblem::Manifest { source },
+    })?;
+    let module = match Manifest::from_object(bytes) {
+        Ok(module) => module,
+        Err(FileError::NoManifest) => return Err(LoadError::NoManifest { path }),
+        Err(FileError::OtherAbi { found }) => {
+            return Err(LoadError::Abi {
+                path,
+                module: found,
+            });
+        }
+        Err(FileError::Manifest(source)) => return Err(LoadError::Manifest { path, source }),
+        Err(other) => {
+            return Err(LoadError::Corrupt {
+                path,
+                reason: other.to_string(),
+            });
+        }
+    };
+    match tls_slots_manifest::compare(host, &module) {
+        Ok(()) => Ok(seen),
+        Err(source) => Err(LoadError::Mismatch { path, source }),
+    }
+}
+
+/// Opens a file that was checked.
+///
+/// # Safety
+///
+/// As [`LoadOptions::load`].
+unsafe fn open_checked(
+    source: Source,
+    opened: file::Opened,
+    seen: Seen,
+) -> Result<Inner, LoadError> {
+    let path = opened.path.clone();
+    let original = Original {
+        content: &opened.content,
+        real: &opened.real,
+        file: &opened.file,
+    };
+    let stamp = file::Stamp::of(&opened.file).map_err(|source| LoadError::Read {
+        path: path.clone(),
+        source,
+    })?;
+    let copy = |source| LoadError::Copy {
+        path: path.clone(),
+        source,
+    };
+    let (library, place, stamp) = match source {
+        Source::Copy => {
+            let mut last = None;
+            let mut result = None;
+            // Each way in turn: a copy may be impossible to make, or to map.
+            for way in copy::WAYS {
+                let place = match way(&original) {
+                    Ok(place) => place,
+                    Err(error) => {
+                        last.get_or_insert_with(|| copy(error));
+                        continue;
+                    }
+                };
+                // SAFETY: the caller's promise; these are the bytes that were checked.
+                match unsafe { open_as(place, &path) } {
+                    Ok((library, place)) => {
+                        result = Some((library, place, None));
+                        break;
+                    }
+                    Err(error) => {
+                        let next = matches!(&error, LoadError::Open { source, .. }
+                            if open::could_not_map(source));
+                        if !next {
+                            return Err(error);
+                        }
+                        last = Some(error);
+                    }
+                }
+            }
+            match (result, last) {
+                (Some(result), _) => result,
+                (None, Some(error)) => return Err(error),
+                (None, None) => unreachable!("every system has a way"),
+            }
+        }
+        Source::Descriptor | Source::Path => {
+            let place = match source {
+                Source::Descriptor => copy::by_descriptor(&opened.file).map_err(copy)?,
+                _ => Place {
+                    open_as: opened.real.clone(),
+                    keep: None,
+                    until_open: None,
+                },
+            };
+            // The system would give the image that it has, of whatever content.
+            if open::is_open(&place.open_as) {
+                return Err(LoadError::Replaced { path });
+            }
+            // SAFETY: the caller's promise.
+            let (library, place) = unsafe { open_as(place, &path)? };
+            (library, place, Some(stamp))
+        }
+    };
+    let inner = Inner {
+        path,
+        entries: seen.entries,
+        library: ManuallyDrop::new(library),
+        place,
+        stamp,
+    };
+    match registered(&inner.path, &inner.place) {
+        Ok(()) => Ok(inner),
+        Err(error) => {
+            // It stays open, and with it what it was opened from: its constructors have run, and
+            // nobody knows what they left behind.
+            std::mem::forget(inner);
+            Err(error)
+        }
+    }
+}
+
+/// Opens a place, which the registry is to know by the path of the module.
+///
+/// # Safety
+///
+/// As [`LoadOptions::load`].
+unsafe fn open_as(mut place: Place, path: &Path) -> Result<(Library, Place), LoadError> {
+    let opened = place.open_as.to_string_lossy().into_owned();
+    image_file::copied(opened.clone(), path.to_string_lossy().into_owned());
+    // SAFETY: the caller's promise.
+    match unsafe { open::open(&place.open_as) } {
+        Ok(library) => {
+            place.until_open = None;
+            Ok((library, place))
+        }
+        Err(source) => {
+            image_file::not_copied(&opened);
+            let path = path.to_owned();
+            Err(match open::missing_host_symbol(&source, &place.open_as) {
+                Some(symbol) => LoadError::Host {
+                    problem: HostProblem::NotExported { symbol },
+                },
+                None => LoadError::Open { path, source },
+            })
+        }
+    }
+}
+
+/// Whether the registry took what was just opened.
+fn registered(path: &Path, place: &Place) -> Result<(), LoadError> {
+    let mut found = false;
+    for (start, refused) in registry::images_by_address() {
+        let same =
+            image_file::opened_as(start).is_some_and(|opened| Path::new(&opened) == place.open_as);
+        if !same {
+            continue;
+        }
+        found = true;
+        if let Some(reason) = refused {
+            return Err(LoadError::Refused {
+                path: path.to_owned(),
+                reason,
+            });
+        }
+    }
+    // Where the system does not tell files of addresses, what was not refused is taken to be fine.
+    if !found && cfg!(unix) {
+        return Err(LoadError::NotRegistered {
+            path: path.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+impl Inner {
+    /// Whether this is an image of that file, as it is now.
+    fn is_of(&self, opened: &file::Opened) -> bool {
+        match (&self.stamp, &self.place.keep) {
+            (Some(stamp), _) => file::Stamp::of(&opened.file).is_ok_and(|now| now == *stamp),
+            (None, Some(copy)) => file::has_content(copy, &opened.content),
+            (None, None) => false,
+        }
+    }
 }
 
 /// An `async` entry of a module. Keeps the module loaded.

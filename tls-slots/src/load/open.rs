@@ -1,0 +1,68 @@
+//! The system's loader: one thin function for each thing that is asked of it.
+
+use std::path::Path;
+
+use libloading::Library;
+
+/// Opens an image, with all its symbols bound at once and none of them visible to others.
+///
+/// # Safety
+///
+/// Runs the image's constructors.
+#[cfg(unix)]
+pub(super) unsafe fn open(path: &Path) -> Result<Library, libloading::Error> {
+    use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+    // SAFETY: the caller's promise.
+    unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map(Into::into)
+}
+
+/// # Safety
+///
+/// Runs the image's constructors.
+#[cfg(not(unix))]
+pub(super) unsafe fn open(path: &Path) -> Result<Library, libloading::Error> {
+    // SAFETY: the caller's promise.
+    unsafe { Library::new(path) }
+}
+
+/// Whether an image of that path, or of that file, is loaded already.
+#[cfg(unix)]
+pub(super) fn is_open(path: &Path) -> bool {
+    use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+    // SAFETY: loads nothing, so it runs nothing; what it counted up is counted down again.
+    unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL | libc::RTLD_NOLOAD) }.is_ok()
+}
+
+/// Whether an image of that path is loaded already: not asked for on this system, where a file that
+/// is loaded cannot be replaced.
+#[cfg(not(unix))]
+pub(super) fn is_open(_: &Path) -> bool {
+    false
+}
+
+/// Whether the system could not map the file, as with a folder of which nothing may be executed.
+pub(super) fn could_not_map(error: &libloading::Error) -> bool {
+    // glibc's and musl's words; there is no code to tell by.
+    let text = said(error);
+    text.contains("failed to map segment") || text.contains("Operation not permitted")
+}
+
+/// The host's symbol that the system could not find, if that is why it could not open the file.
+pub(super) fn missing_host_symbol(error: &libloading::Error, path: &Path) -> Option<String> {
+    // The path is part of the message, and may hold anything.
+    let text = said(error).replace(&*path.to_string_lossy(), "");
+    let start = text.find("tls_slots_")?;
+    let rest = &text[start..];
+    let end = rest
+        .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .unwrap_or(rest.len());
+    Some(rest[..end].to_owned())
+}
+
+/// What the system said: libloading's own text is about the call.
+pub(super) fn said(error: &libloading::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => source.to_string(),
+        None => error.to_string(),
+    }
+}
