@@ -16,6 +16,8 @@
 //! It goes from unresolved to one of the others once, in the image's constructor, before other
 //! code of the image runs, and back when the image is unloaded.
 
+use alloc::boxed::Box;
+use core::any::Any;
 use core::mem::MaybeUninit;
 
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
@@ -373,4 +375,40 @@ impl Default for Buffer {
     }
 }
 
+/// A panic on its way: what the unwinder calls an `_Unwind_Exception`.
+///
+/// Itanium C++ ABI, "Exception Handling", section 1.2.1. The first two fields are the same for every
+/// language; what follows belongs to the unwinder and to the image that raised it.
+#[repr(C)]
+pub struct Exception {
+    /// Which language raised it; Rust's is `MOZ\0RUST`.
+    pub class: u64,
+    /// Frees it: a function of the image that raised it, which is how the image is found.
+    pub cleanup: Option<unsafe extern "C" fn(i32, *mut Exception)>,
+}
+
+/// Takes an exception that the function's own image has raised and that was caught, and gives its
+/// payload.
+///
+/// With Rust's own calling convention: the host knows these functions only of images that its own
+/// compiler has built.
+pub type Take = unsafe fn(*mut Exception) -> Box<dyn Any + Send>;
+
+/// The std of an image, as its constructor presents it to the host (feature `std`).
+#[repr(C)]
+pub struct Std {
+    /// Gives the calling thread an id of this std, the next one, unless it has one. Registers no
+    /// destructor, allocates nothing.
+    pub draw_thread_id: extern "C" fn(),
+    /// Uses up that many thread ids of this std, by spawns that fail; gives how many.
+    pub burn_thread_ids: extern "C" fn(u64) -> u64,
+    /// Takes exceptions of this std.
+    pub take: Take,
+}
+
+/// What [`try_call`] calls.
+pub type Call = unsafe extern "C-unwind" fn(*mut u8);
+
+#[cfg(feature = "std")]
+pub(crate) use crate::object::{adopt, owner, try_call};
 pub use crate::object::{explain, get, register, reserve, unregister};

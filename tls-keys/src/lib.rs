@@ -22,6 +22,12 @@
 //! A program that uses keys must link `tls-slots` (`use tls_slots as _;`), be it only a test: without
 //! it the linker reports undefined symbols called `tls_slots_…`.
 //!
+//! # Cargo features
+//!
+//! - `std`: for modules that use std, which is nearly all of them. When the module is loaded, its copy of
+//!   std gets thread ids that no other image has, its panics are printed by the host's hook, and the
+//!   host can catch them. The forked tokio turns it on; a module that uses keys without tokio should.
+//!
 //! # Without the feature `shared`
 //!
 //! A forked crate depends on this one without default features. So a program that is neither host nor
@@ -36,6 +42,8 @@
 //! | `allocator` | [`HostAllocator`]: a module's memory is the host's |
 //! | [`entry`] | functions that a module exports by name |
 //! | [`names`] | all symbol and section names |
+//! | `panic` | feature `std`: catching panics of all images |
+//! | `image_std` | feature `std`: what the image's std is told at load |
 //! | `arch` | how a thread finds its table: one file per way |
 //! | `record` | the image's manifest: what it was built by and from |
 //! | `object` | constructors, sections, host symbols: one file per object format |
@@ -59,6 +67,8 @@
 
 #[cfg(feature = "shared")]
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
 #[cfg(feature = "shared")]
 pub mod abi;
@@ -68,6 +78,8 @@ mod allocator;
 pub mod arch;
 #[cfg(feature = "shared")]
 pub mod entry;
+#[cfg(feature = "std")]
+mod image_std;
 #[cfg(feature = "shared")]
 mod local;
 #[cfg(feature = "shared")]
@@ -75,6 +87,8 @@ mod macros;
 pub mod names;
 #[cfg(feature = "shared")]
 mod object;
+#[cfg(feature = "std")]
+pub mod panic;
 #[cfg(feature = "shared")]
 mod process;
 #[cfg(feature = "shared")]
@@ -99,7 +113,22 @@ pub use alone::{AccessError, LocalKey, ProcessLocal, thread_local};
 #[doc(hidden)]
 #[cfg(feature = "shared")]
 pub mod host {
+    #[cfg(feature = "std")]
+    pub use crate::image_std::Report;
     pub use crate::object::{id, image};
+
+    /// Takes an exception of the host's own std.
+    ///
+    /// # Safety
+    ///
+    /// As [`Take`](crate::abi::Take): caught, of this image, and taken once.
+    #[cfg(feature = "std")]
+    pub unsafe fn take(
+        exception: *mut crate::abi::Exception,
+    ) -> alloc::boxed::Box<dyn core::any::Any + Send> {
+        // SAFETY: the caller's promise.
+        unsafe { crate::panic::take(exception) }
+    }
 }
 
 /// What the macros' expansions name.

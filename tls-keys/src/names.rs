@@ -18,6 +18,9 @@
 //! | `tls_slots_dealloc_v1` | `GlobalAlloc::dealloc` | host | likewise |
 //! | `tls_slots_alloc_zeroed_v1` | `GlobalAlloc::alloc_zeroed` | host | likewise |
 //! | `tls_slots_realloc_v1` | `GlobalAlloc::realloc` | host | likewise |
+//! | `tls_slots_adopt_v1` | takes care of an image's std | host | second constructor of an image, feature `std` |
+//! | `tls_slots_try_v1` | catches the panics of all images | host | every image, feature `std` |
+//! | `tls_slots_owner_v1` | whose panic an exception is | host | every image, feature `std` |
 //! | `tls_slots_value_v1` | the table by function call | host | images on targets without inline access |
 //! | `tls_slots_entry_v1_NAME` | an entry of a module | module | host, by `dlsym` |
 //!

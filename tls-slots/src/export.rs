@@ -11,6 +11,7 @@ use std::ptr;
 
 use crate::keys::abi::{Answer, Buffer, Image, Key, Status};
 
+use crate::adopt;
 use crate::registry;
 use crate::thread::{self, Found};
 
@@ -31,7 +32,11 @@ unsafe extern "C" fn tls_slots_register_v1(image: *const Image) {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tls_slots_unregister_v1(image: *const Image) {
     // SAFETY: the caller's promise.
-    unsafe { registry::unregister(&*image) }
+    unsafe {
+        registry::unregister(&*image);
+        // Last: a destructor that ran above may have panicked.
+        adopt::forget(&*image);
+    }
 }
 
 /// # Safety

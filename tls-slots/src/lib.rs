@@ -46,6 +46,10 @@
 //! | `thread` | a thread's values: storage, destructors |
 //! | `table` | the per-thread table of pointers, one file per way of access |
 //! | `exit` | how a thread's end is noticed, one file per system |
+//! | `adopt` | modules whose std is taken care of |
+//! | `thread_ids` | thread ids that no two images have |
+//! | [`panic`] | catching the panics of all images |
+//! | `hook` | panics of modules, reported to the host's hook |
 //! | `sync` | what the models replace |
 //! | `load` | feature `load`: [`Module`], the loader |
 //!
@@ -53,21 +57,27 @@
 //!
 //! - `load`: [`Module`], which opens a module and gives typed access to its entries. Needs `libloading`.
 
+mod adopt;
 mod allocator;
 mod exit;
 mod export;
+mod hook;
 mod image_file;
+mod image_memory;
 #[cfg(feature = "load")]
 mod load;
 mod manifest;
+pub mod panic;
 mod registry;
 mod sync;
 mod table;
 mod thread;
+mod thread_ids;
 
 /// All files name `tls-keys` by this, so that the models can put another in its place, see `sync`.
 use tls_keys as keys;
 
+pub use hook::{ModulePanic, module_panic, set_module_panic_hook};
 pub use keys::abi::Kind;
 #[cfg(feature = "load")]
 pub use load::{
@@ -76,6 +86,7 @@ pub use load::{
 };
 pub use manifest::manifest;
 pub use registry::{ImageInfo, KeyInfo, images};
+pub use thread_ids::{ThreadIds, thread_ids};
 pub use tls_slots_manifest::{Difference, Manifest, Mismatch, ParseError};
 
 keys::process_local! {

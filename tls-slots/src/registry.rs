@@ -19,7 +19,7 @@ use crate::keys::host;
 use crate::keys::names::TABLE_SLOTS;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, Witness, statics};
 use crate::thread;
-use crate::{allocator, exit, image_file, manifest};
+use crate::{adopt, allocator, exit, image_file, manifest};
 
 /// What makes two keys the same.
 ///
@@ -171,6 +171,11 @@ statics! {
 
 extern "C" fn exiting() {
     EXITING.store(true, Ordering::SeqCst);
+}
+
+/// Whether the process is exiting, so that what is finalised is still in use.
+pub(crate) fn is_exiting() -> bool {
+    EXITING.load(Ordering::SeqCst)
 }
 
 fn registry() -> MutexGuard<'static, Registry> {
@@ -432,7 +437,7 @@ pub(crate) unsafe fn register(image: &Image) {
 /// The image must still be loaded, and none of its code run any more, but for destructors of its
 /// private values on the calling thread, which run here.
 pub(crate) unsafe fn unregister(image: &Image) {
-    if EXITING.load(Ordering::SeqCst) {
+    if is_exiting() {
         return;
     }
     let mut registry = registry();
@@ -491,6 +496,14 @@ pub(crate) unsafe fn record<'a>(key: &Key) -> Option<&'a Record> {
     record
 }
 
+/// Whether the image whose section starts there is a module that was accepted.
+pub(crate) fn is_accepted_module(start: *const Key) -> bool {
+    registry()
+        .images
+        .iter()
+        .any(|image| image.start == start && !image.is_host && image.refused.is_none())
+}
+
 /// Why a key is unresolved.
 pub(crate) fn explain(key: *const Key) -> String {
     let registry = registry();
@@ -516,6 +529,9 @@ pub struct ImageInfo {
     pub refused: Option<String>,
     /// Its keys.
     pub keys: Vec<KeyInfo>,
+    /// The first thread id of its std, where no other image has these ids, see
+    /// [`thread_ids`](crate::thread_ids).
+    pub first_thread_id: Option<u64>,
 }
 
 /// A key of an image.
@@ -577,6 +593,11 @@ pub fn images() -> Vec<ImageInfo> {
             file: image.file.clone(),
             is_host: image.is_host,
             refused: image.refused.clone(),
+            first_thread_id: if image.is_host {
+                Some(1)
+            } else {
+                adopt::first_thread_id(image.start)
+            },
             keys: match image.refused {
                 Some(_) => Vec::new(),
                 // SAFETY: registered, so still loaded, as unregistering takes the lock.

@@ -1,4 +1,4 @@
-//! What threads share, and memory, named in one place.
+//! What threads share, memory, and how panics are caught, named in one place.
 //!
 //! The models in `tests/loom` compile this crate's files as they are, but for this one, in whose
 //! place they put loom's locks, atomics, statics and thread-locals, and an allocator that keeps
@@ -9,6 +9,8 @@ pub(crate) use std::alloc::{alloc, dealloc};
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) use std::thread_local;
+
+pub(crate) use tls_keys::panic::{catch_unwind, contain};
 
 /// Statics. Loom's are made anew for every run of a model.
 macro_rules! statics {

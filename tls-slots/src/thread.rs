@@ -21,14 +21,15 @@
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::ptr;
 
 use crate::exit;
 use crate::keys::abi;
 use crate::registry::Record;
 use crate::sync::{
-    AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, alloc, dealloc, statics, thread_local,
+    AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, alloc, catch_unwind, contain, dealloc,
+    statics, thread_local,
 };
 use crate::table::Table;
 
@@ -50,6 +51,16 @@ struct Value {
 }
 
 impl Value {
+    /// Drops the value and frees its block, at a time when there is nobody to tell of a panic: std
+    /// would end the process. What the value owned may be leaked then.
+    fn end_contained(mut self) {
+        if let Some(drop) = self.drop.take() {
+            // SAFETY: as in `end`; taken, so it does not happen again.
+            contain(|| unsafe { drop(self.at) });
+        }
+        self.forget();
+    }
+
     /// Drops the value and frees its block.
     fn end(self) {
         if let Some(drop) = self.drop {
@@ -236,8 +247,8 @@ pub(crate) fn reserve(record: &Record) -> Found {
 /// `init` must be the host's initialiser of this very key.
 pub(crate) unsafe fn initialise(record: &Record, init: abi::Init) -> Result<Found, String> {
     let at = allocate(record.layout);
-    // The module that asks could not catch a panic of the host: its std takes it for a foreign
-    // exception and aborts. It gets the message instead.
+    // The module that asks could not catch a panic of the host with its std, which takes it for a
+    // foreign exception and aborts. It gets the message instead.
     let result = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: storage of the key's layout; the function is the key's, by the caller's promise.
         unsafe { init(at) }
@@ -310,7 +321,7 @@ pub(crate) fn run_destructors() {
     // SAFETY: as in `current`.
     let thread = unsafe { &*thread };
     while let Some(value) = thread.take_last(|_| true) {
-        value.end();
+        value.end_contained();
     }
     // Nothing was made since: that happens on this thread only.
     thread.values().armed = false;
@@ -351,7 +362,7 @@ pub(crate) fn forget(records: &[&Record]) {
         // All of them before any entry is empty again: a destructor may use these very keys.
         let gone = |index| records.iter().any(|record| record.index == index);
         while let Some(value) = thread.take_last(gone) {
-            value.end();
+            value.end_contained();
         }
     }
     let threads = threads();

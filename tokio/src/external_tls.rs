@@ -16,6 +16,8 @@
 //! | `process_local!` | the `static` as it stands | `tls_keys::process_local!` |
 //! | `layout` | nothing | layouts for the image's manifest |
 //! | `on_host!` | nothing | leaves the rest of a function to the host's copy of it |
+//! | `catch_unwind` | `std::panic::catch_unwind` | `tls_keys::panic::catch_unwind`: the panics of all images |
+//! | `own_panics` | calls the function | makes another image's panic one of this image |
 //!
 //! So with the feature off the crate compiles to what upstream compiles to.
 
@@ -79,6 +81,25 @@ macro_rules! on_host {
 #[allow(unused_imports)]
 pub(crate) use on_host;
 
+/// Where upstream catches panics, code of another image may have run: a task's future, a waker, a
+/// closure. std would abort on that image's panic, `tls_keys::panic` explains why.
+#[cfg(feature = "external-tls")]
+#[allow(unused_imports)] // which features use it varies
+pub(crate) use tls_keys::panic::{catch_unwind, own_panics};
+
+#[cfg(not(feature = "external-tls"))]
+#[allow(unused_imports)]
+pub(crate) use std::panic::catch_unwind;
+
+/// For code that runs below a `catch_unwind` that is not ours: the caller's of `block_on`, std's at the
+/// top of a thread.
+#[cfg(not(feature = "external-tls"))]
+#[allow(dead_code)] // which features use it varies
+#[inline(always)]
+pub(crate) fn own_panics<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}
+
 /// What `#[tokio::module]` expands to calls of.
 #[doc(hidden)]
 #[cfg(all(feature = "external-tls", feature = "macros", feature = "rt"))]
@@ -87,15 +108,18 @@ pub mod entry {
     //!
     //! A panic that leaves the image it was raised in is a foreign exception to the next one, which
     //! aborts the process. It is caught here, in code that is compiled into the module: around
-    //! each poll, around the drop of the future, and around the drop of the panic's payload.
+    //! each poll, around the drop of the future, and around the drop of the panic's payload. The
+    //! panic may also be the host's, whose code the function may call back.
 
     use std::any::Any;
     use std::future::Future;
-    use std::panic::{catch_unwind, AssertUnwindSafe};
+    use std::panic::AssertUnwindSafe;
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
     use pin_project_lite::pin_project;
+
+    use tls_keys::panic::{catch_unwind, contain};
 
     pub use tls_keys::entry::{Entry, EntryFuture, EntryPanic};
 
@@ -159,10 +183,8 @@ pub mod entry {
         } else {
             "(a panic without a text)".to_owned()
         };
-        if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            // A payload that panics when dropped: that panic's payload may do the same.
-            std::mem::forget(another);
-        }
+        // A payload may panic when it is dropped.
+        contain(|| drop(payload));
         EntryPanic::new(message)
     }
 }

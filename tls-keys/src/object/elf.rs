@@ -10,6 +10,8 @@
 //! initialisation that could be forgotten.
 
 use crate::abi::{Answer, Buffer, Image, Key};
+#[cfg(feature = "std")]
+use crate::abi::{Call, Exception, Std, Take};
 
 unsafe extern "C" {
     #[link_name = "__start_tls_slots_keys_v1"]
@@ -122,6 +124,39 @@ pub fn id() -> *const Key {
     &raw const KEYS_START
 }
 
+// The types that Rust lays out are of the same compiler on both sides, or not looked at; see `Take`.
+#[allow(improper_ctypes)]
+#[cfg(feature = "std")]
+unsafe extern "C" {
+    /// Presents the std of an accepted module; gives a `Report`, or null to everybody else.
+    ///
+    /// # Safety
+    ///
+    /// Both must be those of the calling image, which is loaded.
+    #[link_name = "tls_slots_adopt_v1"]
+    pub(crate) fn adopt(image: *const Image, std: *const Std) -> *const ();
+
+    /// Which image has raised an exception: its function to take it, or `None` where the host does not
+    /// know the image.
+    ///
+    /// # Safety
+    ///
+    /// The exception must be live.
+    #[link_name = "tls_slots_owner_v1"]
+    pub(crate) fn owner(exception: *const Exception) -> Option<Take>;
+}
+
+#[cfg(feature = "std")]
+unsafe extern "C-unwind" {
+    /// Calls a function; gives null, or the Rust exception that it raised, whichever image's.
+    ///
+    /// # Safety
+    ///
+    /// Calls `call` with `data`: that must be sound.
+    #[link_name = "tls_slots_try_v1"]
+    pub(crate) fn try_call(call: Call, data: *mut u8) -> *mut Exception;
+}
+
 /// Bounds of this image's keys.
 pub(crate) fn keys() -> (*const Key, *const Key) {
     (&raw const KEYS_START, &raw const KEYS_STOP)
@@ -147,3 +182,9 @@ static ENTER: extern "C" fn() = super::enter;
 #[used]
 #[unsafe(link_section = ".fini_array.00098")]
 static LEAVE: extern "C" fn() = super::leave;
+
+/// Runs after `ENTER` and before the image's ordinary constructors.
+#[cfg(feature = "std")]
+#[used]
+#[unsafe(link_section = ".init_array.00099")]
+static ADOPT: extern "C" fn() = crate::image_std::adopt;

@@ -6,6 +6,8 @@
 //! so that the linker leaves them to `dlopen`.
 
 use crate::abi::{Answer, Buffer, Image, Key};
+#[cfg(feature = "std")]
+use crate::abi::{Call, Exception, Std, Take};
 
 unsafe extern "C" {
     #[link_name = "\x01section$start$__DATA$__tls_slots_k_v1"]
@@ -114,6 +116,38 @@ pub fn id() -> *const Key {
     &raw const KEYS_START
 }
 
+// The types that Rust lays out are of the same compiler on both sides, or not looked at; see `Take`.
+#[allow(improper_ctypes)]
+#[cfg(feature = "std")]
+unsafe extern "C" {
+    /// See `elf.rs`.
+    ///
+    /// # Safety
+    ///
+    /// Both must be those of the calling image, which is loaded.
+    #[link_name = "tls_slots_adopt_v1"]
+    pub(crate) fn adopt(image: *const Image, std: *const Std) -> *const ();
+
+    /// See `elf.rs`.
+    ///
+    /// # Safety
+    ///
+    /// The exception must be live.
+    #[link_name = "tls_slots_owner_v1"]
+    pub(crate) fn owner(exception: *const Exception) -> Option<Take>;
+}
+
+#[cfg(feature = "std")]
+unsafe extern "C-unwind" {
+    /// See `elf.rs`.
+    ///
+    /// # Safety
+    ///
+    /// Calls `call` with `data`: that must be sound.
+    #[link_name = "tls_slots_try_v1"]
+    pub(crate) fn try_call(call: Call, data: *mut u8) -> *mut Exception;
+}
+
 /// Bounds of this image's keys.
 pub(crate) fn keys() -> (*const Key, *const Key) {
     (&raw const KEYS_START, &raw const KEYS_STOP)
@@ -138,3 +172,9 @@ static ENTER: extern "C" fn() = super::enter;
 #[used]
 #[unsafe(link_section = "__DATA,__mod_term_func")]
 static LEAVE: extern "C" fn() = super::leave;
+
+/// `image_std::adopt` calls `enter` itself, in case it comes first.
+#[cfg(feature = "std")]
+#[used]
+#[unsafe(link_section = "__DATA,__mod_init_func")]
+static ADOPT: extern "C" fn() = crate::image_std::adopt;

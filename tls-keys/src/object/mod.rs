@@ -10,7 +10,9 @@
 //! Each file gives `keys() -> (start, end)`, `manifest()` likewise, `id() -> start`, a constructor and destructor
 //! that call
 //! [`enter`] and [`leave`], and the functions `register`, `unregister`, `get`, `reserve`,
-//! `explain`, `alloc`, `dealloc`, `alloc_zeroed`, `realloc` and `table` with the signatures that `elf.rs` shows.
+//! `explain`, `alloc`, `dealloc`, `alloc_zeroed`, `realloc` and `table` with the signatures that `elf.rs` shows. With feature `std` also a
+//! constructor, after that of `enter`, that calls `image_std::adopt`, and the functions `adopt`,
+//! `try_call` and `owner`.
 
 #[cfg(tls_keys_elf)]
 mod elf;
@@ -34,6 +36,8 @@ compile_error!(
 
 #[allow(unused_imports)]
 pub(crate) use format::table;
+#[cfg(feature = "std")]
+pub(crate) use format::{adopt, owner, try_call};
 pub(crate) use format::{alloc, alloc_zeroed, dealloc, realloc};
 pub use format::{explain, get, id, register, reserve, unregister};
 

@@ -14,6 +14,8 @@ use core::ffi::{CStr, c_char, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::abi::{Answer, Buffer, Image, Key, Status};
+#[cfg(feature = "std")]
+use crate::abi::{Call, Exception, Std, Take};
 
 #[link(name = "kernel32")]
 unsafe extern "system" {
@@ -62,6 +64,8 @@ static DEALLOC: HostFn = HostFn::new(c"tls_slots_dealloc_v1");
 static ALLOC_ZEROED: HostFn = HostFn::new(c"tls_slots_alloc_zeroed_v1");
 static REALLOC: HostFn = HostFn::new(c"tls_slots_realloc_v1");
 static VALUE: HostFn = HostFn::new(c"tls_slots_value_v1");
+#[cfg(feature = "std")]
+static ADOPT: HostFn = HostFn::new(c"tls_slots_adopt_v1");
 
 const NO_HOST: &str = "the program exports no tls_slots functions: link tls-slots into the \
                        executable and call tls_slots_build::host() in its build.rs";
@@ -154,6 +158,48 @@ pub unsafe fn reserve(key: *const Key, buffer: *mut Buffer) -> Answer {
             unsafe extern "C-unwind" fn(*const Key, *mut Buffer) -> Answer,
         >(address)(key, buffer)
     }
+}
+
+/// See `elf.rs`.
+///
+/// # Safety
+///
+/// Both must be those of the calling image, which is loaded.
+#[cfg(feature = "std")]
+pub(crate) unsafe fn adopt(image: *const Image, std: *const Std) -> *const () {
+    let address = ADOPT.address();
+    if address.is_null() {
+        return core::ptr::null();
+    }
+    // SAFETY: as in `register`.
+    unsafe {
+        core::mem::transmute::<
+            *mut c_void,
+            unsafe extern "C" fn(*const Image, *const Std) -> *const (),
+        >(address)(image, std)
+    }
+}
+
+/// No access is inline on this format, so `panic::catch_unwind` is std's and does not call this.
+///
+/// # Safety
+///
+/// None.
+#[cfg(feature = "std")]
+pub(crate) unsafe fn owner(_: *const Exception) -> Option<Take> {
+    None
+}
+
+/// As [`owner`]: not called here.
+///
+/// # Safety
+///
+/// Calls `call` with `data`: that must be sound.
+#[cfg(feature = "std")]
+pub(crate) unsafe fn try_call(call: Call, data: *mut u8) -> *mut Exception {
+    // SAFETY: the caller's promise.
+    unsafe { call(data) }
+    core::ptr::null_mut()
 }
 
 /// # Safety
@@ -303,3 +349,9 @@ static ENTER: extern "C" fn() = super::enter;
 #[used]
 #[unsafe(link_section = ".CRT$XPY")]
 static LEAVE: extern "C" fn() = super::leave;
+
+/// After `ENTER`, by its name.
+#[cfg(feature = "std")]
+#[used]
+#[unsafe(link_section = ".CRT$XCC")]
+static ADOPT_STD: extern "C" fn() = crate::image_std::adopt;

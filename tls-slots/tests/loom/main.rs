@@ -15,6 +15,9 @@
 //! Every model was seen to fail: each says by which damage.
 #![cfg(loom)]
 #![allow(dead_code, unused_imports)] // whole files are included, and not all of them is used here
+#![allow(unexpected_cfgs)] // `tls-keys` has a feature `std`, which is off here
+
+extern crate alloc;
 
 #[path = "../../../tls-keys/src/abi.rs"]
 mod abi;
@@ -48,7 +51,7 @@ use loom::sync::mpsc;
 
 use abi::{Declared, Image, Key, Text};
 use process::ProcessLocal;
-use stand_ins::{allocator, arch, exit, image_file, manifest, object};
+use stand_ins::{adopt, allocator, arch, exit, image_file, manifest, object};
 use sync::is_in_use;
 
 /// As in `lib.rs`.

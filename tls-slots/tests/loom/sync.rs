@@ -11,11 +11,17 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 
 pub(crate) use std::alloc::Layout;
+pub(crate) use std::panic::catch_unwind;
 pub(crate) use std::sync::PoisonError;
 pub(crate) use std::sync::atomic::Ordering;
 
 pub(crate) use loom::sync::atomic::AtomicBool;
 pub(crate) use loom::sync::{Mutex, MutexGuard};
+
+/// No panic is meant to be contained in a model: it would hide what went wrong.
+pub(crate) fn contain(f: impl FnOnce()) {
+    f();
+}
 
 /// Statics that are made anew for every run of a model.
 macro_rules! statics {

@@ -1,0 +1,188 @@
+//! Panics that cross from one image to another.
+//!
+//! # The problem
+//!
+//! Each image has a std of its own, and a std catches only the panics that it has raised itself. A
+//! panic of a module that reaches a [`std::panic::catch_unwind`] of its host, or the other way round,
+//! ends the process: "Rust cannot catch foreign exceptions, aborting". (std tells them apart by the
+//! address of a static of its own, library/panic_unwind/src/gcc.rs, `CANARY`.)
+//!
+//! # The cure
+//!
+//! [`catch_unwind`] here catches the panics of all images. It has the interface of std's:
+//!
+//! 1. The function runs below a frame of the host that stops *any* Rust exception and hands it
+//!    over as a pointer (`tls_slots_try_v1`, in `tls-slots`).
+//! 2. The host finds out which image has raised it, by the exception's own clean-up function, a
+//!    field that every exception has (Itanium C++ ABI, "Exception Handling", section 1.2.1).
+//! 3. That image's std must take it: the payload, the count behind [`std::thread::panicking`]. So the
+//!    exception is raised once more, by a function *of that image*, directly below a
+//!    `std::panic::catch_unwind` of that image, which returns the payload.
+//!
+//! What comes out is an ordinary `Box<dyn Any + Send>`. To go on unwinding with it is
+//! [`std::panic::resume_unwind`], which makes it a panic of the image that calls it; [`own_panics`]
+//! does both.
+//!
+//! Frames between the panic and the catch may be of any image: unwinding runs their destructors. But
+//! while a panic of another image passes, `std::thread::panicking()` is false in them, so a std
+//! `MutexGuard` that is dropped then does not poison its mutex.
+//!
+//! On targets without the host's frame (those that have no inline access, see [`arch`](crate::arch)),
+//! this is std's `catch_unwind` and a foreign panic ends the process as ever.
+
+use alloc::boxed::Box;
+use core::any::Any;
+use core::mem::{ManuallyDrop, MaybeUninit};
+use core::panic::UnwindSafe;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
+use crate::abi::{self, Exception};
+use crate::arch;
+
+/// Runs a function, and catches its panic whichever image raises it.
+///
+/// As [`std::panic::catch_unwind`], which catches panics of the calling image only and aborts on
+/// others.
+///
+/// # Errors
+///
+/// The payload of the panic. It may belong to another image: its destructor, and a `&'static str` in
+/// it, are gone when that image is unloaded.
+///
+/// # Examples
+///
+/// ```
+/// # use tls_slots as _;
+/// let caught = tls_keys::panic::catch_unwind(|| {
+///     if true {
+///         panic!("of whichever image");
+///     }
+///     7
+/// });
+/// let payload = caught.unwrap_err();
+/// assert_eq!(payload.downcast_ref::<&str>(), Some(&"of whichever image"));
+/// ```
+pub fn catch_unwind<F, R>(f: F) -> Result<R, Box<dyn Any + Send>>
+where
+    F: FnOnce() -> R + UnwindSafe,
+{
+    if !arch::INLINE {
+        return std::panic::catch_unwind(f);
+    }
+
+    /// The function before the call, the result after it.
+    union Data<F, R> {
+        function: ManuallyDrop<F>,
+        result: ManuallyDrop<R>,
+    }
+
+    /// # Safety
+    ///
+    /// `data` must point to a `Data<F, R>` that holds a function.
+    unsafe extern "C-unwind" fn call<F: FnOnce() -> R, R>(data: *mut u8) {
+        let data = data.cast::<MaybeUninit<Data<F, R>>>();
+        // SAFETY: it holds a function, by the caller's promise, which is moved out here, once. If
+        // it unwinds, `data` holds nothing any more, and nobody looks.
+        unsafe {
+            let function = (&raw const (*data.cast::<Data<F, R>>()).function).read();
+            let result = ManuallyDrop::into_inner(function)();
+            data.write(MaybeUninit::new(Data {
+                result: ManuallyDrop::new(result),
+            }));
+        }
+    }
+
+    let mut data = MaybeUninit::new(Data::<F, R> {
+        function: ManuallyDrop::new(f),
+    });
+    // SAFETY: `call` is made for this `data`, which outlives the call.
+    let exception = unsafe { abi::try_call(call::<F, R>, data.as_mut_ptr().cast()) };
+    if exception.is_null() {
+        // SAFETY: `call` returned, so it has written the result.
+        return Ok(ManuallyDrop::into_inner(unsafe {
+            data.assume_init().result
+        }));
+    }
+    // SAFETY: it was caught just now, and is handed on once.
+    Err(unsafe { caught(exception) })
+}
+
+/// # Safety
+///
+/// The exception must have been caught by [`abi::try_call`], and is gone afterwards.
+#[cold]
+#[inline(never)]
+unsafe fn caught(exception: *mut Exception) -> Box<dyn Any + Send> {
+    // SAFETY: the exception is live, by the caller's promise.
+    let owner = unsafe { abi::owner(exception) };
+    // An image that the host does not know, because it was refused, still catches its own panics.
+    let take = owner.unwrap_or(take);
+    // SAFETY: caught, and taken once, by the function of the image that raised it.
+    unsafe { take(exception) }
+}
+
+/// Has this image's std take an exception that it has raised.
+///
+/// # Safety
+///
+/// The exception must be a caught one of this image's std (if it is another's, std aborts), and is
+/// gone afterwards.
+pub(crate) unsafe fn take(exception: *mut Exception) -> Box<dyn Any + Send> {
+    unsafe extern "C-unwind" {
+        /// Itanium C++ ABI, "Exception Handling", section 1.3: from libgcc or libunwind, which std
+        /// links.
+        fn _Unwind_RaiseException(exception: *mut Exception) -> core::ffi::c_int;
+    }
+
+    let raised = std::panic::catch_unwind(|| {
+        // SAFETY: a caught exception may be raised again: the unwinder initialises its private
+        // fields when it is raised. It is caught right here, in the frame above.
+        unsafe { _Unwind_RaiseException(exception) }
+    });
+    match raised {
+        Err(payload) => payload,
+        // The unwinder found no handler, though there is one in the very next frame: its tables are
+        // damaged. The panic has been printed and stopped; what it carried is leaked.
+        Ok(_) => Box::new("(the unwinder lost a panic's payload)"),
+    }
+}
+
+/// Runs a function; a panic of another image in it becomes one of this image.
+///
+/// For the places where a panic must be this image's: below a `std::panic::catch_unwind`, or a
+/// `std::thread::spawn`, whose function calls code of another image. The payload stays as it is, and the
+/// panic hook does not run again.
+///
+/// # Examples
+///
+/// ```
+/// # use tls_slots as _;
+/// # fn of_a_module() -> u32 { 7 }
+/// let thread = std::thread::spawn(|| tls_keys::panic::own_panics(|| of_a_module()));
+/// assert_eq!(thread.join().unwrap(), 7);
+/// ```
+#[inline]
+pub fn own_panics<R>(f: impl FnOnce() -> R) -> R {
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(result) => result,
+        Err(payload) => resume_unwind(payload),
+    }
+}
+
+/// Runs a function whose panic nobody can be told of, whichever image raises it. The panic hook has
+/// run by then.
+#[inline]
+pub fn contain(f: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+        discard(payload);
+    }
+}
+
+/// Drops a payload, which may panic in turn.
+#[cold]
+fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        // This one's payload may do the same.
+        core::mem::forget(another);
+    }
+}

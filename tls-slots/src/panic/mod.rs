@@ -1,0 +1,133 @@
+//! Catching panics of all images.
+//!
+//! A panic of a module that reaches a [`std::panic::catch_unwind`] of the host ends the process, and so
+//! does one of the host in a module: each image's std knows only its own. What is here catches both.
+//! The forked tokio uses it wherever it catches panics. A program uses it where *its own* code stands
+//! between a module and a `catch_unwind` of std, which there is at the top of every thread:
+//!
+//! ```
+//! # fn call_a_module() -> u32 { 7 }
+//! let thread = std::thread::spawn(|| tls_slots::panic::own_panics(call_a_module));
+//! assert_eq!(thread.join().unwrap(), 7);
+//! ```
+//!
+//! A module has the same functions in `tls_keys::panic`, whose documentation tells how it works.
+
+// The host's half:
+//
+// - a frame that stops any Rust exception, without looking at who raised it: a few instructions with
+//   a *personality* of their own, the function that the unwinder asks about a frame (Itanium C++ ABI,
+//   "Exception Handling", section 1.6). One file per architecture;
+// - whose exception it is: `tls_slots_owner_v1`, in `adopt.rs`.
+//
+// Only Rust's exceptions are stopped, by their class. C++ exceptions and forced unwinding
+// (`pthread_exit`, cancellation) pass, as if the frame were not there.
+
+pub use tls_keys::panic::{catch_unwind, contain, own_panics};
+
+#[cfg(all(
+    target_arch = "x86_64",
+    target_pointer_width = "64",
+    unix,
+    not(target_vendor = "apple")
+))]
+mod x86_64_elf;
+
+#[cfg(all(
+    target_arch = "aarch64",
+    target_pointer_width = "64",
+    unix,
+    not(target_vendor = "apple")
+))]
+mod aarch64_elf;
+
+#[cfg(not(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_pointer_width = "64",
+    unix,
+    not(target_vendor = "apple")
+)))]
+mod none;
+
+#[cfg(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_pointer_width = "64",
+    unix,
+    not(target_vendor = "apple")
+))]
+mod frame {
+    use std::ffi::c_int;
+
+    use crate::keys::abi::Exception;
+
+    /// Rust's exceptions: `RUST_EXCEPTION_CLASS` of library/panic_unwind/src/gcc.rs.
+    const RUST: u64 = u64::from_ne_bytes(*b"MOZ\0RUST");
+
+    // `_Unwind_Action` and `_Unwind_Reason_Code` of the ABI.
+    const SEARCH_PHASE: c_int = 1;
+    const HANDLER_FRAME: c_int = 4;
+    const FORCE_UNWIND: c_int = 8;
+    const HANDLER_FOUND: c_int = 6;
+    const INSTALL_CONTEXT: c_int = 7;
+    const CONTINUE_UNWIND: c_int = 8;
+
+    /// The register that takes the exception: `__builtin_eh_return_data_regno(0)`, which is `rax` by
+    /// the System V ABI for x86-64 (figure 3.36) and `x0` on aarch64.
+    const RESULT: c_int = 0;
+
+    /// The unwinder's view of a frame.
+    #[repr(C)]
+    pub(crate) struct Context {
+        opaque: [u8; 0],
+    }
+
+    unsafe extern "C" {
+        fn _Unwind_SetGR(context: *mut Context, register: c_int, value: usize);
+        fn _Unwind_SetIP(context: *mut Context, address: usize);
+
+        /// Where a stopped exception continues; only its address means something.
+        #[link_name = "tls_slots_landing_v1"]
+        static LANDING: u8;
+    }
+
+    /// The personality of `tls_slots_try_v1`.
+    ///
+    /// The frame has one call, so there is no table of places to look up: whatever comes by has come
+    /// out of that call.
+    ///
+    /// # Safety
+    ///
+    /// For the unwinder only.
+    pub(super) unsafe extern "C" fn personality(
+        version: c_int,
+        actions: c_int,
+        class: u64,
+        exception: *mut Exception,
+        context: *mut Context,
+    ) -> c_int {
+        if version != 1 || class != RUST || actions & FORCE_UNWIND != 0 {
+            return CONTINUE_UNWIND;
+        }
+        if actions & SEARCH_PHASE != 0 {
+            return HANDLER_FOUND;
+        }
+        if actions & HANDLER_FRAME == 0 {
+            return CONTINUE_UNWIND;
+        }
+        // SAFETY: the unwinder's own context of this frame, in the phase in which it may be written;
+        // the address is inside the frame's function, where the stack is as it was at the call.
+        unsafe {
+            _Unwind_SetGR(context, RESULT, exception as usize);
+            _Unwind_SetIP(context, &raw const LANDING as usize);
+        }
+        INSTALL_CONTEXT
+    }
+}
+
+#[cfg(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_pointer_width = "64",
+    unix,
+    not(target_vendor = "apple")
+))]
+use frame::personality;

@@ -1,0 +1,33 @@
+//! The frame that stops a panic, on x86-64 ELF.
+//!
+//! `tls_slots_try_v1` calls its first argument with its second, by the System V calling convention,
+//! and returns null. Its personality is [`personality`](super::personality), which, for an exception
+//! that is to stop here, has the unwinder continue at `tls_slots_landing_v1` with the exception in
+//! `rax`: the same way out, with another result. The unwinder restores the stack pointer and the
+//! preserved registers to what they were at the call, by the call-frame information below.
+
+std::arch::global_asm!(
+    ".text",
+    ".p2align 4",
+    ".globl tls_slots_try_v1",
+    ".type tls_slots_try_v1,@function",
+    "tls_slots_try_v1:",
+    ".cfi_startproc",
+    // Relative to the program counter, four bytes, signed.
+    ".cfi_personality 0x1b, {personality}",
+    "sub rsp, 8",
+    ".cfi_adjust_cfa_offset 8",
+    "mov rax, rdi",
+    "mov rdi, rsi",
+    "call rax",
+    "xor eax, eax",
+    ".globl tls_slots_landing_v1",
+    ".hidden tls_slots_landing_v1",
+    "tls_slots_landing_v1:",
+    "add rsp, 8",
+    ".cfi_adjust_cfa_offset -8",
+    "ret",
+    ".cfi_endproc",
+    ".size tls_slots_try_v1, . - tls_slots_try_v1",
+    personality = sym super::personality,
+);
