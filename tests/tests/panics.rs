@@ -92,6 +92,13 @@ impl Built {
     }
 }
 
+/// A limit of std's, which the documentation names: it looks at what is loaded once.
+#[test]
+fn a_host_that_has_taken_a_backtrace_does_not_know_later_modules() {
+    let ended = DEV.ok("backtrace_of_the_host", &[]);
+    ended.assert_says("module's functions known: false");
+}
+
 static DEV: LazyLock<Built> = LazyLock::new(|| Built::new(false));
 static RELEASE: LazyLock<Built> = LazyLock::new(|| Built::new(true));
 
