@@ -66,6 +66,8 @@ struct Segments {
     loads: Vec<Load>,
     dynamic: Option<Range>,
     tls: Option<Range>,
+    /// Of the thread-local segment: what its size may be rounded up to.
+    tls_align: u64,
     relro: Option<Range>,
     unwind: Option<Range>,
 }
@@ -155,7 +157,14 @@ where
                 continue;
             }
             elf::PT_DYNAMIC => &mut all.dynamic,
-            elf::PT_TLS => &mut all.tls,
+            elf::PT_TLS => {
+                // Each thread gets that much, so aligned, from a linker that asserts that it can.
+                if in_file > in_memory || !align.is_power_of_two() || align > 0x1000 {
+                    return Err("the thread-local segment has an impossible size".to_owned());
+                }
+                all.tls_align = align;
+                &mut all.tls
+            }
             elf::PT_GNU_RELRO => &mut all.relro,
             elf::PT_GNU_EH_FRAME => &mut all.unwind,
             elf::PT_PHDR if offset != header.e_phoff(endian).into() => {
@@ -231,6 +240,7 @@ where
         return Err("there are no section headers".to_owned());
     }
     let mut found = Vec::new();
+    let mut tls_end = 0;
     for section in table.iter() {
         let (kind, flags) = (section.sh_type(endian), section.sh_flags(endian));
         if !flags.contains(elf::SHF_ALLOC) {
@@ -248,6 +258,7 @@ where
         let zeroes = kind == elf::SHT_NOBITS;
         let thread_local = flags.contains(elf::SHF_TLS);
         if thread_local && !memory.is_empty() {
+            tls_end = tls_end.max(memory.end);
             if !segments.tls.is_some_and(|tls| tls.holds(memory)) {
                 return Err(format!("{shown} is in no thread-local segment"));
             }
@@ -293,6 +304,11 @@ where
             memory,
             entry_size: section.sh_entsize(endian).into(),
         });
+    }
+    // Nothing but its sections makes the segment so large.
+    let largest = tls_end.checked_next_multiple_of(segments.tls_align.max(1));
+    if segments.tls.is_some_and(|tls| Some(tls.end) > largest) {
+        return Err("the thread-local segment is larger than what is in it".to_owned());
     }
     let unwind = found
         .iter()
