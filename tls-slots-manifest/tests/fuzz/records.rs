@@ -206,6 +206,7 @@ pub(crate) fn mutate_values(random: &mut Random, bytes: &mut Vec<u8>) {
             }
             3 => mutate(random, bytes),
             // A digit or a letter, in place.
+            _ if bytes.is_empty() => {}
             _ => {
                 let at = random.below(bytes.len());
                 let letters = || bytes[at..].iter().position(u8::is_ascii_alphanumeric);
