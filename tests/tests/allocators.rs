@@ -26,16 +26,27 @@ fn project(fixture: &str) -> Project {
 
 /// A fixture with one of its features, or none (`system`).
 fn built(fixture: &str, file: &str, feature: &str) -> PathBuf {
-    let folder = project(fixture).artifact(&format!("debug/by-allocator/{feature}"));
-    once_per_run(&format!("{fixture}-{feature}"), |building| {
+    by_profile("debug", fixture, file, feature)
+}
+
+fn released(fixture: &str, file: &str, feature: &str) -> PathBuf {
+    by_profile("release", fixture, file, feature)
+}
+
+fn by_profile(profile: &str, fixture: &str, file: &str, feature: &str) -> PathBuf {
+    let folder = project(fixture).artifact(&format!("{profile}/by-allocator/{feature}"));
+    once_per_run(&format!("{fixture}-{feature}-{profile}"), |building| {
         let mut arguments = vec!["build"];
+        if profile == "release" {
+            arguments.push("--release");
+        }
         if feature != "system" {
             arguments.extend(["--features", feature]);
         }
         project(fixture).build(building, &arguments);
         // The next feature has the same file.
         fs::create_dir_all(&folder).expect("a folder of ours");
-        let built = project(fixture).artifact(&format!("debug/{file}"));
+        let built = project(fixture).artifact(&format!("{profile}/{file}"));
         fs::copy(built, folder.join(file)).expect("a folder of ours");
     });
     folder.join(file)
@@ -165,4 +176,54 @@ fn a_module_that_forwards_is_tested_on_its_own() {
                 .assert_says("test tests::a_program_that_is_its_own_host ... ok");
         }
     });
+}
+
+/// What forwarding costs: prints a table. Instructions are counted where valgrind is installed.
+///
+/// ```text
+/// cargo test -p tls-slots-tests --test allocators -- --ignored --nocapture
+/// ```
+#[test]
+#[ignore = "a measurement"]
+fn cost_of_forwarding() {
+    let valgrind = Command::new("valgrind").arg("--version").output().is_ok();
+    for (on, with) in [
+        ("system", "system"),
+        ("system", "forward"),
+        ("mimalloc", "forward"),
+    ] {
+        let host = released("alloc_host", "alloc-host", on);
+        let module = released("alloc_module", "liballoc_module.so", with);
+        let ended = run(host.clone(), "cost", module.clone());
+        ended.assert_success();
+        println!("host: {on}, module: {with}\n{}", ended.stdout);
+        if !valgrind {
+            continue;
+        }
+        for side in ["host", "module"] {
+            let count = |rounds: u64| {
+                let mut command = Command::new("valgrind");
+                command
+                    .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+                    .arg(&host)
+                    .arg("cost")
+                    .arg(&module)
+                    .env("COUNTED", format!("{side} {rounds}"));
+                let ended = process::run(&mut command, DEADLINE);
+                ended.assert_success();
+                let collected = ended
+                    .stderr
+                    .lines()
+                    .find_map(|line| line.split_once("Collected : "));
+                let count = collected.and_then(|(_, count)| count.trim().parse::<u64>().ok());
+                count.unwrap_or_else(|| panic!("no figure in {ended}"))
+            };
+            let rounds = 100_000;
+            let all = count(2 * rounds) - count(rounds);
+            println!(
+                "64 bytes: {} instructions in the {side}",
+                all as f64 / rounds as f64
+            );
+        }
+    }
 }
