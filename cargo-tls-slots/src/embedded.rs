@@ -28,7 +28,8 @@ pub(crate) fn below(folder: &str) -> impl Iterator<Item = (&'static str, &'stati
 /// A digest of everything embedded: a fork made by another command is not up to date.
 pub(crate) fn digest() -> String {
     let mut hash = Sha256::new();
-    for (name, text) in FILES {
+    let engine = crate::any::SOURCES.iter().map(|text| ("", *text));
+    for (name, text) in FILES.iter().copied().chain(engine) {
         // Lengths keep `("ab", "c")` and `("a", "bc")` apart.
         hash.update((name.len() as u64).to_le_bytes());
         hash.update(name);

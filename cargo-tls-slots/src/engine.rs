@@ -68,9 +68,9 @@ impl fmt::Display for Problem {
 
 /// One replacement of a byte range; an insertion has an empty one.
 #[derive(Debug)]
-struct Edit {
-    range: Range<usize>,
-    text: String,
+pub(crate) struct Edit {
+    pub(crate) range: Range<usize>,
+    pub(crate) text: String,
 }
 
 /// Whether a claim is about what was found in the file at this path.
@@ -179,7 +179,7 @@ pub(crate) fn apply(
     }
 }
 
-fn splice(text: &str, edits: &[Edit]) -> String {
+pub(crate) fn splice(text: &str, edits: &[Edit]) -> String {
     let mut result = String::with_capacity(text.len());
     let mut at = 0;
     for edit in edits {
@@ -374,18 +374,18 @@ fn classify(
         Action::Share if found.thread_local.is_some() => {
             problem(format!("`{spelling}` is a thread-local, not a static"));
         }
-        Action::Share => match share(source, found.index) {
+        Action::Share => match share(source, found.index, "crate::external_tls::process_local!") {
             Some(pair) => edits.extend(pair),
             None => problem(format!("`{spelling}` has no `;` at its end")),
         },
     }
 }
 
-/// Wraps the static whose keyword stands at `index` in a call of `process_local!`.
+/// Wraps the static whose keyword stands at `index` in a call of `call`.
 ///
 /// Its attributes and visibility go inside, but for leading `#[cfg]`s: those stay in front and
 /// then hold for the call as a whole, whatever the macro makes of it.
-fn share(source: &Source<'_>, index: usize) -> Option<[Edit; 2]> {
+pub(crate) fn share(source: &Source<'_>, index: usize, call: &str) -> Option<[Edit; 2]> {
     let mut start = index;
     if source.before(start, 1) == ")" && source.before(source.tokens[start - 1].pair, 1) == "pub" {
         start = source.tokens[start - 1].pair - 1;
@@ -422,7 +422,7 @@ fn share(source: &Source<'_>, index: usize) -> Option<[Edit; 2]> {
     Some([
         Edit {
             range: start..start,
-            text: "crate::external_tls::process_local! { ".to_owned(),
+            text: format!("{call} {{ "),
         },
         Edit {
             range: end..end,

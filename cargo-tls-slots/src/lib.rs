@@ -23,6 +23,7 @@ pub mod fork;
 pub mod inspect;
 pub mod progress;
 
+mod any;
 mod cargo;
 mod embedded;
 mod engine;

@@ -193,6 +193,12 @@ impl<'a> Source<'a> {
     ///
     /// For `macro_rules! name { … }`, that is `macro_rules`.
     pub(crate) fn macro_call(&self, open: usize) -> Option<String> {
+        let path = self.macro_path(open)?;
+        Some(path.map(|index| self.at(index)).collect())
+    }
+
+    /// Where that path stands, as a range of token indices.
+    pub(crate) fn macro_path(&self, open: usize) -> Option<Range<usize>> {
         let mut end = open.checked_sub(1)?;
         // `macro_rules! name {`
         if self.tokens[end].kind == Kind::Ident && self.before(end, 2) == "macro_rules" {
@@ -212,7 +218,7 @@ impl<'a> Source<'a> {
                 }
             }
         }
-        Some((start..end).map(|index| self.at(index)).collect())
+        Some(start..end)
     }
 
     /// The name of the `macro_rules!` definition whose body `open` opens.

@@ -1,0 +1,291 @@
+//! Where a token stands: in which item, block or macro.
+//!
+//! All of it is read off the flat list of tokens, by what stands before an opening brace.
+
+use std::ops::Range;
+
+use crate::tokens::{Kind, Source};
+
+/// What a pair of braces is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Block {
+    /// The body of a function.
+    Function {
+        /// Whether it is a `const fn`.
+        is_const: bool,
+    },
+    /// `mod`, `impl`, `trait`, a type's body or an `extern` block.
+    Item,
+    /// The arguments of a macro.
+    Macro,
+    /// A `macro_rules!` definition.
+    Definition,
+    /// Any other block of code, or a group that is no block.
+    Other,
+}
+
+/// The tokens of the same group from the last `;` or `}` to `index`.
+fn lead(source: &Source<'_>, index: usize) -> Range<usize> {
+    let stop = source.tokens[index].parent.map_or(0, |open| open + 1);
+    let mut start = index;
+    while start > stop {
+        let before = start - 1;
+        match (source.tokens[before].kind, source.at(before)) {
+            (Kind::Close, "}") | (Kind::Punct, ";") => break,
+            (Kind::Close, _) => start = source.tokens[before].pair,
+            _ => start = before,
+        }
+    }
+    start..index
+}
+
+/// The identifiers of a range that are not inside a group of it.
+fn outer_idents<'a>(source: &'a Source<'a>, range: Range<usize>) -> impl Iterator<Item = &'a str> {
+    let parent = source.tokens.get(range.start).and_then(|token| token.parent);
+    range
+        .filter(move |index| {
+            source.tokens[*index].kind == Kind::Ident && source.tokens[*index].parent == parent
+        })
+        .map(|index| source.at(index))
+}
+
+/// What the group that `open` opens is.
+pub(super) fn block(source: &Source<'_>, open: usize) -> Block {
+    match source.macro_call(open).as_deref() {
+        Some("macro_rules") => return Block::Definition,
+        Some(_) => return Block::Macro,
+        None => {}
+    }
+    if source.at(open) != "{" {
+        return Block::Other;
+    }
+    let mut is_const = false;
+    for word in outer_idents(source, lead(source, open)) {
+        match word {
+            "fn" => return Block::Function { is_const },
+            "mod" | "impl" | "trait" | "struct" | "enum" | "union" => return Block::Item,
+            "const" => is_const = true,
+            // `extern "C" {` or `extern "C" fn f() {`
+            "extern" if source.before(open, 1) == "extern" || source.before(open, 2) == "extern" => {
+                return Block::Item;
+            }
+            // An initialiser or a statement, whatever types it names.
+            "static" | "let" | "return" | "match" | "if" | "while" | "for" | "loop" => {
+                return Block::Other;
+            }
+            _ => {}
+        }
+    }
+    Block::Other
+}
+
+/// The block in which a name that is declared at `index` is known; none is the file's.
+pub(super) fn scope(source: &Source<'_>, index: usize) -> Option<Range<usize>> {
+    let ancestors: Vec<usize> = source.ancestors(index).collect();
+    for (depth, open) in ancestors.iter().enumerate() {
+        match block(source, *open) {
+            Block::Function { .. } => return Some(*open..source.tokens[*open].pair),
+            Block::Item | Block::Definition => return None,
+            Block::Macro => {}
+            Block::Other => {
+                // A branch of `cfg_if! { if … { } }` is no block of its own.
+                let in_macro = ancestors.get(depth + 1).is_some_and(|outer| {
+                    block(source, *outer) == Block::Macro
+                });
+                if source.at(*open) == "{" && !in_macro {
+                    return Some(*open..source.tokens[*open].pair);
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Whether what stands at `index` is compiled for tests only, as far as its file says.
+pub(super) fn is_test_only(source: &Source<'_>, index: usize) -> bool {
+    let is_test = |index: usize| {
+        let range = lead(source, index);
+        range.clone().any(|at| {
+            if source.at(at) != "#" || source.at(at + 1) != "[" {
+                return false;
+            }
+            let inside = at + 2..source.tokens[at + 1].pair;
+            let has = |word: &str| inside.clone().any(|at| source.is_ident(at, word));
+            (has("cfg") && has("test") && !has("not") && !has("any"))
+                || source.is_ident(at + 2, "test") && inside.len() == 1
+        })
+    };
+    is_test(index) || source.ancestors(index).any(is_test)
+}
+
+/// Whether the expression at `index` is evaluated by the compiler: in the initialiser of a constant
+/// or a static, outside of any closure, or in a `const fn`.
+pub(super) fn is_constant(source: &Source<'_>, index: usize) -> bool {
+    let mut current = index;
+    loop {
+        let parent = source.tokens[current].parent;
+        let in_braces = parent.is_none_or(|open| source.at(open) == "{");
+        let stop = parent.map_or(0, |open| open + 1);
+        let mut at = current;
+        while at > stop {
+            let before = at - 1;
+            match (source.tokens[before].kind, source.at(before)) {
+                (Kind::Close, "}") if in_braces => break,
+                (Kind::Punct, ";") if in_braces => break,
+                (Kind::Close, _) => at = source.tokens[before].pair,
+                // A closure's parameters: what follows runs later.
+                (Kind::Punct, "|") => return false,
+                (Kind::Ident, "const") if at == current && source.at(current) == "{" => {
+                    return true;
+                }
+                (Kind::Ident, "static" | "const") => {
+                    let name = at + usize::from(["mut", "ref"].contains(&source.at(at)));
+                    let is_item = source.tokens[name].kind == Kind::Ident
+                        && source.at(name + 1) == ":"
+                        && name < current;
+                    if is_item {
+                        return !in_lazy_macro(source, before);
+                    }
+                    at = before;
+                }
+                _ => at = before,
+            }
+        }
+        let Some(open) = parent else {
+            return false;
+        };
+        match block(source, open) {
+            Block::Function { is_const } => return is_const,
+            Block::Item | Block::Definition => return false,
+            Block::Macro | Block::Other => {}
+        }
+        current = open;
+    }
+}
+
+/// Whether a declaration stands in a macro whose initialisers run at first use.
+fn in_lazy_macro(source: &Source<'_>, index: usize) -> bool {
+    source.ancestors(index).any(|open| {
+        source.macro_call(open).is_some_and(|path| {
+            ["thread_local", "lazy_static"]
+                .iter()
+                .any(|name| path.ends_with(name))
+        })
+    })
+}
+
+/// Whether `index` stands in the part of a `macro_rules!` rule that is matched, not made.
+pub(super) fn in_matcher(source: &Source<'_>, index: usize) -> bool {
+    source
+        .ancestors(index)
+        .any(|open| is_matcher(source, open))
+}
+
+fn is_matcher(source: &Source<'_>, open: usize) -> bool {
+    let close = source.tokens[open].pair;
+    source.is_joint(close + 1, "=>")
+        && source.tokens[open]
+            .parent
+            .is_some_and(|outer| source.macro_definition(outer).is_some())
+}
+
+/// Whether `index` stands in an attribute.
+pub(super) fn in_attribute(source: &Source<'_>, index: usize) -> bool {
+    source.ancestors(index).any(|open| {
+        source.at(open) == "["
+            && (source.before(open, 1) == "#"
+                || source.before(open, 1) == "!" && source.before(open, 2) == "#")
+    })
+}
+
+/// The `use` items of a file: the keyword, and the `;`.
+pub(super) fn uses(source: &Source<'_>) -> Vec<Range<usize>> {
+    (0..source.tokens.len())
+        .filter(|index| source.is_ident(*index, "use") && !in_attribute(source, *index))
+        .filter_map(|index| {
+            let parent = source.tokens[index].parent;
+            let end = (index..source.tokens.len())
+                .find(|at| source.at(*at) == ";" && source.tokens[*at].parent == parent)?;
+            Some(index..end)
+        })
+        .collect()
+}
+
+/// Where the item whose keyword stands at `index` begins, attributes included.
+pub(super) fn start_of_item(source: &Source<'_>, index: usize) -> usize {
+    lead(source, index).start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(source: &Source<'_>, name: &str) -> usize {
+        (0..source.tokens.len())
+            .find(|index| source.is_ident(*index, name))
+            .unwrap()
+    }
+
+    #[test]
+    fn constants_are_told_from_code() {
+        for (text, constant) in [
+            ("static A: &u8 = &X;", true),
+            ("const A: [Foo; 2] = [Foo { a: 1 }, Foo { a: f(&X) }];", true),
+            ("static A: Lazy<u8> = Lazy::new(|| X.load());", false),
+            ("static A: Lazy<u8> = Lazy::new(move || { let a = 1; X.load() });", false),
+            ("fn f() { let a: u8 = 1; X.load() }", false),
+            ("const fn f() -> &'static u8 { &X }", true),
+            ("pub const unsafe fn f() -> &'static u8 { &X }", true),
+            ("thread_local! { static A: u8 = X.next(); }", false),
+            ("fn f() { static A: u8 = 1; g(X) }", false),
+            ("fn f() { const { X } }", true),
+            ("impl A { const B: &u8 = &X; }", true),
+            ("impl A { const B: u8 = 1; fn f() { X } }", false),
+            ("static A: u8 = 1; mod m { fn g() { X } }", false),
+        ] {
+            let source = Source::parse(text).unwrap();
+            assert_eq!(is_constant(&source, find(&source, "X")), constant, "{text}");
+        }
+    }
+
+    #[test]
+    fn scopes_are_blocks_of_functions() {
+        for (text, scoped) in [
+            ("static X: u8 = 1;", None),
+            ("mod a { static X: u8 = 1; }", None),
+            ("cfg_if! { if #[cfg(a)] { static X: u8 = 1; } else { } }", None),
+            ("fn f() { static X: u8 = 1; }", Some("f")),
+            ("fn f() { loop { static X: u8 = 1; } }", Some("loop")),
+            ("const _: () = { static X: u8 = 1; };", Some("=")),
+            ("cfg_rt! { fn f() { static X: u8 = 1; } }", Some("f")),
+            ("impl A { fn f() where A: B { static X: u8 = 1; } }", Some("B")),
+        ] {
+            let source = Source::parse(text).unwrap();
+            let found = scope(&source, find(&source, "static"));
+            let named = found.map(|range| {
+                let mut at = range.start - 1;
+                if source.at(at) == ")" {
+                    at = source.tokens[at].pair - 1;
+                }
+                source.at(at)
+            });
+            assert_eq!(named, scoped, "{text}");
+        }
+    }
+
+    #[test]
+    fn tests_are_told_from_code() {
+        for (text, test) in [
+            ("#[cfg(test)] mod tests { fn f() { static X: u8 = 1; } }", true),
+            ("#[cfg(all(test, unix))] static X: u8 = 1;", true),
+            ("#[test] fn f() { static X: u8 = 1; }", true),
+            ("#[cfg(not(test))] static X: u8 = 1;", false),
+            ("#[cfg(test)] mod tests { } fn f() { static X: u8 = 1; }", false),
+            ("#[cfg(test)] mod tests; static X: u8 = 1;", false),
+        ] {
+            let source = Source::parse(text).unwrap();
+            let at = find(&source, "static");
+            assert_eq!(is_test_only(&source, at), test, "{text}");
+        }
+    }
+}
