@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use semver::Version;
 
+use crate::any::report;
 use crate::build::{self, ArtifactKind, BuildOptions};
 use crate::cargo;
 use crate::check;
@@ -342,6 +343,13 @@ fn run_fork(args: ForkArgs) -> Result<(), Box<dyn Error>> {
         folder: PathBuf::from("."),
         progress: progress.clone(),
     })?;
+    for one in &forked.crates {
+        if let Some(report) = &one.report {
+            progress.line(&report.to_string());
+            let file = one.dir.join(report::FILE);
+            progress.line(&format!("  all of it: {}", file.display()));
+        }
+    }
     if let Some(manifest) = manifest {
         match forked.write_patches(&manifest)? {
             true => progress.line(&format!("patched {}", manifest.display())),

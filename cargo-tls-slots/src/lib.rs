@@ -36,5 +36,6 @@ mod signature;
 mod tokens;
 mod upstream;
 
+pub use any::report::{Report, Sharing, State};
 pub use engine::Problem;
 pub use recipe::RecipeError;

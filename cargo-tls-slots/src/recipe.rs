@@ -35,6 +35,10 @@ pub(crate) struct Recipe {
     /// The crate's root, such as `src/lib.rs`, if the fork gets the seam that forks have in
     /// common: `patches/common/external_tls.rs`, the module that declares it, and the dependency.
     pub(crate) keys: Option<String>,
+    /// There is no recipe: every static and thread-local that is state is shared, see
+    /// [`any`](crate::any).
+    #[serde(skip)]
+    pub(crate) automatic: bool,
     /// The releases that were tried, with their checksums.
     #[serde(default, rename = "pin")]
     pub(crate) pins: Vec<Pin>,
@@ -307,6 +311,41 @@ impl Recipe {
         Some(Self::parse(name, text))
     }
 
+    /// What is done with a crate that there is no recipe for.
+    pub(crate) fn automatic(name: &str) -> Self {
+        let none = Version::new(0, 0, 0);
+        Recipe {
+            name: name.to_owned(),
+            supported: vec![VersionReq::STAR],
+            default: none,
+            until: "there is a recipe".to_owned(),
+            with: Vec::new(),
+            fetch_features: Vec::new(),
+            companions: ["tls-keys", "tls-slots", "tls-slots-build"]
+                .map(str::to_owned)
+                .to_vec(),
+            keys: None,
+            automatic: true,
+            pins: Vec::new(),
+            manifest: None,
+            record: None,
+            seams: Vec::new(),
+            thread_locals: Vec::new(),
+            shares: Vec::new(),
+            per_copies: Vec::new(),
+            test_only: Vec::new(),
+            replaces: Vec::new(),
+            inserts: Vec::new(),
+            appends: Vec::new(),
+            on_hosts: Vec::new(),
+        }
+    }
+
+    /// The release that is forked when nothing names one; none is the newest.
+    pub(crate) fn default(&self) -> Option<&Version> {
+        (!self.automatic).then_some(&self.default)
+    }
+
     /// The crates that there are recipes for.
     pub(crate) fn names() -> Vec<&'static str> {
         let mut names: Vec<&str> = embedded::below("patches")
@@ -323,7 +362,8 @@ impl Recipe {
 
     /// Whether the recipe is meant for a release.
     pub(crate) fn supports(&self, version: &Version) -> bool {
-        self.supported.iter().any(|range| range.matches(version))
+        // A range never matches a pre-release that it does not name.
+        self.automatic || self.supported.iter().any(|range| range.matches(version))
     }
 }
 

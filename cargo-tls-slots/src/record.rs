@@ -339,7 +339,7 @@ pub(crate) fn edit(recipe: &Recipe, version: &Version, upstream: &Table) -> Opti
     let manifest = recipe.manifest.as_ref();
     let by_recipe = manifest.filter(|edit| edit.dependencies.contains_key("tls-keys"));
     if is_macro.and_then(Value::as_bool) == Some(true)
-        || recipe.keys.is_none() && by_recipe.is_none()
+        || recipe.keys.is_none() && by_recipe.is_none() && !recipe.automatic
     {
         return None;
     }

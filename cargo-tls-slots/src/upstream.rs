@@ -79,8 +79,10 @@ pub struct Cargo(String);
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) name: String,
-    /// Which one; `None` is for a crate that another wanted one brings along.
+    /// Which one; `None` is the newest, or what another wanted one brings along.
     pub(crate) version: Option<Version>,
+    /// Whether another wanted one brings it along.
+    pub(crate) along: bool,
     /// The features without which cargo would not get the crates that belong to it.
     pub(crate) features: Vec<String>,
     /// Its checksum, if a pin or a lock file says. cargo gets a release that was yanked only for
@@ -98,18 +100,24 @@ pub(crate) fn get(
     let manifest = project.path().join("Cargo.toml");
     let mut text = String::from(PROJECT);
     for one in wanted {
-        if let Some(version) = &one.version {
-            text += &format!(
-                "{} = {{ version = \"={version}\", default-features = false, features = {:?} }}\n",
-                one.name, one.features
-            );
-        }
+        let version = match &one.version {
+            Some(version) => format!("={version}"),
+            None if one.along => continue,
+            None => "*".to_owned(),
+        };
+        text += &format!(
+            "{} = {{ version = \"{version}\", default-features = false, features = {:?} }}\n",
+            one.name, one.features
+        );
     }
     fs::write(&manifest, text).map_err(UpstreamError::Project)?;
 
     let label = wanted
         .iter()
-        .filter_map(|one| Some(format!("{} {}", one.name, one.version.as_ref()?)))
+        .filter_map(|one| match &one.version {
+            Some(version) => Some(format!("{} {version}", one.name)),
+            None => (!one.along).then(|| one.name.clone()),
+        })
         .collect::<Vec<_>>()
         .join(" and ");
     let mut output = metadata(&manifest, folder, offline)?;
@@ -299,6 +307,7 @@ fn failure(label: String, says: String, offline: bool) -> UpstreamError {
     } else if has(&[
         "failed to select a version for the requirement",
         "no matching package",
+        "could not be found in registry index",
     ]) {
         UpstreamError::Unknown(label, source)
     } else if has(&[

@@ -198,13 +198,15 @@ fn no_subcommand() {
 fn an_unknown_crate() {
     let folder = folder();
     command(folder.path())
-        .args(["fork", "hyper", "--offline"])
+        .args(["fork", "tls-slots-no-such-crate", "--offline"])
         .assert()
         .code(1)
         .stdout_eq("")
         .stderr_eq(str![[r#"
-error: there is no recipe for `hyper`; there are recipes for: [..]
-
+getting tls-slots-no-such-crate
+error: cannot find tls-slots-no-such-crate on this machine; run once without --offline, or vendor it
+  because: cargo says:
+...
 "#]]);
     assert!(!folder.path().join("tls-slots-forks").exists());
 }

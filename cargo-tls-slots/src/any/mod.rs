@@ -13,8 +13,8 @@
 //! | what cannot be shared (see [`Crate::treat`]) | stays, and is named with the reason |
 //!
 //! A shared static has another type (`ProcessLocal<T>`, which dereferences to `T`), so each place that
-//! names it is changed too, to `__tls_slots_get!(NAME)`: with the feature on that is the `T`, a place
-//! of lifetime `'static`, as before; with it off it is `NAME`. Names are resolved on tokens: by the
+//! names it is changed too, to `__tls_slots_get!(NAME)`: that is the `T`, a place of lifetime
+//! `'static`, as before. Names are resolved on tokens: by the
 //! block of a function, then the file, then the crate. Where that leaves a doubt, the use stays as it
 //! is: it then compiles through auto-dereferencing, or does not compile. It never means
 //! something else.
@@ -24,6 +24,9 @@
 //! | [`types`] | whether a type is known to be immutable |
 //! | [`place`] | in which item, block or macro a token stands |
 //! | [`report`] | what is said about each declaration |
+//!
+//! What the edits call is in `external_tls.rs.in`, which every such fork gets. Whether state is shared
+//! is decided by the feature `shared` of `tls-keys`, as with the recipes that have `keys`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -38,35 +41,18 @@ pub(crate) mod place;
 pub(crate) mod report;
 pub(crate) mod types;
 
-pub(crate) use report::{Outcome, Report, State};
+pub(crate) use report::{Report, Sharing, State};
 use types::Types;
 
 /// The module that the edits call.
 const MODULE: &str = include_str!("external_tls.rs.in");
-/// What is added to it for a crate that names the types of a thread-local.
-const LOCAL_KEY: &str = include_str!("local_key.rs.in");
-
-/// Lints that the edits can set off. A registry's crate has all of its lints capped by cargo; one
-/// that is patched in by its path has not.
-const LINTS: [&str; 12] = [
-    "dangerous_implicit_autorefs",
-    "dead_code",
-    "missing_copy_implementations",
-    "missing_debug_implementations",
-    "missing_docs",
-    "non_camel_case_types",
-    "static_mut_refs",
-    "unreachable_pub",
-    "unused_imports",
-    "unused_macros",
-    "unused_qualifications",
-    "unused_unsafe",
-];
+/// What is added to it for a crate that has a `static mut`; others may forbid unsafe code.
+const STATIC_MUT: &str = include_str!("static_mut.rs.in");
 
 /// This engine's own text, for the stamp of what it made.
 pub(crate) const SOURCES: [&str; 6] = [
     MODULE,
-    LOCAL_KEY,
+    STATIC_MUT,
     include_str!("mod.rs"),
     include_str!("place.rs"),
     include_str!("types.rs"),
@@ -75,9 +61,30 @@ pub(crate) const SOURCES: [&str; 6] = [
 
 /// Macros whose arguments are ordinary expressions.
 const EXPRESSION_MACROS: [&str; 24] = [
-    "assert", "assert_eq", "assert_ne", "debug_assert", "debug_assert_eq", "debug_assert_ne",
-    "dbg", "eprint", "eprintln", "format", "format_args", "matches", "panic", "print", "println",
-    "todo", "try", "unimplemented", "unreachable", "vec", "write", "writeln", "ready", "addr_of",
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "debug_assert",
+    "debug_assert_eq",
+    "debug_assert_ne",
+    "dbg",
+    "eprint",
+    "eprintln",
+    "format",
+    "format_args",
+    "matches",
+    "panic",
+    "print",
+    "println",
+    "todo",
+    "try",
+    "unimplemented",
+    "unreachable",
+    "vec",
+    "write",
+    "writeln",
+    "ready",
+    "addr_of",
 ];
 
 /// One source file of the library.
@@ -142,15 +149,14 @@ struct Crate<'a> {
 }
 
 /// Shares the state of a crate, and says what was done. `tree` also gets the module that all edits
-/// call; the manifest is the caller's.
+/// call, and the report; the manifest is the caller's.
 pub(crate) fn apply(
     name: &str,
     version: &Version,
     tree: &mut Tree,
 ) -> Result<Report, Vec<Problem>> {
-    let layout = Layout::read(tree).map_err(|message| {
-        vec![Problem::new("Cargo.toml", None, message)]
-    })?;
+    let layout =
+        Layout::read(tree).map_err(|message| vec![Problem::new("Cargo.toml", None, message)])?;
     let mut notes = Vec::new();
     let texts: BTreeMap<String, String> = tree
         .iter()
@@ -166,7 +172,9 @@ pub(crate) fn apply(
                 return Err(vec![Problem::new(path, None, message)]);
             }
             // A template, or what only some other compiler reads.
-            Err(_) => notes.push(format!("{path} cannot be read as Rust, and was not searched")),
+            Err(_) => notes.push(format!(
+                "{path} cannot be read as Rust, and was not searched"
+            )),
         }
     }
     let module = format!("{}external_tls.rs", layout.folder);
@@ -180,14 +188,14 @@ pub(crate) fn apply(
 
     let this = Crate::new(&files);
     let (mut edits, mut states) = this.edits();
-    let names_keys = this.local_keys(&mut edits, &states);
+    this.local_keys(&mut edits, &states);
     let root = files
         .iter()
         .position(|file| file.path == layout.root)
         .unwrap_or_default();
-    edits[root].extend(root_edits(&files[root].source));
+    edits[root].extend(root_edits(&files[root].source, layout.is_2015));
 
-    states.sort_by(|a, b| (a.outcome, &a.file, a.line).cmp(&(b.outcome, &b.file, b.line)));
+    states.sort_by(|a, b| (a.sharing, &a.file, a.line).cmp(&(b.sharing, &b.file, b.line)));
     let mut changed = Vec::new();
     for (file, mut list) in files.iter().zip(edits) {
         if list.is_empty() {
@@ -209,8 +217,11 @@ pub(crate) fn apply(
     }
     tree.extend(changed);
     let mut text = MODULE.to_owned();
-    if names_keys {
-        text += LOCAL_KEY;
+    if states
+        .iter()
+        .any(|state| state.sharing == Sharing::Shared && state.what.starts_with("static mut "))
+    {
+        text += STATIC_MUT;
     }
     tree.insert(module, text.into_bytes());
     let report = Report {
@@ -236,11 +247,15 @@ struct Layout {
     folder: String,
     /// Files and folders of other targets.
     others: Vec<String>,
+    /// Whether the crate is of Rust 2015.
+    is_2015: bool,
 }
 
 impl Layout {
     fn read(tree: &Tree) -> Result<Self, String> {
-        let text = tree.get("Cargo.toml").map(|bytes| String::from_utf8_lossy(bytes));
+        let text = tree
+            .get("Cargo.toml")
+            .map(|bytes| String::from_utf8_lossy(bytes));
         let manifest: toml::Table = text
             .unwrap_or_default()
             .parse()
@@ -262,7 +277,9 @@ impl Layout {
             .trim_start_matches("./")
             .to_owned();
         if !tree.contains_key(&root) {
-            return Err(format!("is that of a package without a library ({root} is not there)"));
+            return Err(format!(
+                "is that of a package without a library ({root} is not there)"
+            ));
         }
         let folder = root.rsplit_once('/').map_or("", |(folder, _)| folder);
         let folder = match folder {
@@ -278,17 +295,27 @@ impl Layout {
                 others.push(name.to_owned());
             }
         }
-        if let Some(build) = manifest.get("package").and_then(|it| it.get("build")?.as_str()) {
+        if let Some(build) = manifest
+            .get("package")
+            .and_then(|it| it.get("build")?.as_str())
+        {
             others.push(build.to_owned());
         }
         for kind in ["bin", "test", "example", "bench"] {
             let targets = manifest.get(kind).and_then(toml::Value::as_array);
-            others.extend(targets.into_iter().flatten().filter_map(|target| {
-                Some(target.get("path")?.as_str()?.to_owned())
-            }));
+            others.extend(
+                targets
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|target| Some(target.get("path")?.as_str()?.to_owned())),
+            );
         }
         others.retain(|path| *path != root);
+        let edition = manifest
+            .get("package")
+            .and_then(|it| it.get("edition")?.as_str());
         Ok(Layout {
+            is_2015: edition.is_none_or(|edition| edition == "2015"),
             root,
             folder,
             others,
@@ -305,21 +332,36 @@ impl Layout {
     }
 }
 
-/// The root file gets the module, and leave for what the edits set off.
-fn root_edits(source: &Source<'_>) -> [Edit; 2] {
+/// The root file gets the module, and its lints are capped.
+///
+/// cargo caps the lints of a registry's crate, so that `#![deny(warnings)]` does not break it under
+/// a newer compiler; a crate that is patched in by its path has no such protection. `forbid` stays:
+/// what the edits bring in passes `forbid(unsafe_code)`, as it comes from macros of another crate.
+fn root_edits(source: &Source<'_>, is_2015: bool) -> Vec<Edit> {
+    let mut edits = Vec::new();
     let mut at = 0;
     let mut end = source.tokens.first().map_or(0, |token| token.range.start);
-    let mut forbidden = BTreeSet::new();
     loop {
-        if source.tokens.get(at).is_some_and(|token| token.kind == Kind::Doc)
-            && ["//!", "/*!"].iter().any(|mark| source.at(at).starts_with(mark))
+        let is_doc = source
+            .tokens
+            .get(at)
+            .is_some_and(|token| token.kind == Kind::Doc);
+        if is_doc
+            && ["//!", "/*!"]
+                .iter()
+                .any(|mark| source.at(at).starts_with(mark))
         {
             end = source.tokens[at].range.end;
             at += 1;
         } else if source.at(at) == "#" && source.at(at + 1) == "!" && source.at(at + 2) == "[" {
             let close = source.tokens[at + 2].pair;
-            if (at..close).any(|index| source.is_ident(index, "forbid")) {
-                forbidden.extend((at..close).map(|index| source.at(index)));
+            for index in at..close {
+                if source.is_ident(index, "deny") && source.at(index + 1) == "(" {
+                    edits.push(Edit {
+                        range: source.tokens[index].range.clone(),
+                        text: "warn".to_owned(),
+                    });
+                }
             }
             end = source.tokens[close].range.end;
             at = close + 1;
@@ -327,22 +369,21 @@ fn root_edits(source: &Source<'_>) -> [Edit; 2] {
             break;
         }
     }
-    let lints: Vec<&str> = LINTS
-        .into_iter()
-        .filter(|lint| !forbidden.contains(lint))
-        .collect();
-    let allow = format!("\n#![allow({})]\n", lints.join(", "));
     let close = source.text.len();
-    [
-        Edit {
-            range: end..end,
-            text: allow,
-        },
-        Edit {
-            range: close..close,
-            text: "\n\n#[doc(hidden)]\npub mod external_tls;\n".to_owned(),
-        },
-    ]
+    edits.push(Edit {
+        range: end..end,
+        text: "\n#![allow(warnings, dangerous_implicit_autorefs)]\n".to_owned(),
+    });
+    // The manifest's record names `::tls_keys`, which Rust 2015 looks for in the root.
+    let keys = match is_2015 {
+        true => "\nextern crate tls_keys;\n",
+        false => "",
+    };
+    edits.push(Edit {
+        range: close..close,
+        text: format!("\n{keys}\n#[doc(hidden)]\npub mod external_tls;\n"),
+    });
+    edits
 }
 
 impl<'a> Crate<'a> {
@@ -364,8 +405,11 @@ impl<'a> Crate<'a> {
             this.collect_calls(file);
         }
         for (index, file) in files.iter().enumerate() {
-            this.found
-                .extend(scan::scan(&file.source).into_iter().map(|found| (index, found)));
+            this.found.extend(
+                scan::scan(&file.source)
+                    .into_iter()
+                    .map(|found| (index, found)),
+            );
         }
         this.collect_names();
         this
@@ -440,10 +484,13 @@ impl<'a> Crate<'a> {
     }
 
     fn is_test(&self, file: &File<'_>, index: usize) -> bool {
-        self.test_files.iter().any(|test| match test.ends_with('/') {
-            true => file.path.starts_with(test),
-            false => file.path == test,
-        }) || place::is_test_only(&file.source, index)
+        self.test_files
+            .iter()
+            .any(|test| match test.ends_with('/') {
+                true => file.path.starts_with(test),
+                false => file.path == test,
+            })
+            || place::is_test_only(&file.source, index)
     }
 
     fn collect_names(&mut self) {
@@ -454,21 +501,21 @@ impl<'a> Crate<'a> {
                 continue;
             }
             let at = found.index + 1 + usize::from(found.form == Form::Mut);
-            self.names
-                .entry(source.at(at))
-                .or_default()
-                .push(Declared {
-                    file: *file,
-                    scope: place::scope(source, found.index),
-                    static_of: Some(id),
-                });
+            self.names.entry(source.at(at)).or_default().push(Declared {
+                file: *file,
+                scope: place::scope(source, found.index),
+                static_of: Some(id),
+            });
         }
         for (file, one) in self.files.iter().enumerate() {
             let source = &one.source;
             for index in 0..source.tokens.len() {
                 // `const NAME: T`, but no associated one: that is named through its type.
                 let is_const = source.is_ident(index, "const")
-                    && source.tokens.get(index + 1).is_some_and(|token| token.kind == Kind::Ident)
+                    && source
+                        .tokens
+                        .get(index + 1)
+                        .is_some_and(|token| token.kind == Kind::Ident)
                     && source.at(index + 2) == ":"
                     && !place::in_matcher(source, index);
                 let associated = source.tokens[index]
@@ -496,23 +543,8 @@ impl<'a> Crate<'a> {
             .iter()
             .map(|(file, found)| self.treat(&self.files[*file], found))
             .collect();
-        // What a constant refers to cannot be fetched from the host.
         let uses = self.uses();
-        for one in &uses {
-            let file = &self.files[one.file];
-            for id in &one.means {
-                if matches!(treatments[*id], Treatment::Share(..))
-                    && place::is_constant(&file.source, one.index)
-                    && !self.is_test(file, one.index)
-                {
-                    let line = file.source.line(file.source.tokens[one.index].range.start);
-                    treatments[*id] = Treatment::NotShared(format!(
-                        "a constant refers to it, {}:{line}, and the compiler cannot ask the host",
-                        file.path
-                    ));
-                }
-            }
-        }
+        self.refuse_constants(&uses, &mut treatments);
 
         let mut edits: Vec<Vec<Edit>> = self.files.iter().map(|_| Vec::new()).collect();
         let mut states = Vec::new();
@@ -521,19 +553,17 @@ impl<'a> Crate<'a> {
             let one = &self.files[*file];
             let source = &one.source;
             if let Treatment::Share(get, _) = treatment {
-                let call = format!(
-                    "{}::__tls_slots_{}!",
-                    root_path(source, found.index),
-                    match get {
-                        Get::Value => "static",
-                        Get::Cell => "static_mut",
-                    }
-                );
+                let root = root_path(source, found.index);
+                let call = match get {
+                    Get::Value => format!("{root}::external_tls::process_local!"),
+                    Get::Cell => format!("{root}::__tls_slots_static_mut!"),
+                };
                 match engine::share(source, found.index, &call) {
                     Some(pair) => edits[*file].extend(pair),
                     None => {
-                        *treatment =
-                            Treatment::NotShared("its declaration has no `;` at its end".to_owned());
+                        *treatment = Treatment::NotShared(
+                            "its declaration has no `;` at its end".to_owned(),
+                        );
                     }
                 }
             }
@@ -541,25 +571,18 @@ impl<'a> Crate<'a> {
                 && calls.insert((*file, *open))
                 && let Some(path) = source.macro_path(*open)
             {
-                let start = source.tokens[path.start].range.start;
-                let end = source.tokens[path.end - 1].range.end;
-                let text = source.text[start..end].to_owned();
-                let inside = source.tokens[*open].range.end;
                 edits[*file].push(Edit {
-                    range: start..end,
-                    text: format!("{}::__tls_slots_{name}", root_path(source, *open)),
-                });
-                edits[*file].push(Edit {
-                    range: inside..inside,
-                    text: format!("[{text}] "),
+                    range: source.tokens[path.start].range.start
+                        ..source.tokens[path.end - 1].range.end,
+                    text: format!("{}::{name}", root_path(source, *open)),
                 });
             }
-            let (outcome, reason) = match treatment {
-                Treatment::Share(_, note) => (Outcome::Shared, note.clone()),
-                Treatment::ShareCall(..) => (Outcome::Shared, String::new()),
-                Treatment::Through(name) => (Outcome::Shared, format!("through `{name}!`")),
-                Treatment::NotShared(reason) => (Outcome::NotShared, reason.clone()),
-                Treatment::Stays(reason) => (Outcome::Stays, reason.clone()),
+            let (sharing, reason) = match treatment {
+                Treatment::Share(_, note) => (Sharing::Shared, note.clone()),
+                Treatment::ShareCall(..) => (Sharing::Shared, String::new()),
+                Treatment::Through(name) => (Sharing::Shared, format!("through `{name}!`")),
+                Treatment::NotShared(reason) => (Sharing::NotShared, reason.clone()),
+                Treatment::Stays(reason) => (Sharing::Stays, reason.clone()),
                 Treatment::Pattern => continue,
             };
             let mut what = found.spelling();
@@ -570,7 +593,7 @@ impl<'a> Crate<'a> {
                 what += &format!(" of {name}!");
             }
             states.push(State {
-                outcome,
+                sharing,
                 file: one.path.to_owned(),
                 line: source.line(source.tokens[found.index].range.start),
                 what,
@@ -595,6 +618,56 @@ impl<'a> Crate<'a> {
             }
         }
         (edits, states)
+    }
+
+    /// What a constant refers to cannot be fetched from the host, and neither can a static that
+    /// refers to what is not: one copy would then see the state of two.
+    fn refuse_constants(&self, uses: &[Use], treatments: &mut [Treatment]) {
+        let constants: Vec<(&Use, usize)> = uses
+            .iter()
+            .filter(|one| !self.is_test(&self.files[one.file], one.index))
+            .filter_map(|one| {
+                let keyword = place::constant(&self.files[one.file].source, one.index)?;
+                Some((one, keyword))
+            })
+            .collect();
+        for (one, _) in &constants {
+            let file = &self.files[one.file];
+            for id in &one.means {
+                if let Treatment::Share(..) = treatments[*id] {
+                    let line = file.source.line(file.source.tokens[one.index].range.start);
+                    treatments[*id] = Treatment::NotShared(format!(
+                        "a constant refers to it, {}:{line}, and the compiler cannot ask the host",
+                        file.path
+                    ));
+                }
+            }
+        }
+        loop {
+            let mut changed = false;
+            for (one, keyword) in &constants {
+                let refers = one
+                    .means
+                    .iter()
+                    .find(|id| matches!(treatments[**id], Treatment::NotShared(_)));
+                let holder = self
+                    .found
+                    .iter()
+                    .position(|(file, found)| *file == one.file && found.index == *keyword);
+                if let (Some(id), Some(holder)) = (refers, holder)
+                    && let Treatment::Share(..) = treatments[holder]
+                {
+                    treatments[holder] = Treatment::NotShared(format!(
+                        "refers to `{}`, which is not shared",
+                        self.found[*id].1.spelling()
+                    ));
+                    changed = true;
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
     }
 
     /// Decides about one declaration.
@@ -637,18 +710,29 @@ impl<'a> Crate<'a> {
         }
 
         let attributes = place::start_of_item(source, found.index)..found.index;
-        for name in ["no_mangle", "export_name", "link_section", "used", "linkage"] {
+        for name in [
+            "no_mangle",
+            "export_name",
+            "link_section",
+            "used",
+            "linkage",
+        ] {
             if attributes.clone().any(|at| source.is_ident(at, name)) {
                 return Treatment::NotShared(format!("is known to the linker by `{name}`"));
             }
         }
-        if attributes.clone().any(|at| {
-            source.is_ident(at, "thread_local") && place::in_attribute(source, at)
-        }) {
-            return Treatment::NotShared("is a `#[thread_local]`, which no key can replace".to_owned());
+        if attributes
+            .clone()
+            .any(|at| source.is_ident(at, "thread_local") && place::in_attribute(source, at))
+        {
+            return Treatment::NotShared(
+                "is a `#[thread_local]`, which no key can replace".to_owned(),
+            );
         }
         let Some(ty) = type_of(source, found) else {
-            return Treatment::Stays("is defined elsewhere: an `extern` block declares it".to_owned());
+            return Treatment::Stays(
+                "is defined elsewhere: an `extern` block declares it".to_owned(),
+            );
         };
         if found.form == Form::Mut {
             return Treatment::Share(Get::Cell, String::new());
@@ -656,9 +740,21 @@ impl<'a> Crate<'a> {
         if self.types.is_immutable(source, ty.clone()) {
             return Treatment::Stays("immutable".to_owned());
         }
-        let note = match Types::is_mutable(source, ty) {
-            true => "",
-            false => "type not known to be immutable",
+        let is_public = source.is_ident(found.index.wrapping_sub(1), "pub");
+        let note = if self.types.is_mutable(source, ty) {
+            ""
+        } else if found.name.starts_with('$') {
+            return Treatment::NotShared(
+                "the type is not known to be immutable, and the name is a macro's parameter, so its uses cannot be found"
+                    .to_owned(),
+            );
+        } else if is_public {
+            return Treatment::NotShared(
+                "the type is not known to be immutable, and other crates can name it in constants"
+                    .to_owned(),
+            );
+        } else {
+            "type not known to be immutable"
         };
         Treatment::Share(Get::Value, note.to_owned())
     }
@@ -680,9 +776,13 @@ impl<'a> Crate<'a> {
                     && source.macro_call(*open).as_deref() == Some(path)
             });
         match (last, open) {
-            ("thread_local", Some(open)) => Treatment::ShareCall(open, "thread_local"),
-            ("lazy_static", Some(open)) => Treatment::ShareCall(open, "lazy_static"),
-            _ => Treatment::NotShared(format!("is declared by `{path}!`, a macro of another crate")),
+            ("thread_local", Some(open)) => {
+                Treatment::ShareCall(open, "external_tls::thread_local")
+            }
+            ("lazy_static", Some(open)) => Treatment::ShareCall(open, "__tls_slots_lazy_static"),
+            _ => Treatment::NotShared(format!(
+                "is declared by `{path}!`, a macro of another crate"
+            )),
         }
     }
 
@@ -729,9 +829,16 @@ impl<'a> Crate<'a> {
             .filter(|one| {
                 plain
                     && one.file == file
-                    && one.scope.as_ref().is_some_and(|scope| scope.contains(&index))
+                    && one
+                        .scope
+                        .as_ref()
+                        .is_some_and(|scope| scope.contains(&index))
             })
-            .min_by_key(|one| one.scope.as_ref().map_or(usize::MAX, ExactSizeIterator::len));
+            .min_by_key(|one| {
+                one.scope
+                    .as_ref()
+                    .map_or(usize::MAX, ExactSizeIterator::len)
+            });
         let mut possible: Vec<&Declared> = match local {
             Some(local) => all
                 .iter()
@@ -749,15 +856,14 @@ impl<'a> Crate<'a> {
             .unwrap_or_default()
     }
 
-    /// Rewrites the names of the types of a thread-local, if thread-locals are shared. Returns whether
-    /// there were any.
-    fn local_keys(&self, edits: &mut [Vec<Edit>], states: &[State]) -> bool {
-        if !states.iter().any(|state| {
-            state.outcome == Outcome::Shared && state.what.contains("thread_local!")
-        }) {
-            return false;
+    /// Rewrites the names of the types of a thread-local, if thread-locals are shared.
+    fn local_keys(&self, edits: &mut [Vec<Edit>], states: &[State]) {
+        if !states
+            .iter()
+            .any(|state| state.sharing == Sharing::Shared && state.what.contains("thread_local!"))
+        {
+            return;
         }
-        let mut any = false;
         for (file, list) in self.files.iter().zip(edits) {
             let source = &file.source;
             let imports = place::uses(source);
@@ -787,13 +893,9 @@ impl<'a> Crate<'a> {
                         range: source.tokens[start].range.start..source.tokens[index].range.end,
                         text: format!("{}::external_tls::{name}", root_path(source, index)),
                     });
-                } else {
-                    continue;
                 }
-                any = true;
             }
         }
-        any
     }
 }
 
@@ -818,7 +920,9 @@ fn import_edit(source: &Source<'_>, import: &Range<usize>, index: usize) -> [Edi
             )
         }
     };
-    let start = source.tokens[place::start_of_item(source, import.start)].range.start;
+    let start = source.tokens[place::start_of_item(source, import.start)]
+        .range
+        .start;
     let lead = &source.text[start..source.tokens[import.start].range.start];
     let end = source.tokens[import.end].range.end;
     let rename = match renamed == name {
@@ -868,14 +972,14 @@ fn use_edit(source: &Source<'_>, one: &Use, get: Get) -> Edit {
         };
         match source.at(call.end - 1) {
             "addr_of_mut" => return pointer(""),
-            "addr_of" => return pointer(" as *const _"),
+            "addr_of" => return pointer(".cast_const()"),
             _ => {}
         }
     }
     let raw = start >= 3 && source.is_ident(start - 2, "raw") && source.at(start - 3) == "&";
     if raw && ![".", "["].contains(&source.at(end)) {
         let suffix = match source.before(start, 1) {
-            "const" => " as *const _",
+            "const" => ".cast_const()",
             _ => "",
         };
         return Edit {
@@ -948,16 +1052,11 @@ fn expression_path(source: &Source<'_>, index: usize) -> Option<Range<usize>> {
         return None;
     }
     match source.before(index, 1) {
+        // `&raw const X`
+        "const" if source.before(index, 2) == "raw" => {}
         "$" | "fn" | "mod" | "struct" | "enum" | "union" | "trait" | "type" | "let" | "const"
-        | "macro_rules" => {
-            // `&raw const X`
-            if source.before(index, 1) != "const" || source.before(index, 2) != "raw" {
-                return None;
-            }
-        }
-        "static" => return None,
+        | "macro_rules" | "static" | "ref" => return None,
         "mut" if source.before(index, 2) == "static" => return None,
-        "ref" => return None,
         "." if source.before(index, 2) != "." => return None,
         _ => {}
     }
@@ -981,8 +1080,11 @@ fn expression_path(source: &Source<'_>, index: usize) -> Option<Range<usize>> {
             _ => break,
         }
     }
-    // A macro's argument that is nothing but the name may be taken for one.
     let parent = source.tokens[index].parent;
+    if parent.is_some_and(|open| place::is_enum(source, open)) {
+        return None;
+    }
+    // A macro's argument that is nothing but the name may be taken for one.
     if let Some(open) = parent
         && place::block(source, open) == place::Block::Macro
         && let Some(call) = source.macro_call(open)
@@ -997,3 +1099,6 @@ fn expression_path(source: &Source<'_>, index: usize) -> Option<Range<usize>> {
     }
     Some(start..index + 1)
 }
+
+#[cfg(test)]
+mod tests;

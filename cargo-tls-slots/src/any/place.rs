@@ -41,7 +41,10 @@ fn lead(source: &Source<'_>, index: usize) -> Range<usize> {
 
 /// The identifiers of a range that are not inside a group of it.
 fn outer_idents<'a>(source: &'a Source<'a>, range: Range<usize>) -> impl Iterator<Item = &'a str> {
-    let parent = source.tokens.get(range.start).and_then(|token| token.parent);
+    let parent = source
+        .tokens
+        .get(range.start)
+        .and_then(|token| token.parent);
     range
         .filter(move |index| {
             source.tokens[*index].kind == Kind::Ident && source.tokens[*index].parent == parent
@@ -66,7 +69,9 @@ pub(super) fn block(source: &Source<'_>, open: usize) -> Block {
             "mod" | "impl" | "trait" | "struct" | "enum" | "union" => return Block::Item,
             "const" => is_const = true,
             // `extern "C" {` or `extern "C" fn f() {`
-            "extern" if source.before(open, 1) == "extern" || source.before(open, 2) == "extern" => {
+            "extern"
+                if source.before(open, 1) == "extern" || source.before(open, 2) == "extern" =>
+            {
                 return Block::Item;
             }
             // An initialiser or a statement, whatever types it names.
@@ -79,6 +84,11 @@ pub(super) fn block(source: &Source<'_>, open: usize) -> Block {
     Block::Other
 }
 
+/// Whether `open` opens the variants of an enum.
+pub(super) fn is_enum(source: &Source<'_>, open: usize) -> bool {
+    source.at(open) == "{" && outer_idents(source, lead(source, open)).any(|word| word == "enum")
+}
+
 /// The block in which a name that is declared at `index` is known; none is the file's.
 pub(super) fn scope(source: &Source<'_>, index: usize) -> Option<Range<usize>> {
     let ancestors: Vec<usize> = source.ancestors(index).collect();
@@ -89,9 +99,9 @@ pub(super) fn scope(source: &Source<'_>, index: usize) -> Option<Range<usize>> {
             Block::Macro => {}
             Block::Other => {
                 // A branch of `cfg_if! { if … { } }` is no block of its own.
-                let in_macro = ancestors.get(depth + 1).is_some_and(|outer| {
-                    block(source, *outer) == Block::Macro
-                });
+                let in_macro = ancestors
+                    .get(depth + 1)
+                    .is_some_and(|outer| block(source, *outer) == Block::Macro);
                 if source.at(*open) == "{" && !in_macro {
                     return Some(*open..source.tokens[*open].pair);
                 }
@@ -118,9 +128,9 @@ pub(super) fn is_test_only(source: &Source<'_>, index: usize) -> bool {
     is_test(index) || source.ancestors(index).any(is_test)
 }
 
-/// Whether the expression at `index` is evaluated by the compiler: in the initialiser of a constant
-/// or a static, outside of any closure, or in a `const fn`.
-pub(super) fn is_constant(source: &Source<'_>, index: usize) -> bool {
+/// By what the expression at `index` is evaluated by the compiler, if it is: the keyword of the constant
+/// or the static whose initialiser it is in, outside of any closure, or the brace of a `const fn`.
+pub(super) fn constant(source: &Source<'_>, index: usize) -> Option<usize> {
     let mut current = index;
     loop {
         let parent = source.tokens[current].parent;
@@ -134,9 +144,9 @@ pub(super) fn is_constant(source: &Source<'_>, index: usize) -> bool {
                 (Kind::Punct, ";") if in_braces => break,
                 (Kind::Close, _) => at = source.tokens[before].pair,
                 // A closure's parameters: what follows runs later.
-                (Kind::Punct, "|") => return false,
+                (Kind::Punct, "|") => return None,
                 (Kind::Ident, "const") if at == current && source.at(current) == "{" => {
-                    return true;
+                    return Some(before);
                 }
                 (Kind::Ident, "static" | "const") => {
                     let name = at + usize::from(["mut", "ref"].contains(&source.at(at)));
@@ -144,19 +154,17 @@ pub(super) fn is_constant(source: &Source<'_>, index: usize) -> bool {
                         && source.at(name + 1) == ":"
                         && name < current;
                     if is_item {
-                        return !in_lazy_macro(source, before);
+                        return (!in_lazy_macro(source, before)).then_some(before);
                     }
                     at = before;
                 }
                 _ => at = before,
             }
         }
-        let Some(open) = parent else {
-            return false;
-        };
+        let open = parent?;
         match block(source, open) {
-            Block::Function { is_const } => return is_const,
-            Block::Item | Block::Definition => return false,
+            Block::Function { is_const } => return is_const.then_some(open),
+            Block::Item | Block::Definition => return None,
             Block::Macro | Block::Other => {}
         }
         current = open;
@@ -176,9 +184,7 @@ fn in_lazy_macro(source: &Source<'_>, index: usize) -> bool {
 
 /// Whether `index` stands in the part of a `macro_rules!` rule that is matched, not made.
 pub(super) fn in_matcher(source: &Source<'_>, index: usize) -> bool {
-    source
-        .ancestors(index)
-        .any(|open| is_matcher(source, open))
+    source.ancestors(index).any(|open| is_matcher(source, open))
 }
 
 fn is_matcher(source: &Source<'_>, open: usize) -> bool {
@@ -230,9 +236,15 @@ mod tests {
     fn constants_are_told_from_code() {
         for (text, constant) in [
             ("static A: &u8 = &X;", true),
-            ("const A: [Foo; 2] = [Foo { a: 1 }, Foo { a: f(&X) }];", true),
+            (
+                "const A: [Foo; 2] = [Foo { a: 1 }, Foo { a: f(&X) }];",
+                true,
+            ),
             ("static A: Lazy<u8> = Lazy::new(|| X.load());", false),
-            ("static A: Lazy<u8> = Lazy::new(move || { let a = 1; X.load() });", false),
+            (
+                "static A: Lazy<u8> = Lazy::new(move || { let a = 1; X.load() });",
+                false,
+            ),
             ("fn f() { let a: u8 = 1; X.load() }", false),
             ("const fn f() -> &'static u8 { &X }", true),
             ("pub const unsafe fn f() -> &'static u8 { &X }", true),
@@ -244,7 +256,8 @@ mod tests {
             ("static A: u8 = 1; mod m { fn g() { X } }", false),
         ] {
             let source = Source::parse(text).unwrap();
-            assert_eq!(is_constant(&source, find(&source, "X")), constant, "{text}");
+            let found = super::constant(&source, find(&source, "X"));
+            assert_eq!(found.is_some(), constant, "{text}");
         }
     }
 
@@ -253,12 +266,18 @@ mod tests {
         for (text, scoped) in [
             ("static X: u8 = 1;", None),
             ("mod a { static X: u8 = 1; }", None),
-            ("cfg_if! { if #[cfg(a)] { static X: u8 = 1; } else { } }", None),
+            (
+                "cfg_if! { if #[cfg(a)] { static X: u8 = 1; } else { } }",
+                None,
+            ),
             ("fn f() { static X: u8 = 1; }", Some("f")),
             ("fn f() { loop { static X: u8 = 1; } }", Some("loop")),
             ("const _: () = { static X: u8 = 1; };", Some("=")),
             ("cfg_rt! { fn f() { static X: u8 = 1; } }", Some("f")),
-            ("impl A { fn f() where A: B { static X: u8 = 1; } }", Some("B")),
+            (
+                "impl A { fn f() where A: B { static X: u8 = 1; } }",
+                Some("B"),
+            ),
         ] {
             let source = Source::parse(text).unwrap();
             let found = scope(&source, find(&source, "static"));
@@ -276,11 +295,17 @@ mod tests {
     #[test]
     fn tests_are_told_from_code() {
         for (text, test) in [
-            ("#[cfg(test)] mod tests { fn f() { static X: u8 = 1; } }", true),
+            (
+                "#[cfg(test)] mod tests { fn f() { static X: u8 = 1; } }",
+                true,
+            ),
             ("#[cfg(all(test, unix))] static X: u8 = 1;", true),
             ("#[test] fn f() { static X: u8 = 1; }", true),
             ("#[cfg(not(test))] static X: u8 = 1;", false),
-            ("#[cfg(test)] mod tests { } fn f() { static X: u8 = 1; }", false),
+            (
+                "#[cfg(test)] mod tests { } fn f() { static X: u8 = 1; }",
+                false,
+            ),
             ("#[cfg(test)] mod tests; static X: u8 = 1;", false),
         ] {
             let source = Source::parse(text).unwrap();

@@ -2,7 +2,8 @@
 //!
 //! The report is kept in the fork's folder, so that it can be read again when nothing had to be done.
 
-use std::fmt;
+use std::path::Path;
+use std::{fmt, fs};
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -32,7 +33,7 @@ pub struct Report {
 #[non_exhaustive]
 pub struct State {
     /// What became of it.
-    pub outcome: Outcome,
+    pub sharing: Sharing,
     /// The file, relative to the crate.
     pub file: String,
     /// The line, counted from 1.
@@ -47,7 +48,7 @@ pub struct State {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum Sharing {
     /// With the feature on, it is the host's.
     Shared,
     /// It is, or may be, state, and each copy has its own.
@@ -57,14 +58,19 @@ pub enum Outcome {
 }
 
 impl Report {
-    /// The declarations with one outcome.
-    pub fn with(&self, outcome: Outcome) -> impl Iterator<Item = &State> {
+    /// The declarations with one sharing.
+    pub fn with(&self, sharing: Sharing) -> impl Iterator<Item = &State> {
         self.states
             .iter()
-            .filter(move |state| state.outcome == outcome)
+            .filter(move |state| state.sharing == sharing)
     }
 
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    /// The report in a fork's folder.
+    pub(crate) fn of(folder: &Path) -> Option<Self> {
+        Self::parse(&fs::read_to_string(folder.join(FILE)).ok()?)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
         toml::from_str(text).ok()
     }
 
@@ -80,21 +86,21 @@ impl Report {
 /// What a terminal shows: everything but what stays, of which there is only a number.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |outcome| self.with(outcome).count();
+        let count = |sharing| self.with(sharing).count();
         write!(
             f,
             "{} {} has no recipe: {} shared, {} not shared, {} that are no state",
             self.name,
             self.version,
-            count(Outcome::Shared),
-            count(Outcome::NotShared),
-            count(Outcome::Stays),
+            count(Sharing::Shared),
+            count(Sharing::NotShared),
+            count(Sharing::Stays),
         )?;
-        for (word, outcome) in [
-            ("shared", Outcome::Shared),
-            ("NOT SHARED", Outcome::NotShared),
+        for (word, sharing) in [
+            ("shared", Sharing::Shared),
+            ("NOT SHARED", Sharing::NotShared),
         ] {
-            for state in self.with(outcome) {
+            for state in self.with(sharing) {
                 write!(f, "\n  {word}: {state}")?;
             }
         }
@@ -129,7 +135,7 @@ mod tests {
             version: Version::new(1, 2, 3),
             notes: vec!["b".to_owned()],
             states: vec![State {
-                outcome: Outcome::NotShared,
+                sharing: Sharing::NotShared,
                 file: "src/lib.rs".to_owned(),
                 line: 7,
                 what: "static A".to_owned(),

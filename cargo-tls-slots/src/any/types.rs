@@ -14,24 +14,118 @@ use crate::tokens::{Kind, Source};
 /// Names of the language and its library whose values nothing can change through a shared
 /// reference, if their parameters are so too.
 const PLAIN: &[&str] = &[
-    "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64",
-    "i128", "isize", "f32", "f64", "Option", "Result", "String", "Vec", "Box", "Cow", "CStr",
-    "CString", "OsStr", "OsString", "Path", "PathBuf", "Duration", "Instant", "SystemTime",
-    "Ordering", "Range", "RangeInclusive", "RangeFrom", "RangeTo", "PhantomData", "NonZero",
-    "NonZeroU8", "NonZeroU16", "NonZeroU32", "NonZeroU64", "NonZeroUsize", "NonZeroI8",
-    "NonZeroI16", "NonZeroI32", "NonZeroI64", "NonZeroIsize", "Wrapping", "Layout", "TypeId",
-    "IpAddr", "Ipv4Addr", "Ipv6Addr", "SocketAddr", "BTreeMap", "BTreeSet", "Infallible",
-    "RawWakerVTable", "c_char", "c_schar", "c_uchar", "c_short", "c_ushort", "c_int", "c_uint",
-    "c_long", "c_ulong", "c_longlong", "c_ulonglong", "c_void", "fn", "unsafe", "extern", "for",
-    "ManuallyDrop", "MaybeUninit", "Reverse", "Bound",
+    "bool",
+    "char",
+    "str",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "u128",
+    "usize",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "i128",
+    "isize",
+    "f32",
+    "f64",
+    "Option",
+    "Result",
+    "String",
+    "Vec",
+    "Box",
+    "Cow",
+    "CStr",
+    "CString",
+    "OsStr",
+    "OsString",
+    "Path",
+    "PathBuf",
+    "Duration",
+    "Instant",
+    "SystemTime",
+    "Ordering",
+    "Range",
+    "RangeInclusive",
+    "RangeFrom",
+    "RangeTo",
+    "PhantomData",
+    "NonZero",
+    "NonZeroU8",
+    "NonZeroU16",
+    "NonZeroU32",
+    "NonZeroU64",
+    "NonZeroUsize",
+    "NonZeroI8",
+    "NonZeroI16",
+    "NonZeroI32",
+    "NonZeroI64",
+    "NonZeroIsize",
+    "Wrapping",
+    "Layout",
+    "TypeId",
+    "IpAddr",
+    "Ipv4Addr",
+    "Ipv6Addr",
+    "SocketAddr",
+    "BTreeMap",
+    "BTreeSet",
+    "Infallible",
+    "RawWakerVTable",
+    "c_char",
+    "c_schar",
+    "c_uchar",
+    "c_short",
+    "c_ushort",
+    "c_int",
+    "c_uint",
+    "c_long",
+    "c_ulong",
+    "c_longlong",
+    "c_ulonglong",
+    "c_void",
+    "fn",
+    "unsafe",
+    "extern",
+    "for",
+    "ManuallyDrop",
+    "MaybeUninit",
+    "Reverse",
+    "Bound",
 ];
 
 /// Names that are state for sure. For the report's wording only.
 const MUTABLE: &[&str] = &[
-    "Mutex", "RwLock", "ReentrantMutex", "FairMutex", "Once", "OnceLock", "OnceCell", "OnceBox",
-    "OnceRef", "OnceBool", "OnceNonZeroUsize", "LazyLock", "Lazy", "Condvar", "Barrier", "UnsafeCell",
-    "SyncUnsafeCell", "Cell", "RefCell", "ThreadLocal", "Parker", "Semaphore", "ArcSwap",
-    "ArcSwapOption", "RawMutex", "Sender", "Receiver", "SyncSender",
+    "Mutex",
+    "RwLock",
+    "ReentrantMutex",
+    "FairMutex",
+    "Once",
+    "OnceLock",
+    "OnceCell",
+    "OnceBox",
+    "OnceRef",
+    "OnceBool",
+    "OnceNonZeroUsize",
+    "LazyLock",
+    "Lazy",
+    "Condvar",
+    "Barrier",
+    "UnsafeCell",
+    "SyncUnsafeCell",
+    "Cell",
+    "RefCell",
+    "ThreadLocal",
+    "Parker",
+    "Semaphore",
+    "ArcSwap",
+    "ArcSwapOption",
+    "RawMutex",
+    "Sender",
+    "Receiver",
+    "SyncSender",
 ];
 
 /// A struct, enum, union or type alias of the crate.
@@ -79,13 +173,32 @@ impl<'a> Types<'a> {
         self.immutable(source, range, &[], &mut BTreeSet::new())
     }
 
-    /// Whether the type is known to have some.
-    pub(super) fn is_mutable(source: &Source<'_>, range: Range<usize>) -> bool {
-        range.into_iter().any(|index| {
-            let name = source.at(index);
-            source.tokens[index].kind == Kind::Ident
-                && (name.starts_with("Atomic") || MUTABLE.contains(&name))
-        })
+    /// Whether the type is known to have some: it names a lock, a cell or an atomic, or one of the
+    /// crate's own types whose fields do.
+    pub(super) fn is_mutable(&self, source: &Source<'a>, range: Range<usize>) -> bool {
+        self.mutable(source, range, &mut BTreeSet::new())
+    }
+
+    fn mutable(
+        &self,
+        source: &Source<'a>,
+        range: Range<usize>,
+        seen: &mut BTreeSet<&'a str>,
+    ) -> bool {
+        range
+            .filter(|index| source.tokens[*index].kind == Kind::Ident)
+            .any(|index| {
+                let name = source.at(index);
+                if name.starts_with("Atomic") || MUTABLE.contains(&name) {
+                    return true;
+                }
+                let definitions = self.definitions.get(name);
+                seen.insert(name)
+                    && definitions.into_iter().flatten().any(|one| {
+                        let mut bodies = one.bodies.iter().cloned();
+                        bodies.any(|body| self.mutable(one.source, body, seen))
+                    })
+            })
     }
 
     fn immutable(
@@ -115,19 +228,19 @@ impl<'a> Types<'a> {
                         return false;
                     }
                 }
+                // What a function takes and gives is not in its pointer.
+                Kind::Ident if text == "fn" => {
+                    at = end_of_pointer(source, at, range.end);
+                    continue;
+                }
                 Kind::Ident if text == "mut" || text == "dyn" || text == "impl" => return false,
                 Kind::Ident if text == "const" => {}
+                // A segment of a path; `phf::Map` is known by its crate.
                 Kind::Ident if source.is_joint(at + 1, "::") => {
-                    // A segment of a path; `phf::Map` is known by its crate.
-                    if text == "phf" {
-                        at += 3;
-                    }
+                    at += if text == "phf" { 3 } else { 0 };
                 }
-                Kind::Ident => {
-                    if !parameters.contains(&text) && !self.name_is_immutable(text, seen) {
-                        return false;
-                    }
-                }
+                Kind::Ident if parameters.contains(&text) => {}
+                Kind::Ident if !self.name_is_immutable(text, seen) => return false,
                 _ => {}
             }
             at += 1;
@@ -216,6 +329,32 @@ impl<'a> Types<'a> {
         }
         true
     }
+}
+
+/// The index behind the type of a function pointer whose `fn` is at `at`.
+fn end_of_pointer(source: &Source<'_>, at: usize, end: usize) -> usize {
+    let mut at = at + 1;
+    if source.at(at) == "(" {
+        at = source.tokens[at].pair + 1;
+    }
+    if !source.is_joint(at, "->") {
+        return at.min(end);
+    }
+    at += 2;
+    let mut angles = 0;
+    while at < end {
+        match (source.tokens[at].kind, source.at(at)) {
+            (Kind::Open, _) => at = source.tokens[at].pair,
+            (Kind::Close, _) => break,
+            (Kind::Punct, "<") => angles += 1,
+            (Kind::Punct, ">") if angles == 0 => break,
+            (Kind::Punct, ">") if source.before(at, 1) != "-" => angles -= 1,
+            (Kind::Punct, "," | ";") if angles == 0 => break,
+            _ => {}
+        }
+        at += 1;
+    }
+    at.min(end)
 }
 
 fn define<'a>(source: &'a Source<'a>, keyword: usize) -> Option<Definition<'a>> {
@@ -307,6 +446,7 @@ mod tests {
             "std::time::Duration",
             "phf::Map<&'static str, u8>",
             "[Option<unsafe extern \"C\" fn(*const u8)>; 2]",
+            "(fn(&mut AtomicU8) -> Foo<Bar>, Option<fn(Mutex<u8>) -> (A, B)>, u8)",
         ] {
             assert!(immutable("", text), "{text}");
         }
@@ -324,8 +464,23 @@ mod tests {
             "&mut u8",
             "Option<Cell<u8>>",
             "foo!(u8)",
+            "(fn() -> u8, Foo)",
         ] {
             assert!(!immutable("", text), "{text}");
+        }
+    }
+
+    #[test]
+    fn state_is_known_through_the_crates_own_types() {
+        let types = "struct A { b: B } struct B(Option<Box<A>>, AtomicU8); struct C { x: Foo }";
+        for (text, mutable) in [("A", true), ("&[B]", true), ("C", false), ("u8", false)] {
+            let all = format!("{types}\nstatic X: {text} = 1;");
+            let source = Source::parse(&all).unwrap();
+            let mut known = Types::default();
+            known.collect(&source);
+            let end = source.tokens.len() - 3;
+            let start = (0..end).rfind(|at| source.at(*at) == ":").unwrap() + 1;
+            assert_eq!(known.is_mutable(&source, start..end), mutable, "{text}");
         }
     }
 

@@ -333,6 +333,7 @@ fn registry_folder(name: &str, version: &Version, offline: bool) -> Result<PathB
     let wanted = Wanted {
         name: name.to_owned(),
         version: Some(version.clone()),
+        along: false,
         features: Vec::new(),
         checksum: None,
     };

@@ -33,6 +33,7 @@ use std::str::FromStr;
 
 use semver::{Version, VersionReq};
 
+use crate::any::Report;
 use crate::engine::Problem;
 use crate::lockfile::LockedPackage;
 use crate::progress::Progress;
@@ -150,6 +151,8 @@ pub struct ForkedCrate {
     pub patched: bool,
     /// What had to be done.
     pub outcome: Outcome,
+    /// Of a crate without a recipe: what became of its state.
+    pub report: Option<Report>,
 }
 
 /// What a run did to one crate.
@@ -235,13 +238,18 @@ impl Forked {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no recipe for the crate.
-    #[error("there is no recipe for `{name}`; there are recipes for: {known}")]
-    UnknownCrate {
-        /// The crate that was named.
+    /// A crate without a recipe cannot be forked without one.
+    #[error(
+        "{name} {version} cannot be forked, and there is no recipe for it:{}",
+        list(problems)
+    )]
+    Unforkable {
+        /// The crate.
         name: String,
-        /// Those that could be.
-        known: String,
+        /// The release.
+        version: Version,
+        /// Why.
+        problems: Vec<Problem>,
     },
     /// The recipe is not meant for this release.
     #[error("{name} {version}{origin} is not supported; supported are: {supported}")]
@@ -419,6 +427,7 @@ fn run(options: &ForkOptions) -> Result<Forked, Error> {
             Some(Wanted {
                 name: plan.name.clone(),
                 version: plan.version.clone(),
+                along: !plan.patched,
                 features: recipe.fetch_features.clone(),
                 checksum: plan
                     .version
@@ -431,7 +440,10 @@ fn run(options: &ForkOptions) -> Result<Forked, Error> {
     let names: Vec<String> = plans
         .iter()
         .filter(|plan| plan.recipe.is_some())
-        .filter_map(|plan| Some(format!("{} {}", plan.name, plan.version.as_ref()?)))
+        .filter_map(|plan| match &plan.version {
+            Some(version) => Some(format!("{} {version}", plan.name)),
+            None => plan.patched.then(|| plan.name.clone()),
+        })
         .collect();
     let names = names.join(" and ");
     options.progress.step(&format!("getting {names}"));
@@ -473,6 +485,7 @@ fn run(options: &ForkOptions) -> Result<Forked, Error> {
             dir: out.join(&plan.name),
             patched: plan.patched,
             outcome,
+            report: Report::of(&out.join(&plan.name)),
         });
     }
     options.progress.done(&format!("forked {names}"));
@@ -575,18 +588,22 @@ fn plan(options: &ForkOptions) -> Result<Vec<Plan>, Error> {
             _ => None,
         };
         let from_lock = found.is_some();
-        let (version, origin, checksum) = found.unwrap_or_else(|| {
-            let version = spec.version.as_ref().unwrap_or(&recipe.default);
-            (version.clone(), String::new(), None)
-        });
-        if !recipe.supports(&version) {
-            return Err(unsupported(&recipe, version, origin));
+        let (version, origin, checksum) = match found {
+            Some((version, origin, checksum)) => (Some(version), origin, checksum),
+            None => {
+                let version = spec.version.as_ref().or(recipe.default());
+                (version.cloned(), String::new(), None)
+            }
+        };
+        if let Some(version) = version.as_ref().filter(|it| !recipe.supports(it)) {
+            return Err(unsupported(&recipe, version.clone(), origin));
         }
         let along: Vec<(String, Option<Version>)> = recipe
             .with
             .iter()
             .map(|name| {
-                let pinned = recipe.pin(&version).and_then(|pin| pin.with.get(name));
+                let pin = version.as_ref().and_then(|version| recipe.pin(version));
+                let pinned = pin.and_then(|pin| pin.with.get(name));
                 (name.clone(), pinned.cloned())
             })
             .collect();
@@ -597,7 +614,7 @@ fn plan(options: &ForkOptions) -> Result<Vec<Plan>, Error> {
         plans.retain(|plan| plan.name != spec.name);
         plans.push(Plan {
             name: spec.name.clone(),
-            version: Some(version),
+            version,
             origin,
             locked: checksum,
             recipe: Some(recipe),
@@ -715,13 +732,12 @@ fn all_of(packages: &[LockedPackage]) -> Result<Vec<CrateSpec>, Error> {
     Ok(specs)
 }
 
+/// The recipe for a crate; without one, all of its state is shared.
 fn recipe(name: &str) -> Result<Recipe, Error> {
-    Recipe::embedded(name)
-        .ok_or_else(|| Error::UnknownCrate {
-            name: name.to_owned(),
-            known: Recipe::names().join(", "),
-        })?
-        .map_err(Error::Recipe)
+    Ok(match Recipe::embedded(name) {
+        Some(recipe) => recipe?,
+        None => Recipe::automatic(name),
+    })
 }
 
 fn unsupported(recipe: &Recipe, version: Version, origin: String) -> Error {
@@ -818,9 +834,10 @@ fn up_to_date(plan: &Plan, out: &Path) -> Option<ForkedCrate> {
     fits.then(|| ForkedCrate {
         name: plan.name.clone(),
         version: stamp.version,
-        dir,
         patched: plan.patched,
         outcome: Outcome::UpToDate,
+        report: Report::of(&dir),
+        dir,
     })
 }
 

@@ -10,7 +10,7 @@ use super::Error;
 use crate::engine::{self, Problem, Tree};
 use crate::recipe::{ManifestEdit, Recipe};
 use crate::upstream::Upstream;
-use crate::{embedded, manifest, record};
+use crate::{any, embedded, manifest, record};
 
 /// The files of our own crates that a fork folder gets, beside `src/`.
 const COMPANION_FILES: [&str; 3] = ["Cargo.toml", "build.rs", "README.md"];
@@ -36,10 +36,11 @@ pub(super) fn forked(
     for name in ["Cargo.toml.orig", "Cargo.lock"] {
         tree.remove(name);
     }
-    let mut problems = match engine::apply(recipe, &release.version, &mut tree) {
-        Ok(()) => Vec::new(),
-        Err(problems) => problems,
+    let applied = match recipe.automatic {
+        true => any::apply(&release.name, &release.version, &mut tree).map(drop),
+        false => engine::apply(recipe, &release.version, &mut tree),
     };
+    let mut problems = applied.err().unwrap_or_default();
 
     // Our files. Those at the top of the folder are about the folder.
     let mut tests = Vec::new();
@@ -70,9 +71,9 @@ pub(super) fn forked(
         .map(|bytes| String::from_utf8_lossy(bytes));
     let upstream = manifest.unwrap_or_default().into_owned();
     let made = pinned(&upstream, edit, pins, &tests)
-        .and_then(|text| match recipe.keys {
-            Some(_) => manifest::depend_on_keys(&text),
-            None => Ok(text),
+        .and_then(|text| match recipe.keys.is_some() || recipe.automatic {
+            true => manifest::depend_on_keys(&text),
+            false => Ok(text),
         })
         .and_then(|text| {
             let table = toml::from_str(&upstream).unwrap_or_default();
@@ -93,14 +94,19 @@ pub(super) fn forked(
         }
         Err(message) => problems.push(Problem::new("Cargo.toml", None, message)),
     }
-    if problems.is_empty() {
-        Ok(tree)
-    } else {
-        Err(Error::Unfit {
-            name: recipe.name.clone(),
-            version: release.version.clone(),
+    let (name, version) = (recipe.name.clone(), release.version.clone());
+    match recipe.automatic {
+        _ if problems.is_empty() => Ok(tree),
+        true => Err(Error::Unforkable {
+            name,
+            version,
             problems,
-        })
+        }),
+        false => Err(Error::Unfit {
+            name,
+            version,
+            problems,
+        }),
     }
 }
 
