@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use semver::Version;
 
 use crate::any::report;
+use crate::audit;
 use crate::build::{self, ArtifactKind, BuildOptions};
 use crate::cargo;
 use crate::check;
@@ -48,6 +49,7 @@ enum Command {
     Build(BuildArgs),
     Check(CheckArgs),
     Inspect(InspectArgs),
+    Audit(AuditArgs),
     Conformance(ConformanceArgs),
 }
 
@@ -58,6 +60,9 @@ enum Command {
 /// crates: one folder for each, side by side. An edit that does not fit the release, or state in
 /// it that the recipe says nothing about, is an error that names file, line and static.
 ///
+/// A crate that there is no recipe for is forked by rule: every static and thread-local that is state is
+/// shared. What became of each is said, and kept in the fork as tls-slots-report.toml.
+///
 /// A folder that is up to date is left alone, without any network; one that is not gets only the
 /// files that differ. A folder that this command did not make is never touched.
 #[derive(Args)]
@@ -67,6 +72,8 @@ Examples:
       the crates of this project's Cargo.lock that there are recipes for, into tls-slots-forks/
   cargo tls-slots fork tokio@1.47.5 --out forks
       this very version, into forks/
+  cargo tls-slots fork rayon-core ctrlc
+      these two, for which there is no recipe
   cargo tls-slots fork --write
       also put the patch lines into this workspace's manifest
   cargo tls-slots fork --offline --lockfile ../host/Cargo.lock
@@ -75,7 +82,8 @@ struct ForkArgs {
     /// What to fork, as NAME or NAME@VERSION [default: the crates of the lock file that there are
     /// recipes for]
     ///
-    /// Without a version: that of the lock file, or else the one the recipe was made with.
+    /// Without a version: that of the lock file, or else the one the recipe was made with. A crate
+    /// without a recipe is forked as well: all of its state is shared, and what is not is named.
     #[arg(value_name = "NAME[@VERSION]")]
     crates: Vec<CrateSpec>,
 
@@ -201,6 +209,47 @@ struct InspectArgs {
     format: Format,
 }
 
+/// Say what state a host or module has, and what of it is not shared
+///
+/// Reads the symbols of a built file: every thread-local and every static in writable memory, by crate.
+/// A key is shared where the host has the same; everything else each image has for itself, and what is known
+/// of that is said: that a copy is right, or that it breaks, and which command shares it.
+#[derive(Args)]
+#[command(after_help = "\
+Exit status:
+  0  it was read, and nothing is denied
+  1  something is denied
+  2  the file cannot be read, is no host or module, or has no symbols
+
+Examples:
+  cargo tls-slots audit module/target/release/libmodule.so
+      for a person
+  cargo tls-slots audit --deny host/target/release/host module/target/release/libmodule.so
+      for CI: fails if anything is not shared that is known to break")]
+struct AuditArgs {
+    /// The hosts and modules
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// How the result is written
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+
+    /// Fail if there is state that is known to break, or that nobody has looked at
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true,
+          default_missing_value = "breaks")]
+    deny: Option<Deny>,
+}
+
+/// What an audit does not let pass.
+#[derive(Clone, Copy, ValueEnum)]
+enum Deny {
+    /// What is known to break
+    Breaks,
+    /// That, and what nobody has looked at
+    Unknown,
+}
+
 /// How a result is written.
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
@@ -285,7 +334,7 @@ pub fn main() -> ExitCode {
     let command = Cli::parse_from(arguments).command;
     let trouble = match command {
         // 1 is the answer "does not fit".
-        Command::Check(_) | Command::Inspect(_) => ExitCode::from(2),
+        Command::Check(_) | Command::Inspect(_) | Command::Audit(_) => ExitCode::from(2),
         _ => ExitCode::FAILURE,
     };
     let done = match command {
@@ -293,6 +342,7 @@ pub fn main() -> ExitCode {
         Command::Build(args) => run_build(args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => run_check(args),
         Command::Inspect(args) => run_inspect(args).map(|()| ExitCode::SUCCESS),
+        Command::Audit(args) => run_audit(args),
         Command::Conformance(args) => run_conformance(args).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
@@ -398,6 +448,33 @@ fn run_inspect(args: InspectArgs) -> Result<(), Box<dyn Error>> {
         Format::Table => print(&image.render()),
         Format::Json => print(&format!("{:#}\n", image.json())),
     }
+}
+
+fn run_audit(args: AuditArgs) -> Result<ExitCode, Box<dyn Error>> {
+    let audits = args
+        .files
+        .iter()
+        .map(|file| audit::audit(file))
+        .collect::<Result<Vec<_>, _>>()?;
+    match args.format {
+        Format::Table => {
+            let texts: Vec<String> = audits.iter().map(audit::Audit::render).collect();
+            print(&texts.join("\n"))?;
+        }
+        Format::Json => {
+            let all: Vec<_> = audits.iter().map(audit::Audit::json).collect();
+            print(&format!("{:#}\n", serde_json::Value::from(all)))?;
+        }
+    }
+    let denied = match args.deny {
+        None => return Ok(ExitCode::SUCCESS),
+        Some(Deny::Breaks) => audit::Verdict::Breaks,
+        Some(Deny::Unknown) => audit::Verdict::Unknown,
+    };
+    Ok(match audits.iter().any(|one| one.has(denied)) {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    })
 }
 
 /// Writes the result. A reader that has read enough, as `head` does, is no error.

@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use object::{NameOrOrdinal, Object as _, ReadCache};
+use object::{NameOrOrdinal, Object as _, ReadCache, ReadRef};
 use serde_json::{Value, json};
 use tls_slots_manifest::{FileError, Manifest};
 
@@ -112,15 +112,22 @@ pub fn read(path: &Path) -> Result<Image, Error> {
         path: path.to_owned(),
         format: format(object.format()),
         architecture: format!("{:?}", object.architecture()).to_lowercase(),
-        exports_host: object.exports().map_err(corrupt)?.any(|export| {
-            let Ok(NameOrOrdinal::Name(name)) = export.as_ref().map(|export| export.name()) else {
-                return false;
-            };
-            // Mach-O puts an underscore before it.
-            name.strip_prefix(b"_").unwrap_or(name) == REGISTER
-        }),
+        exports_host: exports_host(&object).map_err(corrupt)?,
         manifest,
     })
+}
+
+/// Whether a file exports what modules need.
+pub(crate) fn exports_host<'data>(
+    object: &object::File<'data, impl ReadRef<'data>>,
+) -> Result<bool, object::Error> {
+    Ok(object.exports()?.any(|export| {
+        let Ok(NameOrOrdinal::Name(name)) = export.as_ref().map(|export| export.name()) else {
+            return false;
+        };
+        // Mach-O puts an underscore before it.
+        name.strip_prefix(b"_").unwrap_or(name) == REGISTER
+    }))
 }
 
 fn open(path: &Path) -> Result<File, Error> {

@@ -7,6 +7,7 @@
 //! | module       | what it does                                                  |
 //! | ------------ | ------------------------------------------------------------- |
 //! | [`fork`]     | makes the forked crates in a folder, and the patch lines      |
+//! | [`audit`]    | says what state a built file has, and what of it is not shared    |
 //! | [`build`]    | builds hosts and modules with the patches injected            |
 //! | [`conformance`] | runs upstream's own tests on the fork                    |
 //! | [`check`]    | compares modules with their host, from the files alone        |
@@ -15,6 +16,7 @@
 //!
 //! The recipes are data, in `patches/`; their format is described in `patches/README.md`.
 
+pub mod audit;
 pub mod build;
 pub mod check;
 pub mod cli;
