@@ -50,6 +50,7 @@ Commands:
   build        Build hosts and modules, each by a cargo of its own, with the patches in place
   check        Compare modules with the host that is to load them
   inspect      Print what a host or module says about itself
+  audit        Say what state a host or module has, and what of it is not shared
   conformance  Run tokio's own tests on the fork
   help         Print this message or the help of the given subcommand(s)
 
@@ -78,6 +79,9 @@ dependency. Applies the recipe to it, lays our own files over it, and writes ord
 folder for each, side by side. An edit that does not fit the release, or state in it that the recipe
 says nothing about, is an error that names file, line and static.
 
+A crate that there is no recipe for is forked by rule: every static and thread-local that is state
+is shared. What became of each is said, and kept in the fork as tls-slots-report.toml.
+
 A folder that is up to date is left alone, without any network; one that is not gets only the files
 that differ. A folder that this command did not make is never touched.
 
@@ -88,7 +92,9 @@ Arguments:
           What to fork, as NAME or NAME@VERSION [default: the crates of the lock file that there are
           recipes for]
           
-          Without a version: that of the lock file, or else the one the recipe was made with.
+          Without a version: that of the lock file, or else the one the recipe was made with. A
+          crate without a recipe is forked as well: all of its state is shared, and what is not is
+          named.
 
 Options:
       --out <DIR>
@@ -121,6 +127,8 @@ Examples:
       the crates of this project's Cargo.lock that there are recipes for, into tls-slots-forks/
   cargo tls-slots fork tokio@1.47.5 --out forks
       this very version, into forks/
+  cargo tls-slots fork rayon-core ctrlc
+      these two, for which there is no recipe
   cargo tls-slots fork --write
       also put the patch lines into this workspace's manifest
   cargo tls-slots fork --offline --lockfile ../host/Cargo.lock
