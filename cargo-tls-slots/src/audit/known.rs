@@ -158,6 +158,26 @@ mod tests {
     }
 
     #[test]
+    fn what_the_host_takes_care_of_is_no_trouble_where_there_are_keys() {
+        for (name, path, without) in [
+            (
+                "std",
+                "<std::thread::id::ThreadId>::new::COUNTER",
+                Verdict::Caution,
+            ),
+            ("std", "std::panicking::HOOK", Verdict::Caution),
+            ("crossbeam_channel", "crossbeam_channel::A", Verdict::Breaks),
+        ] {
+            assert_eq!(verdict(name, path, &[]), Some(without), "{path}");
+            assert_eq!(
+                verdict(name, path, &["a::B"]),
+                Some(Verdict::Harmless),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
     fn what_is_known_to_break_is_in_the_table() {
         for name in [
             "parking_lot_core",
