@@ -18,7 +18,8 @@
 //! | any other | is called |
 //! | not to be had: the thread is panicking in the host, too | std's format is printed here |
 //!
-//! A hook that wants to know the module asks [`module_panic`].
+//! A hook that wants to know the module asks [`module_panic`]. The name of a thread is the host's, or, for
+//! a thread that a module has started, what the system has of it.
 
 use std::cell::Cell;
 use std::fmt::Display;
