@@ -39,7 +39,7 @@ fn payloads_come_back_and_locals_are_dropped() {
         let _local = Counted(&dropped, false);
         panic_any(17_u32)
     }));
-    let payload: Box<dyn std::any::Any + Send> = caught.map(|()| ()).unwrap_err();
+    let payload: Box<dyn std::any::Any + Send> = caught.unwrap_err();
     assert_eq!(*payload.downcast::<u32>().unwrap(), 17);
     assert_eq!(dropped.get(), 1);
     assert!(!thread::panicking());
@@ -63,14 +63,14 @@ fn catches_nest_with_each_other_and_with_stds() {
         let caught = catch_unwind(|| {
             let inner = std::panic::catch_unwind(|| {
                 let innermost = catch_unwind(|| panic_any(depth));
-                let payload = innermost.map(|()| ()).unwrap_err();
+                let payload = innermost.unwrap_err();
                 assert!(!thread::panicking());
                 resume_unwind(payload)
             });
-            let payload: Box<dyn std::any::Any + Send> = inner.map(|()| ()).unwrap_err();
+            let payload: Box<dyn std::any::Any + Send> = inner.unwrap_err();
             own_panics(|| resume_unwind(payload))
         });
-        let payload = caught.map(|()| ()).unwrap_err();
+        let payload = caught.unwrap_err();
         assert_eq!(*payload.downcast::<i32>().unwrap(), depth);
     }
     assert!(!thread::panicking());
@@ -119,7 +119,7 @@ fn threads_catch_at_once() {
             thread::spawn(move || {
                 for round in 0..200 {
                     let caught = catch_unwind(|| panic_any((at, round)));
-                    let payload = caught.map(|()| ()).unwrap_err();
+                    let payload = caught.unwrap_err();
                     assert_eq!(*payload.downcast::<(u32, u32)>().unwrap(), (at, round));
                 }
             })
