@@ -327,6 +327,15 @@ fn without_memory_files_the_copy_is_a_file_without_a_name() {
 }
 
 #[test]
+fn where_no_copy_can_be_made_the_error_says_so() {
+    let ended = run(&host(), "without_any_copy", &[&Build::First.file()]);
+    ended
+        .assert_says("NO COPY no private copy of module ")
+        .assert_says("see `LoadOptions::source` for other ways")
+        .assert_says("caused by: Operation not permitted");
+}
+
+#[test]
 fn backtraces_name_a_modules_functions_and_lines() {
     for case in ["backtrace_copy", "backtrace_descriptor", "backtrace_path"] {
         run(&host(), case, &[&Build::First.file()]);
@@ -443,16 +452,19 @@ fn a_module_with_the_hosts_half_is_refused_past_the_loader_as_well() {
 }
 
 /// A program that links `tls-slots` and exports nothing, as its `build.rs` does not say so.
-#[test]
-fn a_host_that_exports_nothing_is_told_so() {
+fn forgetful() -> PathBuf {
     let project = Project::new(Tokio::Fork, "load_host")
         .target("load/forgetful")
         .env("LOAD_HOST_FORGETS", "1");
     once_per_run("load-forgetful", |building| {
         project.build(building, &["build"]);
     });
-    let host = project.artifact("debug/load-host");
-    let ended = run(&host, "errors", &[&Build::First.file()]);
+    project.artifact("debug/load-host")
+}
+
+#[test]
+fn a_host_that_exports_nothing_is_told_so() {
+    let ended = run(&forgetful(), "errors", &[&Build::First.file()]);
     let errors = after(&ended, "ERROR ");
     assert_eq!(
         errors,
@@ -464,6 +476,40 @@ fn a_host_that_exports_nothing_is_told_so() {
         "{ended}"
     );
     // Past the loader, `dlopen` says the same in its words.
-    let ended = run(&host, "by_hand", &[&Build::First.file()]);
+    let ended = run(&forgetful(), "by_hand", &[&Build::First.file()]);
     ended.assert_says("undefined symbol: tls_slots_");
+}
+
+/// A library with a host's half, such as an extension of a program in another language: it has its own
+/// state, and loads no modules, as these would look for the symbols in the executable.
+#[test]
+fn a_library_with_the_hosts_half_is_on_its_own_where_the_program_is_no_host() {
+    let (half, module) = (Build::Host.file(), Build::First.file());
+    let ended = run(&forgetful(), "on_its_own", &[&half, &module]);
+    let as_host = after(&ended, "AS HOST ");
+    assert_eq!(as_host.len(), 1, "{ended}");
+    assert!(
+        as_host[0].starts_with(
+            "1 images, this program cannot load modules: the executable does not export "
+        ),
+        "{ended}"
+    );
+}
+
+/// A program with its C library inside.
+#[test]
+#[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+fn a_static_host_is_told_so() {
+    const TARGET: &str = "x86_64-unknown-linux-gnu";
+    let project = Project::new(Tokio::Fork, "load_host")
+        .target("load/static")
+        .env("RUSTFLAGS", "-C target-feature=+crt-static");
+    once_per_run("load-static", |building| {
+        project.build(building, &["build", "--target", TARGET]);
+    });
+    let host = project.target_folder().join(TARGET).join("debug/load-host");
+    let ended = run(&host, "errors", &[&Build::First.file()]);
+    ended
+        .assert_says("ERROR Host: this program cannot load modules: it is linked statically, ")
+        .assert_says("; build it without `-C target-feature=+crt-static`");
 }

@@ -210,7 +210,7 @@ pub(super) fn has_content(file: &File, bytes: &[u8]) -> bool {
 /// Whether a file that is held open has exactly these bytes.
 #[cfg(not(unix))]
 pub(super) fn has_content(file: &File, bytes: &[u8]) -> bool {
-    use std::io::{Seek, SeekFrom};
+    use std::io::{Read, Seek, SeekFrom};
     let mut file = file;
     let mut content = Vec::new();
     file.seek(SeekFrom::Start(0))

@@ -1,7 +1,6 @@
 //! Whether this program can load modules at all.
 
 use super::HostProblem;
-use crate::image_file;
 
 /// What of a host's symbols is looked for: if it is there, the linker was told of all.
 #[cfg(unix)]
@@ -17,6 +16,8 @@ pub(super) fn check() -> Result<(), HostProblem> {
 
 #[cfg(unix)]
 fn exported() -> Result<(), HostProblem> {
+    use crate::image_file;
+
     // The program and what is in the global scope: where a module's symbols are looked for.
     let program = libloading::os::unix::Library::this();
     // SAFETY: only its address is used.

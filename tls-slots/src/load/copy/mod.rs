@@ -49,6 +49,7 @@ pub(super) enum Content {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     Sealed(linux::Sealed),
     /// In this process's memory, and why there is no copy, where one was tried.
+    #[cfg_attr(windows, allow(dead_code))] // no copy is made there
     Read(Vec<u8>, Option<io::Error>),
 }
 
@@ -91,6 +92,7 @@ impl Content {
 
 /// What a way of copying is given.
 pub(super) struct Original<'a> {
+    #[cfg_attr(windows, allow(dead_code))] // for systems that copy
     pub(super) content: &'a Content,
     #[allow(dead_code)] // Linux has its name from elsewhere
     pub(super) real: &'a Path,
