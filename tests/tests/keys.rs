@@ -95,6 +95,11 @@ fn the_main_threads_values_are_dropped() {
 }
 
 #[test]
+fn a_threads_values_can_be_reset() {
+    case("reset");
+}
+
+#[test]
 fn modules_come_and_go_under_live_threads() {
     case("cycles");
 }

@@ -85,7 +85,7 @@ pub use load::{
     Source, Symbol,
 };
 pub use manifest::manifest;
-pub use registry::{ImageInfo, KeyInfo, images};
+pub use registry::{ImageInfo, KeyInfo, images, reset_thread};
 pub use thread_ids::{ThreadIds, thread_ids};
 pub use tls_slots_manifest::{Difference, Manifest, Mismatch, ParseError};
 

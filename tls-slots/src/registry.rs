@@ -589,26 +589,93 @@ pub fn images() -> Vec<ImageInfo> {
     let mut images: Vec<_> = registry
         .images
         .iter()
-        .map(|image| ImageInfo {
-            file: image.file.clone(),
-            is_host: image.is_host,
-            refused: image.refused.clone(),
-            first_thread_id: if image.is_host {
-                Some(1)
-            } else {
-                adopt::first_thread_id(image.start)
-            },
-            keys: match image.refused {
-                Some(_) => Vec::new(),
-                // SAFETY: registered, so still loaded, as unregistering takes the lock.
-                None => unsafe { keys(image.start, image.end) }
-                    .map(|key| key_info(key, &registry))
-                    .collect(),
-            },
-        })
+        .map(|image| image_info(image, &registry))
         .collect();
     images.sort_by_key(|image| !image.is_host);
     images
+}
+
+fn image_info(image: &Registered, registry: &Registry) -> ImageInfo {
+    ImageInfo {
+        file: image.file.clone(),
+        is_host: image.is_host,
+        refused: image.refused.clone(),
+        first_thread_id: if image.is_host {
+            Some(1)
+        } else {
+            adopt::first_thread_id(image.start)
+        },
+        keys: match image.refused {
+            Some(_) => Vec::new(),
+            // SAFETY: registered, so still loaded, as unregistering takes the lock.
+            None => unsafe { keys(image.start, image.end) }
+                .map(|key| key_info(key, registry))
+                .collect(),
+        },
+    }
+}
+
+/// Drops the calling thread's values of the thread-locals for which `wanted` says so, last initialised
+/// first. The next access makes a new value. Returns how many values were dropped.
+///
+/// `wanted` gets each thread-local with the image that owns its value: the host for shared keys, a module
+/// for its private ones. So a test starts anew with the state of a crate, whoever has used it, and a host
+/// takes back what a module has made on this thread. Statics are not reset: other threads may refer to
+/// them. Nor are the values of other threads, as a destructor belongs to its thread.
+///
+/// While the destructors run, a key whose value is gone is destroyed, as at the thread's end.
+///
+/// Empty of effect where [`images`] is empty, and on a thread that has used no key.
+///
+/// # Safety
+///
+/// - No code on this thread may have a reference to one of these values: no `with` of such a key may be
+///   running further up. For keys of a crate that is not your own, such as tokio inside of a runtime, you
+///   cannot know.
+/// - No module may be unloaded until this returns.
+///
+/// # Examples
+///
+/// ```
+/// use std::cell::Cell;
+///
+/// tls_keys::thread_local!(static DEPTH: Cell<u32> = const { Cell::new(1) });
+///
+/// DEPTH.set(5);
+/// // SAFETY: nothing refers to the value, and there are no modules.
+/// let dropped = unsafe { tls_slots::reset_thread(|_, key| key.name == "DEPTH") };
+/// assert_eq!((dropped, DEPTH.get()), (1, 1));
+/// ```
+pub unsafe fn reset_thread(mut wanted: impl FnMut(&ImageInfo, &KeyInfo) -> bool) -> usize {
+    if !image_file::is_here(abi::register as *const u8) {
+        return 0;
+    }
+    // The caller's code runs without the lock.
+    let mut owned: Vec<(ImageInfo, Vec<(usize, KeyInfo)>)> = Vec::new();
+    {
+        let host = host::image();
+        let host_file = image_file::of(host.keys_start.cast());
+        let mut registry = registry();
+        registry.register_host(&host, host_file);
+        for image in &registry.images {
+            let records = image.records.iter().map(|owned| {
+                // SAFETY: under the lock, so its image is registered and the record not freed.
+                let record = unsafe { owned.get() };
+                // SAFETY: a record's key is in a loaded image.
+                let key = unsafe { &*record.key };
+                (record.index, key_info(key, &registry))
+            });
+            let thread_locals = records.filter(|(_, key)| key.kind == Kind::ThreadLocal);
+            owned.push((image_info(image, &registry), thread_locals.collect()));
+        }
+    }
+    let indices: Vec<usize> = owned
+        .iter()
+        .flat_map(|(image, keys)| keys.iter().map(move |(index, key)| (image, *index, key)))
+        .filter(|(image, _, key)| wanted(image, key))
+        .map(|(_, index, _)| index)
+        .collect();
+    thread::reset(&indices)
 }
 
 /// Every image that has registered: an address in it, and why it was refused, if it was.

@@ -9,7 +9,7 @@
 //! | entry | table slot | next |
 //! | --- | --- | --- |
 //! | `Empty` | null | `Alive` at first use |
-//! | `Alive` | the value (null for keys beyond the table) | `Destroyed` when the thread ends, `Empty` when the key's image is unloaded |
+//! | `Alive` | the value (null for keys beyond the table) | `Destroyed` when the thread ends, `Empty` when the key's image is unloaded, or the key is reset |
 //! | `Destroyed` | null | `Empty` when the key's image is unloaded |
 //!
 //! The thread itself goes through [`State`]: no record yet, live, ended. After it has ended every
@@ -349,6 +349,40 @@ pub(crate) fn release() {
             value.forget();
         }
     }
+}
+
+/// Drops the calling thread's values of these keys, last initialised first, and makes the keys as good as
+/// unused on this thread. Returns how many values there were.
+///
+/// While the destructors run, a key whose value is gone is destroyed, as at the thread's end.
+pub(crate) fn reset(indices: &[usize]) -> usize {
+    let State::Live(thread) = STATE.with(Cell::get) else {
+        return 0;
+    };
+    // SAFETY: as in `current`.
+    let thread = unsafe { &*thread };
+    // Those that are destroyed already, because the thread is ending, stay so.
+    let alive: Vec<usize> = {
+        let mut values = thread.values();
+        let mut indices = indices.to_vec();
+        indices.retain(|index| matches!(values.entry(*index), Entry::Alive(_)));
+        indices
+    };
+    while let Some(value) = thread.take_last(|index| alive.contains(&index)) {
+        value.end();
+    }
+    let mut values = thread.values();
+    for index in &alive {
+        // What is left needs no destructor.
+        if let Entry::Alive(value) = std::mem::replace(values.entry(*index), Entry::Empty) {
+            if value.slot != 0 {
+                // SAFETY: this thread's table, the value's slot; null is always valid.
+                unsafe { thread.table.set(value.slot, ptr::null_mut()) }
+            }
+            value.forget();
+        }
+    }
+    alive.len()
 }
 
 /// Removes every thread's value of these keys, whose image is being unloaded.
