@@ -75,13 +75,88 @@ impl Building {
 
 /// The fork, made once per run.
 pub fn forked(_: &Building) -> &'static Forked {
-    static FORKED: LazyLock<Forked> = LazyLock::new(|| {
-        let mut options = ForkOptions::new(scratch().join("forks"));
-        options.crates = vec!["tokio".parse().expect("a crate's name")];
-        options.lockfile = Some(fixtures().join("Cargo.lock"));
-        fork::fork(&options).unwrap_or_else(|error| panic!("the fork failed: {}", chain(&error)))
-    });
+    static FORKED: LazyLock<Forked> =
+        LazyLock::new(|| fork_to(&scratch().join("forks"), &fixtures().join("Cargo.lock")));
     &FORKED
+}
+
+fn fork_to(out: &Path, lockfile: &Path) -> Forked {
+    let mut options = ForkOptions::new(out);
+    options.crates = vec!["tokio".parse().expect("a crate's name")];
+    options.lockfile = Some(lockfile.to_owned());
+    fork::fork(&options).unwrap_or_else(|error| panic!("the fork failed: {}", chain(&error)))
+}
+
+/// Another package in the lock file: name, version, and the registry's checksum.
+pub type Locked = (&'static str, &'static str, &'static str);
+
+/// Sources and forks of their own, as on another machine or of another day.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Its folder, below the target folder's `fixtures`.
+    pub folder: &'static str,
+    /// What the lock file has in other versions. The forks are made from it, too.
+    pub locked: &'static [Locked],
+    /// Changes a file of the forks: its path below their folder, and its text.
+    pub edit: Option<fn(&Path, &str) -> String>,
+}
+
+impl Place {
+    /// The lock file: that of the fixtures, but for what this place has in other versions.
+    fn lock(&self) -> Vec<u8> {
+        let seed = fs::read_to_string(fixtures().join("Cargo.lock")).expect("the seed is there");
+        let mut packages: Vec<String> = seed.split("\n\n").map(str::to_owned).collect();
+        for (name, version, checksum) in self.locked {
+            let head = format!("[[package]]\nname = \"{name}\"\n");
+            let package = packages
+                .iter_mut()
+                .find(|package| package.starts_with(&head))
+                .unwrap_or_else(|| panic!("{name} is not in the fixtures' lock file"));
+            // What it depends on, cargo finds out.
+            *package = format!(
+                "{head}version = \"{version}\"\n\
+                 source = \"registry+https://github.com/rust-lang/crates.io-index\"\n\
+                 checksum = \"{checksum}\""
+            );
+        }
+        packages.join("\n\n").into_bytes()
+    }
+
+    /// Its forks. Cheap once they are there.
+    fn forked(&self, _: &Building) -> Forked {
+        let root = scratch().join(self.folder);
+        let lock = root.join("Cargo.lock");
+        write(&lock, &self.lock());
+        let Some(edit) = self.edit else {
+            return fork_to(&root.join("forks"), &lock);
+        };
+        // A fork that was changed would be made anew each time.
+        let mut forked = fork_to(&root.join("unedited"), &lock);
+        let to = root.join("forks");
+        edit_folder(&forked.dir, &to, Path::new(""), edit);
+        for one in &mut forked.crates {
+            one.dir = to.join(&one.name);
+        }
+        forked.dir = to;
+        forked
+    }
+}
+
+/// Copies the folder's files, edited.
+fn edit_folder(from: &Path, to: &Path, below: &Path, edit: fn(&Path, &str) -> String) {
+    for entry in fs::read_dir(from.join(below)).expect("a fork can be read") {
+        let entry = entry.expect("a fork can be read");
+        let path = below.join(entry.file_name());
+        if entry.path().is_dir() {
+            edit_folder(from, to, &path, edit);
+            continue;
+        }
+        let content = fs::read(entry.path()).expect("a fork can be read");
+        match std::str::from_utf8(&content) {
+            Ok(text) => write(&to.join(&path), edit(&path, text).as_bytes()),
+            Err(_) => write(&to.join(&path), &content),
+        }
+    }
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
@@ -151,6 +226,7 @@ pub struct Project {
     fixture: String,
     target: String,
     env: Vec<(String, String)>,
+    place: Option<Place>,
 }
 
 impl Project {
@@ -161,6 +237,7 @@ impl Project {
             fixture: fixture.to_owned(),
             target: fixture.replace('/', "-"),
             env: Vec::new(),
+            place: None,
         }
     }
 
@@ -176,12 +253,24 @@ impl Project {
         self
     }
 
+    /// Sources and forks of that place, in the target directory that it would have anyway.
+    pub fn at(mut self, place: Place) -> Self {
+        assert_eq!(self.tokio, Tokio::Fork, "a place is about its forks");
+        self.place = Some(place);
+        self
+    }
+
+    /// The copies of all fixtures.
+    fn sources(&self) -> PathBuf {
+        let place = self.place.map(|place| place.folder);
+        scratch()
+            .join(place.unwrap_or(self.tokio.folder()))
+            .join("src")
+    }
+
     /// The copy that is built.
     pub fn folder(&self) -> PathBuf {
-        scratch()
-            .join(self.tokio.folder())
-            .join("src")
-            .join(&self.fixture)
+        self.sources().join(&self.fixture)
     }
 
     /// Its target directory.
@@ -207,11 +296,7 @@ impl Project {
 
     /// Runs cargo on it, with the patches as a user would give them.
     pub fn cargo(&self, building: &Building, arguments: &[&str]) -> Ended {
-        copy_folder(
-            &fixtures(),
-            &scratch().join(self.tokio.folder()).join("src"),
-            self.tokio,
-        );
+        copy_folder(&fixtures(), &self.sources(), self.tokio);
         let folder = self.folder();
         self.seed_lock(&folder);
         let (subcommand, arguments) = arguments.split_first().expect("a cargo command");
@@ -219,7 +304,11 @@ impl Project {
         command.current_dir(&folder).arg(subcommand);
         if self.tokio == Tokio::Fork {
             // After the subcommand: `cargo --config … clippy` does not hand them on.
-            command.args(forked(building).cargo_config_args());
+            let patches = match self.place {
+                None => forked(building).cargo_config_args(),
+                Some(place) => place.forked(building).cargo_config_args(),
+            };
+            command.args(patches);
         }
         command
             .args(arguments)
@@ -239,7 +328,10 @@ impl Project {
 
     /// All projects resolve alike: host and module must agree on mio and its like.
     fn seed_lock(&self, folder: &Path) {
-        let seed = fs::read(fixtures().join("Cargo.lock")).expect("the seed is there");
+        let seed = match self.place {
+            None => fs::read(fixtures().join("Cargo.lock")).expect("the seed is there"),
+            Some(place) => place.lock(),
+        };
         let (lock, mark) = (folder.join("Cargo.lock"), folder.join(".seed"));
         if !lock.is_file() || fs::read(&mark).ok().as_ref() != Some(&seed) {
             write(&lock, &seed);
