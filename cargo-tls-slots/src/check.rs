@@ -69,6 +69,10 @@ impl Verdict {
         match self {
             Self::Fits => None,
             Self::Differs(mismatch) => Some(mismatch.to_string()),
+            // The file's name is told already.
+            Self::OtherAbi(Error::File(_, source)) | Self::Unreadable(Error::File(_, source)) => {
+                Some(with_causes(source))
+            }
             Self::OtherAbi(error) | Self::Unreadable(error) => Some(with_causes(error)),
             Self::Architecture { host, module } => Some(format!(
                 "the host is built for {host} and the module for {module}; build the module for the \

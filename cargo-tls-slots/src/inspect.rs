@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use object::{NameOrOrdinal, Object as _, ReadCache, ReadRef};
 use serde_json::{Value, json};
-use tls_slots_manifest::{FileError, Manifest};
+use tls_slots_manifest::{FileError, Key, Manifest};
 
 /// A host or module, as its file describes it.
 #[derive(Clone, Debug)]
@@ -149,8 +149,9 @@ fn open(path: &Path) -> Result<File, Error> {
 fn refuse(path: &Path, head: &[u8], source: FileError) -> Error {
     let what = match source {
         FileError::NoManifest => return Error::NoManifest(path.to_owned()),
+        // Known as such or not, depending on the features of `object`.
+        _ if head.starts_with(b"!<arch>\n") => "a static library or an rlib",
         FileError::NotAnObject if head.is_empty() => "an empty file",
-        FileError::NotAnObject if head.starts_with(b"!<arch>\n") => "a static library or an rlib",
         FileError::NotAnObject if !head.contains(&0) && std::str::from_utf8(head).is_ok() => {
             "a text file"
         }
@@ -223,7 +224,7 @@ impl Image {
             });
             table(&mut text, ["type", "size", "align", "fields"], rows);
         }
-        let rows = manifest.keys.iter().map(|key| {
+        let rows = self.keys().into_iter().map(|key| {
             let path = format!(
                 "{} {}: {}::{}",
                 key.package, key.version, key.path, key.name
@@ -239,6 +240,22 @@ impl Image {
         let _ = writeln!(text, "\nkeys");
         table(&mut text, ["key", "size", "align", "type"], rows);
         text
+    }
+
+    /// The keys in an order of their own: the linker's is nobody's.
+    fn keys(&self) -> Vec<&Key> {
+        let mut keys: Vec<&Key> = self.manifest.keys.iter().collect();
+        keys.sort_by_key(|key| {
+            (
+                &key.package,
+                &key.version,
+                &key.path,
+                &key.name,
+                key.line,
+                key.column,
+            )
+        });
+        keys
     }
 
     /// The same as JSON.
@@ -279,9 +296,9 @@ impl Image {
                 })
             })
             .collect();
-        let keys: Vec<Value> = manifest
-            .keys
-            .iter()
+        let keys: Vec<Value> = self
+            .keys()
+            .into_iter()
             .map(|key| {
                 json!({
                     "kind": key.kind.to_string(),

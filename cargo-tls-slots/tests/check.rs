@@ -1,9 +1,13 @@
 //! `check` and `inspect`: what they say of hosts, modules, and of files that are neither.
 
 use std::fs;
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
+use cargo_tls_slots::build::{self, BuildOptions};
+use cargo_tls_slots::{check, inspect};
+use serde_json::{Value, json};
 use snapbox::cmd::Command;
 use snapbox::{Redactions, str};
 
@@ -201,4 +205,298 @@ error: program is not a host or module of ours: it has no manifest, so it was no
 error: program is not a host or module of ours: it has no manifest, so it was not built with a crate that `cargo tls-slots fork` made, or not with its feature `external-tls`
 
 "#]]);
+}
+
+/// A folder with a host and modules of it, made once: `host`, `fits.so`, `sync.so` with one feature more.
+fn images() -> &'static Path {
+    static IMAGES: LazyLock<PathBuf> = LazyLock::new(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("check");
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
+        for name in ["compat_host", "compat_module", "keys_iface"] {
+            copy(&fixtures.join(name), &folder.join(name));
+            fs::copy(
+                fixtures.join("Cargo.lock"),
+                folder.join(name).join("Cargo.lock"),
+            )
+            .unwrap();
+        }
+        let build = |project: &str, features: &str, name: &str| {
+            let mut options = BuildOptions::new([folder.join(project)], folder.join("forks"));
+            let target = folder.join("target");
+            options.cargo_args = [
+                "--features",
+                features,
+                "--target-dir",
+                target.to_str().unwrap(),
+            ]
+            .map(str::to_owned)
+            .into();
+            let artifacts = build::build(&options).unwrap();
+            fs::copy(&artifacts[0].path, folder.join(name)).unwrap();
+        };
+        build("compat_host", "", "host");
+        build("compat_module", "", "fits.so");
+        build("compat_module", "tokio/sync", "sync.so");
+        folder
+    });
+    &IMAGES
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &to),
+            // cargo looks at the time of a file.
+            false if fs::read(&to).ok() == fs::read(entry.path()).ok() => {}
+            false => drop(fs::copy(entry.path(), &to).unwrap()),
+        }
+    }
+}
+
+/// As `fits.so`, with all of these bytes replaced.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn changed(name: &str, from: &[u8], to: &[u8]) {
+    assert_eq!(from.len(), to.len());
+    let mut bytes = fs::read(images().join("fits.so")).unwrap();
+    let mut found = 0;
+    for at in 0..bytes.len() - from.len() {
+        if bytes[at..].starts_with(from) {
+            bytes[at..][..to.len()].copy_from_slice(to);
+            found += 1;
+        }
+    }
+    assert!(found > 0, "{name}");
+    fs::write(images().join(name), bytes).unwrap();
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn modules_that_fit_and_modules_that_do_not() {
+    let folder = images();
+    command(folder)
+        .args(["check", "host", "fits.so"])
+        .assert()
+        .code(0)
+        .stderr_eq("")
+        .stdout_eq(str![[r#"
+fits       fits.so
+
+"#]]);
+    command(folder)
+        .args(["check", "host", "fits.so", "sync.so"])
+        .assert()
+        .code(1)
+        .stderr_eq("")
+        .stdout_eq(str![[r#"
+fits       fits.so
+refused    sync.so
+  the module does not fit its host in 1 point:
+    what                   host  module
+    tokio: feature `sync`  off   on
+  Enable the feature `sync` of tokio in the host, or disable it in the module.
+
+"#]]);
+    changed("abi.so", b"tls_slots_manifest_v1", b"tls_slots_manifest_v2");
+    changed("damaged.so", b"\xA7tlsrec\n", b"\xA7tlsREC\n");
+    changed("rustc.so", b"rustc 1.", b"rustc 0.");
+    // `e_machine`, after what every ELF file of this system begins with.
+    changed(
+        "machine.so",
+        b"\x03\0\x3e\0\x01\0\0\0",
+        b"\x03\0\xb7\0\x01\0\0\0",
+    );
+    let length = fs::metadata(folder.join("fits.so")).unwrap().len();
+    fs::copy(folder.join("fits.so"), folder.join("half.so")).unwrap();
+    let half = fs::File::options().write(true).open(folder.join("half.so"));
+    half.unwrap().set_len(length / 2).unwrap();
+    // One that cannot be read is more than one that does not fit.
+    command(folder)
+        .args([
+            "check",
+            "host",
+            "abi.so",
+            "damaged.so",
+            "fits.so",
+            "half.so",
+            "host",
+            "machine.so",
+            "missing.so",
+            "rustc.so",
+        ])
+        .assert()
+        .code(2)
+        .stderr_eq("")
+        .stdout_eq(str![[r#"
+refused    abi.so
+  the file was built for version 2 of the interface between host and module, and this is version 1; build both with the same version of tls-slots
+unreadable damaged.so
+  the file's manifest cannot be read; build the file again: there is no record at byte 0 of the manifest
+fits       fits.so
+unreadable half.so
+  the file is truncated or corrupt: Invalid ELF section header offset/size/alignment
+refused    host
+  it is a host itself, as it exports tls_slots_register_v1; if it is meant as a module, take `tls-slots` out of its dependencies (under `[dev-dependencies]` it does no harm)
+refused    machine.so
+  the host is built for ELF x86_64 and the module for ELF aarch64; build the module for the host's target
+unreadable missing.so
+  cannot read missing.so: No such file or directory (os error 2)
+refused    rustc.so
+  the module does not fit its host in 1 point:
+    what      host[..] module
+    compiler  rustc 1.[..]  rustc 0.[..]
+  Build both with the same compiler.
+
+"#]]);
+    // The host comes first.
+    command(folder)
+        .args(["check", "fits.so", "host"])
+        .assert()
+        .code(2)
+        .stdout_eq("")
+        .stderr_eq(str![[r#"
+error: fits.so is no host: it does not export tls_slots_register_v1; name the host first and its modules after it, and have the host link `tls-slots` and call `tls_slots_build::host()` in its build.rs
+
+"#]]);
+}
+
+#[test]
+fn for_programs() {
+    let folder = images();
+    let checked = command(folder)
+        .args(["check", "host", "fits.so", "sync.so", "--format", "json"])
+        .assert()
+        .code(1)
+        .stderr_eq("");
+    let report: Value = serde_json::from_slice(&checked.get_output().stdout).unwrap();
+    let reason = "the module does not fit its host in 1 point:\n  \
+                  what                   host  module\n  \
+                  tokio: feature `sync`  off   on\n\
+                  Enable the feature `sync` of tokio in the host, or disable it in the module.";
+    let expected = json!({
+        "host": "host",
+        "fits": false,
+        "modules": [
+            { "file": "fits.so", "status": "fits", "reason": null, "differences": [] },
+            {
+                "file": "sync.so",
+                "status": "refused",
+                "reason": reason,
+                "differences": [{
+                    "what": "tokio: feature `sync`",
+                    "host": "off",
+                    "module": "on",
+                    "fix": "Enable the feature `sync` of tokio in the host, or disable it in the module.",
+                }],
+            },
+        ],
+    });
+    assert_eq!(report, expected);
+    let inspected = command(folder)
+        .args(["inspect", "sync.so", "--format", "json"])
+        .assert()
+        .code(0)
+        .stderr_eq("");
+    let image: Value = serde_json::from_slice(&inspected.get_output().stdout).unwrap();
+    assert_eq!(image["file"], "sync.so");
+    assert_eq!(image["exports_host"], false);
+    assert_eq!(image["compiler"]["panic"], "unwind");
+    let one = |list: &str, name: &str| {
+        let of_name = |one: &&Value| one["name"] == name;
+        image[list]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(of_name)
+            .cloned()
+    };
+    let tokio = one("crates", "tokio").unwrap();
+    let features = tokio["features"].as_array().unwrap();
+    let sync = features.iter().find(|one| one["name"] == "sync").unwrap();
+    assert_eq!(sync["enabled"], true);
+    let key = one("keys", "CONTEXT").unwrap();
+    assert_eq!(
+        (&key["kind"], &key["package"]),
+        (&"thread-local".into(), &"tokio".into())
+    );
+    let host = inspect::read(&folder.join("host")).unwrap().json();
+    assert_eq!(host["exports_host"], true);
+    assert_eq!(host["compiler"], image["compiler"]);
+}
+
+#[test]
+fn for_people() {
+    command(images())
+        .args(["inspect", "fits.so"])
+        .assert()
+        .code(0)
+        .stderr_eq("")
+        .stdout_eq(str![[r#"
+fits.so
+  file              ELF [..], a module
+  ABI               1
+  compiler          rustc [..]
+  commit            [..]
+  target            [..]
+  panic             unwind
+  debug assertions  on
+  order of fields   [..]
+  allocator         [..]
+
+tokio 1.54.1
+  checksum          [..]
+  sources           [..]
+  features          external-tls, net, rt, time
+  cfgs              debug_assertions
+  dependencies      mio 1.2.4, socket2 0.6.5
+  type                     size  align  fields
+...
+  crate::runtime::Handle      8      8  [..]
+...
+
+keys
+  key                                                                                       size  align  type
+  thread-local compat-module 0.1.0: compat_module::PRIVATE                                     4      4  Cell<u32>
+  thread-local keys-iface 0.1.0: keys_iface::CELL                                              4      4  Cell<u32>
+...
+  thread-local tokio 1.54.1: tokio::runtime::context::CONTEXT[..]  Context
+...
+
+"#]]);
+}
+
+/// A module of a hundred megabytes is not read: only its tables and its manifest are.
+#[test]
+#[cfg(target_os = "linux")]
+fn large_modules() {
+    let folder = images();
+    let (text, large) = (folder.join("text"), folder.join("large.so"));
+    fs::File::create(&text).unwrap().set_len(100 << 20).unwrap();
+    let mut section = std::ffi::OsString::from(".rodata.more=");
+    section.push(&text);
+    let made = std::process::Command::new("objcopy")
+        .arg("--add-section")
+        .arg(section)
+        .arg(folder.join("fits.so"))
+        .arg(&large)
+        .status();
+    assert!(made.unwrap().success());
+    assert!(fs::metadata(&large).unwrap().len() > 100 << 20);
+
+    let bytes_read = || -> u64 {
+        let io = fs::read_to_string("/proc/thread-self/io").unwrap();
+        let line = io.lines().find_map(|line| line.strip_prefix("rchar: "));
+        line.unwrap().parse().unwrap()
+    };
+    let (before, begin) = (bytes_read(), Instant::now());
+    let report = check::check(&folder.join("host"), &[&large]).unwrap();
+    let (took, read) = (begin.elapsed(), bytes_read() - before);
+    assert_eq!(report.status(), 0, "{}", report.render());
+    assert!(read < 2 << 20, "{read} bytes were read");
+    eprintln!("read {read} bytes in {took:?}");
+    for file in [&text, &large] {
+        fs::remove_file(file).unwrap();
+    }
 }
