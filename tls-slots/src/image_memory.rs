@@ -12,6 +12,7 @@ pub(crate) struct Memory {
     /// From the lowest to the highest address of what is loaded.
     pub(crate) all: Range<usize>,
     /// What stays writable after the loader has relocated it: data, and what starts as zeroes.
+    #[allow(dead_code)] // read on targets where thread ids can be moved
     pub(crate) writable: Vec<Range<usize>>,
 }
 
