@@ -159,6 +159,16 @@ fn edit_folder(from: &Path, to: &Path, below: &Path, edit: fn(&Path, &str) -> St
     }
 }
 
+/// The forks of the crates' scenarios: every crate of their lock file that there is a recipe for.
+pub fn forked_crates(_: &Building) -> &'static Forked {
+    static FORKED: LazyLock<Forked> = LazyLock::new(|| {
+        let mut options = ForkOptions::new(scratch().join("forks-crates"));
+        options.lockfile = Some(fixtures().join("crates.lock"));
+        fork::fork(&options).unwrap_or_else(|error| panic!("the fork failed: {}", chain(&error)))
+    });
+    &FORKED
+}
+
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -305,6 +315,7 @@ impl Project {
         if self.tokio == Tokio::Fork {
             // After the subcommand: `cargo --config … clippy` does not hand them on.
             let patches = match self.place {
+                None if self.is_of_crates() => forked_crates(building).cargo_config_args(),
                 None => forked(building).cargo_config_args(),
                 Some(place) => place.forked(building).cargo_config_args(),
             };
@@ -326,10 +337,19 @@ impl Project {
         self.cargo(building, arguments).assert_success();
     }
 
+    /// Whether it is one of the crates' scenarios, which have forks and a lock file of their own.
+    fn is_of_crates(&self) -> bool {
+        self.fixture.starts_with("crates_")
+    }
+
     /// All projects resolve alike: host and module must agree on mio and its like.
     fn seed_lock(&self, folder: &Path) {
+        let name = match self.is_of_crates() {
+            true => "crates.lock",
+            false => "Cargo.lock",
+        };
         let seed = match self.place {
-            None => fs::read(fixtures().join("Cargo.lock")).expect("the seed is there"),
+            None => fs::read(fixtures().join(name)).expect("the seed is there"),
             Some(place) => place.lock(),
         };
         let (lock, mark) = (folder.join("Cargo.lock"), folder.join(".seed"));
