@@ -99,8 +99,19 @@ enum Action {
     /// Reaches the host through one of these macros.
     Seam(Vec<String>),
     Leave,
-    /// Becomes another text, in place of this run of tokens, which it must be part of.
+    /// Becomes another text, in place of this run of tokens.
     Replaced(String),
+}
+
+impl Action {
+    /// Whether the token at `index` is part of a run that becomes another text.
+    fn replaces(&self, source: &Source<'_>, index: usize) -> bool {
+        match self {
+            Action::Replaced(run) => Run::parse(run)
+                .is_ok_and(|run| source.find(&run).iter().any(|run| run.contains(&index))),
+            _ => false,
+        }
+    }
 }
 
 /// Applies the entries of `recipe` that are for `version`, but for its manifest edits.
@@ -334,9 +345,15 @@ fn classify(
         problems.push(Problem::new(path, Some(line), message));
     };
     let spelling = found.spelling();
-    let mut matching = claims
-        .iter_mut()
-        .filter(|claim| (claim.matches)(path, found));
+    let of_a_run = claims
+        .iter()
+        .any(|claim| claim.action.replaces(source, found.index) && (claim.matches)(path, found));
+    // What an edit replaces is that edit's alone, whatever else has the same name.
+    let mut matching = claims.iter_mut().filter(|claim| {
+        let replaced = claim.action.replaces(source, found.index);
+        let is_edit = matches!(claim.action, Action::Replaced(_));
+        replaced == of_a_run && is_edit == of_a_run && (claim.matches)(path, found)
+    });
     let Some(claim) = matching.next() else {
         problem(format!(
             "`{spelling}` is not classified: patches/{}.toml must say whether it is shared, \
@@ -356,15 +373,7 @@ fn classify(
         return;
     }
     match &claim.action {
-        Action::Leave => {}
-        Action::Replaced(run) => {
-            let runs = Run::parse(run).map(|run| source.find(&run));
-            if !runs.is_ok_and(|runs| runs.iter().any(|run| run.contains(&found.index))) {
-                problem(format!(
-                    "`{spelling}` is outside of the run that a `replace` shares it by"
-                ));
-            }
-        }
+        Action::Leave | Action::Replaced(_) => {}
         Action::Seam(seams) => {
             let through = found.thread_local.as_deref().unwrap_or_default();
             if !seams.iter().any(|seam| seam == through) {
@@ -810,9 +819,15 @@ src/lib.rs: `static B` (per copy) matches nothing
         };
         let text = "thread_local! { static A: u8 = 1; static B: u8 = 2; }";
         assert!(fail(&edit("A"), text).contains("`static B` is not classified"));
-        assert!(
-            fail(&edit("B"), text)
-                .contains("`static B` is outside of the run that a `replace` shares it by")
+        assert!(fail(&edit("B"), text).contains("`static B` is not classified"));
+        // Another of that name is another entry's.
+        let both = edit("A") + &entry("per_copy", "names = ['A']");
+        assert_eq!(
+            run(
+                &both,
+                "thread_local! { static A: u8 = 1; } static mut A: u8 = 1;"
+            ),
+            "seam! { static A: u8 = 1; } static mut A: u8 = 1;"
         );
         assert_eq!(
             run(&edit("A"), "thread_local! { static A: u8 = 1; }"),

@@ -26,6 +26,10 @@ pub(crate) struct Recipe {
     /// Upstream crates that are forked along, next to this one.
     #[serde(default)]
     pub(crate) with: Vec<String>,
+    /// Other crates with recipes whose state this one's rests on: forked along where the lock file
+    /// has them, and patched.
+    #[serde(default)]
+    pub(crate) needs: Vec<String>,
     /// The features that make cargo get those crates too.
     #[serde(default)]
     pub(crate) fetch_features: Vec<String>,

@@ -48,6 +48,7 @@
 //! | `record` | the image's manifest: what it was built by and from |
 //! | `object` | constructors, sections, host symbols: one file per object format |
 //! | `alone` | all of it without `shared` |
+//! | `fork` | what forked crates call beside |
 //!
 //! # Examples
 //!
@@ -78,6 +79,7 @@ mod allocator;
 pub mod arch;
 #[cfg(feature = "shared")]
 pub mod entry;
+mod fork;
 #[cfg(feature = "std")]
 mod image_std;
 #[cfg(feature = "shared")]
@@ -97,6 +99,8 @@ pub mod record;
 #[cfg(feature = "shared")]
 mod sync;
 
+#[doc(hidden)]
+pub use fork::StaticMut;
 #[cfg(feature = "shared")]
 pub use allocator::HostAllocator;
 #[cfg(feature = "shared")]

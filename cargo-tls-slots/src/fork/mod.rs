@@ -562,9 +562,10 @@ fn finish(out: &Path, mut crates: Vec<ForkedCrate>) -> Result<Forked, Error> {
 /// Decides what to fork in which version.
 fn plan(options: &ForkOptions) -> Result<Vec<Plan>, Error> {
     let locked = locked_packages(options)?;
+    let packages = locked.as_ref().map_or(&[][..], |(_, packages)| packages);
     let specs = match options.crates.is_empty() {
-        true => all_of(locked.as_ref().map_or(&[], |(_, packages)| packages))?,
-        false => options.crates.clone(),
+        true => all_of(packages)?,
+        false => with_needed(options.crates.clone(), packages)?,
     };
     let recipes = specs
         .iter()
@@ -728,6 +729,29 @@ fn all_of(packages: &[LockedPackage]) -> Result<Vec<CrateSpec>, Error> {
             name: TOKIO.to_owned(),
             version: None,
         });
+    }
+    Ok(specs)
+}
+
+/// The crates that are named, and those of the lock file that their state rests on.
+fn with_needed(
+    mut specs: Vec<CrateSpec>,
+    packages: &[LockedPackage],
+) -> Result<Vec<CrateSpec>, Error> {
+    let mut at = 0;
+    while at < specs.len() {
+        if let Some(recipe) = Recipe::embedded(&specs[at].name) {
+            for name in recipe?.needs {
+                let locked = packages.iter().any(|package| package.name == name);
+                if locked && specs.iter().all(|spec| spec.name != name) {
+                    specs.push(CrateSpec {
+                        name,
+                        version: None,
+                    });
+                }
+            }
+        }
+        at += 1;
     }
     Ok(specs)
 }
@@ -896,6 +920,25 @@ mod tests {
         assert_eq!(names(&[("tokio-macros", "2.7.2")]), ["tokio"]);
         assert_eq!(names(&[("log", "0.3.9")]), ["tokio"]);
         assert_eq!(names(&[("tokio", "1.40.0")]), ["tokio"]);
+    }
+
+    #[test]
+    fn what_a_crate_rests_on_is_forked_along() {
+        let package = |name: &str| LockedPackage {
+            name: name.to_owned(),
+            version: Version::new(0, 9, 0),
+            checksum: None,
+        };
+        let names = |lock: &[LockedPackage]| -> Vec<String> {
+            let specs = vec!["rayon-core".parse().unwrap()];
+            let specs = with_needed(specs, lock).unwrap();
+            specs.into_iter().map(|spec| spec.name).collect()
+        };
+        assert_eq!(names(&[]), ["rayon-core"]);
+        assert_eq!(
+            names(&[package("crossbeam-epoch"), package("log")]),
+            ["rayon-core", "crossbeam-epoch"]
+        );
     }
 
     #[test]

@@ -114,7 +114,10 @@ pub(super) fn forked(
 fn lay_seam(root: &str, tree: &mut Tree) -> Result<(), String> {
     let seam = embedded::file(SEAM).ok_or("the common seam is missing")?;
     let text = tree.get_mut(root).ok_or("is not there")?;
-    text.extend_from_slice(b"\n#[doc(hidden)]\npub mod external_tls;\n");
+    // The 2015 edition does not know of dependencies by itself.
+    text.extend_from_slice(
+        b"\n#[allow(unused_extern_crates)]\nextern crate tls_keys;\n\n#[doc(hidden)]\npub mod external_tls;\n",
+    );
     let path = "src/external_tls.rs";
     match tree.insert(path.to_owned(), seam.as_bytes().to_vec()) {
         None => Ok(()),
