@@ -928,6 +928,7 @@ mod tests {
             name: name.to_owned(),
             version: Version::new(0, 9, 0),
             checksum: None,
+            dependencies: Vec::new(),
         };
         let names = |lock: &[LockedPackage]| -> Vec<String> {
             let specs = vec!["rayon-core".parse().unwrap()];
