@@ -18,9 +18,10 @@ use std::process::Stdio;
 use cargo_metadata::{Message, Metadata, MetadataCommand, TargetKind};
 
 use crate::cargo;
-use crate::fork::{self, CrateSpec, ForkOptions, Forked};
+use crate::fork::{self, ForkOptions, Forked};
 use crate::lockfile::LockedPackage;
 use crate::progress::Progress;
+use crate::recipe::Recipe;
 
 /// What to build, and how.
 #[derive(Clone, Debug)]
@@ -94,11 +95,13 @@ pub enum Error {
     Fork(#[from] fork::Error),
     /// Two projects want different releases of a forked crate.
     #[error(
-        "{first} has tokio {first_version} in its Cargo.lock, but {second} has {second_version}; \
+        "{first} has {name} {first_version} in its Cargo.lock, but {second} has {second_version}; \
          a host and its modules need the same: \
-         run `cargo update -p tokio --precise {first_version}` for the second"
+         run `cargo update -p {name} --precise {first_version}` for the second"
     )]
     Versions {
+        /// The crate.
+        name: String,
         /// A manifest.
         first: PathBuf,
         /// Its release.
@@ -189,17 +192,18 @@ fn run(options: &BuildOptions) -> Result<Vec<Artifact>, Error> {
     let Some(first) = projects.first() else {
         return Ok(Vec::new());
     };
-    let version = common_version(&projects)?;
+    let with_tokio = common_versions(&projects)?;
+    // Without names, `fork` takes the crates of the lock files that there are recipes for. A version
+    // that no lock file holds is the recipe's default.
+    let mut locks: Vec<PathBuf> = projects
+        .iter()
+        .map(|project| lockfile(&project.metadata))
+        .collect();
+    locks.swap(0, with_tokio.unwrap_or(0));
+    let mut locks = locks.into_iter().filter(|path| path.is_file());
     let forked = fork::fork(&ForkOptions {
-        crates: vec![CrateSpec {
-            name: "tokio".to_owned(),
-            // A version that the recipe does not know must be named with its lock file, so
-            // `fork` looks it up again; one that no lock file holds is the recipe's default.
-            version: None,
-        }],
-        lockfile: version
-            .map(|index| lockfile(&projects[index].metadata))
-            .filter(|path| path.is_file()),
+        lockfile: locks.next(),
+        more_lockfiles: locks.collect(),
         manifest_path: Some(first.manifest.clone()),
         offline: options.offline,
         folder: first.folder.clone(),
@@ -267,29 +271,45 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim_end().to_owned()
 }
 
-/// The index of a project whose lock file holds the tokio that all of them have.
-fn common_version(projects: &[Project]) -> Result<Option<usize>, Error> {
-    let mut chosen: Option<(usize, &semver::Version)> = None;
-    for (index, project) in projects.iter().enumerate() {
-        let tokio =
-            |package: &&LockedPackage| package.name == "tokio" && package.version.major == 1;
-        let Some(package) = project.lock.iter().find(tokio) else {
-            continue;
+/// Sees to it that the projects' lock files hold the same release of each crate that is forked, and
+/// returns the index of a project whose lock file holds tokio.
+fn common_versions(projects: &[Project]) -> Result<Option<usize>, Error> {
+    let mut with_tokio = None;
+    for name in Recipe::names() {
+        let recipe = Recipe::embedded(name).into_iter().flatten().next();
+        let is_meant = |package: &&LockedPackage| {
+            package.name == name
+                && match name {
+                    "tokio" => package.version.major == 1,
+                    _ => recipe
+                        .as_ref()
+                        .is_some_and(|recipe| recipe.supports(&package.version)),
+                }
         };
-        match chosen {
-            None => chosen = Some((index, &package.version)),
-            Some((_, version)) if *version == package.version => {}
-            Some((first, version)) => {
-                return Err(Error::Versions {
-                    first: projects[first].manifest.clone(),
-                    first_version: Box::new(version.clone()),
-                    second: project.manifest.clone(),
-                    second_version: Box::new(package.version.clone()),
-                });
+        let mut chosen: Option<(usize, &semver::Version)> = None;
+        for (index, project) in projects.iter().enumerate() {
+            let Some(package) = project.lock.iter().find(is_meant) else {
+                continue;
+            };
+            match chosen {
+                None => chosen = Some((index, &package.version)),
+                Some((_, version)) if *version == package.version => {}
+                Some((first, version)) => {
+                    return Err(Error::Versions {
+                        name: name.to_owned(),
+                        first: projects[first].manifest.clone(),
+                        first_version: Box::new(version.clone()),
+                        second: project.manifest.clone(),
+                        second_version: Box::new(package.version.clone()),
+                    });
+                }
             }
         }
+        if name == "tokio" {
+            with_tokio = chosen.map(|(index, _)| index);
+        }
     }
-    Ok(chosen.map(|(index, _)| index))
+    Ok(with_tokio)
 }
 
 /// The crates that a project names, in its manifests and those of its path dependencies, or has

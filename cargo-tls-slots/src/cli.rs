@@ -388,6 +388,7 @@ fn run_fork(args: ForkArgs) -> Result<(), Box<dyn Error>> {
         crates: args.crates,
         out: args.out,
         lockfile: args.lockfile,
+        more_lockfiles: Vec::new(),
         manifest_path: args.manifest_path,
         offline: args.offline,
         folder: PathBuf::from("."),

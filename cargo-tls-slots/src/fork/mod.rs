@@ -70,6 +70,8 @@ pub struct ForkOptions {
     /// [`folder`](Self::folder) or [`manifest_path`](Self::manifest_path) is used, if it has
     /// the crate.
     pub lockfile: Option<PathBuf>,
+    /// More lock files, for the crates that the first does not hold.
+    pub more_lockfiles: Vec<PathBuf>,
     /// The manifest whose workspace's lock file is used, instead of that around `folder`.
     pub manifest_path: Option<PathBuf>,
     /// Whether to do without the network.
@@ -87,6 +89,7 @@ impl ForkOptions {
             crates: Vec::new(),
             out: out.into(),
             lockfile: None,
+            more_lockfiles: Vec::new(),
             manifest_path: None,
             offline: false,
             folder: PathBuf::from("."),
@@ -800,7 +803,12 @@ fn locked_packages(options: &ForkOptions) -> Result<Option<(PathBuf, Vec<LockedP
             }
         }
     };
-    let packages = LockedPackage::read(&path)?;
+    let mut packages = LockedPackage::read(&path)?;
+    for other in &options.more_lockfiles {
+        let more = LockedPackage::read(other)?.into_iter();
+        let known: Vec<String> = packages.iter().map(|one| one.name.clone()).collect();
+        packages.extend(more.filter(|one| !known.contains(&one.name)));
+    }
     Ok(Some((path, packages)))
 }
 

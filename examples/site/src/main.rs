@@ -55,6 +55,10 @@ struct Args {
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     workers: u8,
 
+    /// Print the spans of each page, through host and modules, on standard error.
+    #[arg(long)]
+    trace: bool,
+
     /// Build host and modules with optimisations.
     #[arg(long)]
     release: bool,
@@ -115,6 +119,9 @@ fn run(args: &Args) -> Result<ExitCode, String> {
         host.arg(format!("--{name}")).arg(file);
     }
     host.arg("--workers").arg(args.workers.to_string());
+    if args.trace {
+        host.arg("--trace");
+    }
     if args.serve {
         host.arg("--serve").arg("--port").arg(args.port.to_string());
     } else {

@@ -379,6 +379,38 @@ fn the_site_is_rendered() {
     assert_eq!((style, blocking), (4, 1), "{output}");
 }
 
+/// The host's subscriber is the only one; a page's spans go from the host through one module into another.
+#[test]
+fn spans_nest_through_host_and_modules() {
+    let out = folder("trace");
+    let (status, _, errors) = Site::start(&["--trace", "--out", text(&out)]).finish(PATIENCE);
+    assert!(status.success(), "{errors}");
+    let page = r#"page{url="mathematics.html"}"#;
+    for (spans, target) in [
+        (page.to_owned(), "site_host::render"),
+        (format!("{page}:render"), "site_markdown"),
+        (format!("{page}:render:links"), "site_markdown"),
+        (r#"page{url="style.css"}:compile"#.to_owned(), "site_style"),
+    ] {
+        let line = format!(" INFO {spans}: {target}: close");
+        assert!(errors.contains(&line), "no {line:?} in\n{errors}");
+    }
+    // A formula of a page, asked for by the Markdown module, and converted by the math module.
+    let start = format!(" INFO {page}:render:formula{{latex=");
+    let formulas = |end: &str| {
+        let lines = errors.lines();
+        lines
+            .filter(|line| line.starts_with(&start) && line.contains(end))
+            .count()
+    };
+    let asked = formulas("}: site_markdown: close");
+    assert!(asked > 0, "{errors}");
+    assert_eq!(formulas("}:convert: site_math: close"), asked, "{errors}");
+    // Nothing is printed unless it is asked for.
+    let (status, _, errors) = Site::start(&["--out", text(&out)]).finish(PATIENCE);
+    assert!(status.success() && !errors.contains("close"), "{errors}");
+}
+
 #[test]
 fn as_many_workers_as_configured() {
     let out = folder("workers");
@@ -679,7 +711,10 @@ const PROJECTS: [(&str, u32); 4] = [
 fn cargo(project: &str, args: &[&str]) -> Command {
     let demo = Path::new(env!("CARGO_MANIFEST_DIR"));
     let forks = target().join("forks");
-    let forked = fork(&ForkOptions::new(forks)).expect("the fork is there");
+    let mut options = ForkOptions::new(forks);
+    // As the driver: what this project's lock file holds.
+    options.lockfile = Some(demo.join(project).join("Cargo.lock"));
+    let forked = fork(&options).expect("the fork is there");
     let mut command = Command::new(env!("CARGO"));
     command.args(args).args(forked.cargo_config_args());
     command.current_dir(demo.join(project)).stdin(Stdio::null());
@@ -699,7 +734,14 @@ fn target() -> &'static Path {
 #[test]
 fn the_projects_agree_on_what_crosses() {
     Site::start(&["--build-only"]).succeed();
-    for package in ["tokio", "mio", "bytes", "socket2", "site-contract"] {
+    for package in [
+        "tokio",
+        "mio",
+        "bytes",
+        "socket2",
+        "tracing-core",
+        "site-contract",
+    ] {
         let resolved = PROJECTS.map(|(project, _)| {
             let args = ["tree", "--locked", "--edges", "normal", "--depth", "0"];
             let format = ["--format", "{p} {f}", "--invert", package];

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`Job`], [`Page`] | the argument and the result of the Markdown module's entry |
 //! | [`Formula`] | a message from the Markdown module to the math module, over a tokio channel that the host made and neither of them owns |
+//! | [`Formula::span`] | a span of `tracing`, made in one module and the parent of another's |
 //! | [`PAGE`] | a `task_local!`: the host sets it, the modules read it, one key in all images |
 //! | [`Tally`], [`Tasks`] | not shared: each module keeps its own, and reports it when asked |
 //!
@@ -22,6 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
+use tracing::Span;
 
 tokio::task_local! {
     /// The URL of the page that the current task renders.
@@ -82,6 +84,8 @@ pub struct Formula {
     pub latex: String,
     /// `$$ … $$` rather than `$ … $`.
     pub display: bool,
+    /// The span that it is asked in: the conversion's nests in it, in another module.
+    pub span: Span,
     /// Takes the MathML, or a sentence about what is wrong with the LaTeX.
     pub reply: oneshot::Sender<Result<String, String>>,
 }

@@ -17,6 +17,7 @@ Usage: site-host --root DIR --content DIR --markdown FILE --math FILE --style FI
   --out DIR         write the site there [default: site]
   --serve           do not write; serve the pages on 127.0.0.1, each rendered when asked for
   --port N          with --serve: the port; 0 finds a free one [default: 0]
+  --trace           print the spans of each page, the modules' too, on standard error
   --workers N       worker threads of the runtime, 1 to 64 [default: 4]
   --help            print this
 ";
@@ -32,6 +33,8 @@ pub(crate) struct Args {
     pub(crate) modules: ModuleFiles,
     pub(crate) mode: Mode,
     pub(crate) workers: usize,
+    /// Whether to print spans.
+    pub(crate) trace: bool,
 }
 
 /// The files of the three modules.
@@ -58,6 +61,7 @@ impl Args {
         let (mut root, mut content, mut out) = (None, None, None);
         let (mut markdown, mut math, mut style) = (None, None, None);
         let (mut serve, mut port, mut workers) = (false, None, 4);
+        let mut trace = false;
         while let Some(arg) = args.next() {
             let name = arg
                 .to_str()
@@ -66,6 +70,7 @@ impl Args {
             match name {
                 "--help" | "-h" => return Ok(None),
                 "--serve" => serve = true,
+                "--trace" => trace = true,
                 "--root" => root = Some(value()?.into()),
                 "--content" => content = Some(value()?.into()),
                 "--out" => out = Some(value()?.into()),
@@ -98,6 +103,7 @@ impl Args {
             },
             mode,
             workers,
+            trace,
         }))
     }
 }

@@ -34,6 +34,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tracing_subscriber::fmt::format::FmtSpan;
 
 use args::{Args, Mode};
 use catalogue::Catalogue;
@@ -58,6 +59,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if args.trace {
+        trace();
+    }
     let runtime = Builder::new_multi_thread()
         .worker_threads(args.workers)
         .thread_name_fn(threads::namer(args.workers))
@@ -82,6 +86,18 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints each span on standard error when it is over: where it was, and how long it took.
+///
+/// The modules know nothing of this subscriber, and have none: their spans come here.
+fn trace() {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_ansi(false)
+        .without_time()
+        .init();
 }
 
 /// Prints, and does not mind if nobody reads it any more.

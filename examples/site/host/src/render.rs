@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use site_contract::{Formula, Job, PAGE, Page};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tracing::{Instrument as _, info_span};
 
 use crate::catalogue::Catalogue;
 use crate::modules::{Modules, flatten};
@@ -76,16 +77,15 @@ impl Renderer {
             catalogue: self.address,
             formulas: self.formulas.clone(),
         };
-        Some(flatten(PAGE.scope(url.into(), render.call((job,))).await))
+        let page = PAGE.scope(url.into(), render.call((job,)));
+        Some(flatten(page.instrument(info_span!("page", url)).await))
     }
 
     /// The style sheet, as the style module makes it.
     pub(crate) async fn style(&self) -> Result<String, String> {
         let sheet = self.sheet.clone();
-        flatten(
-            PAGE.scope(STYLE.into(), self.modules.style_render.call((sheet,)))
-                .await,
-        )
+        let style = PAGE.scope(STYLE.into(), self.modules.style_render.call((sheet,)));
+        flatten(style.instrument(info_span!("page", url = STYLE)).await)
     }
 
     /// The page at `url` as a whole document.

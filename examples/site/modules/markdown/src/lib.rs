@@ -26,6 +26,7 @@ use std::time::Duration;
 use site_contract::{Formula, Job, Page, Tally, Tasks, current_page};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+use tracing::{Instrument as _, Span, info_span};
 
 static TALLY: Tally = Tally::new();
 
@@ -40,7 +41,8 @@ type Answer = Result<String, String>;
 pub async fn markdown_render(job: Job) -> Result<Page, String> {
     // The task-local is the host's, and a task does not inherit it: take it along.
     let name = current_page();
-    tokio::spawn(TALLY.task(render(name.clone(), job)))
+    let page = render(name.clone(), job).instrument(info_span!("render"));
+    tokio::spawn(TALLY.task(page))
         .await
         .map_err(|error| format!("{name}: its task failed: {error}"))?
 }
@@ -65,11 +67,8 @@ async fn render(name: Arc<str>, job: Job) -> Result<Page, String> {
         .map_err(|error| format!("{name}: cannot read {}: {error}", job.source.display()))?;
     let mut text = text::Text::parse(&source);
 
-    let links = tokio::spawn(TALLY.task(links::resolve(
-        job.catalogue,
-        job.source.clone(),
-        text.relative_links(),
-    )));
+    let links = links::resolve(job.catalogue, job.source.clone(), text.relative_links());
+    let links = tokio::spawn(TALLY.task(links.instrument(info_span!("links"))));
     let formulas = convert(&job.formulas, text.distinct_formulas());
     let formulas = timeout(PATIENCE, formulas)
         .await
@@ -98,11 +97,14 @@ async fn convert(
     let (sender, mut receiver) = mpsc::channel(8);
     for (latex, display) in formulas {
         let (math, sender) = (math.clone(), sender.clone());
-        tokio::spawn(TALLY.task(async move {
+        // A task is not in the span of the one that spawns it, unless it is told so.
+        let span = info_span!("formula", latex);
+        let asking = async move {
             let answer = ask(&math, latex.clone(), display).await;
             // The page is gone if its request was given up.
             let _ = sender.send(((latex, display), answer)).await;
-        }));
+        };
+        tokio::spawn(TALLY.task(asking.instrument(span)));
     }
     drop(sender);
     let mut converted = HashMap::new();
@@ -117,6 +119,7 @@ async fn ask(math: &mpsc::Sender<Formula>, latex: String, display: bool) -> Answ
     let formula = Formula {
         latex,
         display,
+        span: Span::current(),
         reply,
     };
     math.send(formula)

@@ -18,6 +18,7 @@ use site_contract::{Formula, Tally, Tasks};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
+use tracing::info_span;
 
 static TALLY: Tally = Tally::new();
 
@@ -73,12 +74,15 @@ async fn convert_batch(batch: Vec<Formula>) {
     for Formula {
         latex,
         display,
+        span,
         reply,
     } in batch
     {
         tasks.spawn(TALLY.task(async move {
             // A page that was given up takes no answer any more.
-            let _ = reply.send(to_mathml(&latex, display));
+            let _ = reply.send(
+                span.in_scope(|| info_span!("convert").in_scope(|| to_mathml(&latex, display))),
+            );
         }));
     }
     // A task that panicked has dropped its `reply`, which is how the page learns of it.
@@ -157,6 +161,7 @@ mod tests {
                 .send(Formula {
                     latex: format!("x_{{{i}}}"),
                     display: false,
+                    span: tracing::Span::none(),
                     reply,
                 })
                 .await

@@ -13,6 +13,7 @@ use std::time::Duration;
 use site_contract::{Tally, Tasks};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tracing::info_span;
 
 static TALLY: Tally = Tally::new();
 
@@ -26,7 +27,9 @@ pub async fn style_render(sheet: PathBuf) -> Result<String, String> {
     let sources = tokio::spawn(TALLY.task(read_folder(folder)))
         .await
         .map_err(|error| format!("reading the style sheets failed: {error}"))??;
-    let compile = TALLY.blocking(move || compile(&sheet, sources));
+    // The page's span is the host's; the thread of the blocking pool is in none.
+    let span = info_span!("compile");
+    let compile = TALLY.blocking(move || span.in_scope(|| compile(&sheet, sources)));
     timeout(PATIENCE, tokio::task::spawn_blocking(compile))
         .await
         .map_err(|_| format!("the style sheet took longer than {PATIENCE:?}"))?
