@@ -168,3 +168,62 @@ fn the_versions_in_the_documents_are_the_recipes() {
     let msrv = env!("CARGO_PKG_RUST_VERSION");
     assert!(README.contains(&format!("Rust {msrv} is what the tests run with")));
 }
+
+/// The crates that the first column of a document's tables names, and a row for each.
+fn rows(text: &str) -> Vec<(String, &str)> {
+    let mut rows = Vec::new();
+    for line in text.lines().filter(|line| line.starts_with("| `")) {
+        let column = line.split(" | ").next().unwrap_or_default();
+        // What is in parentheses rests on the crate, and has no recipe.
+        let column = column.split('(').next().unwrap_or_default();
+        for name in column.split('`').skip(1).step_by(2) {
+            rows.push((name.to_owned(), line));
+        }
+    }
+    rows
+}
+
+#[test]
+fn every_recipe_is_in_the_tables() {
+    let patches = Path::new(env!("CARGO_MANIFEST_DIR")).join("../patches");
+    let crates = include_str!("../../docs/crates.md");
+    let (long, _) = crates
+        .split_once("## What needs nothing")
+        .expect("the section");
+    let (_, short) = README.split_once("## Other crates").expect("the section");
+    let (short, _) = short.split_once("\n## ").expect("another section");
+    let mut recipes = Vec::new();
+    for entry in std::fs::read_dir(patches).expect("the recipes") {
+        let path = entry.expect("the recipes").path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let recipe = std::fs::read_to_string(&path).expect("a recipe");
+        let recipe: toml::Table = recipe.parse().expect("a recipe");
+        let name = recipe["crate"].as_str().expect("a name").to_owned();
+        let default = recipe["default"].as_str().expect("a release").to_owned();
+        recipes.push((name, default));
+    }
+    recipes.sort();
+    let in_long = rows(long);
+    for (name, default) in &recipes {
+        let row = in_long.iter().find(|(row, _)| row == name);
+        let (_, row) = row.unwrap_or_else(|| panic!("docs/crates.md has no row for {name}"));
+        // tokio-macros has its version by tokio's.
+        if name != "tokio-macros" {
+            assert!(row.contains(&format!("| {default} |")), "{row}: {default}");
+        }
+    }
+    let names = |rows: Vec<(String, &str)>| -> Vec<String> {
+        let mut names: Vec<String> = rows.into_iter().map(|(name, _)| name).collect();
+        names.sort();
+        names
+    };
+    let all: Vec<String> = recipes.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names(in_long), all);
+    let others: Vec<String> = all
+        .into_iter()
+        .filter(|name| !name.starts_with("tokio"))
+        .collect();
+    assert_eq!(names(rows(short)), others);
+}
