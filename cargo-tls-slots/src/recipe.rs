@@ -323,6 +323,7 @@ impl Recipe {
             supported: vec![VersionReq::STAR],
             default: none,
             until: "there is a recipe".to_owned(),
+            needs: Vec::new(),
             with: Vec::new(),
             fetch_features: Vec::new(),
             companions: ["tls-keys", "tls-slots", "tls-slots-build"]
