@@ -145,7 +145,7 @@ cases! {
     arc_swap_read_while_stored: Says("while_read is 1");
     crossbeam_epoch_pinned: Says("while_pinned is 1");
     crossbeam_channel_rendezvous: Says("lost is");
-    crossbeam_utils_atomic_cell: Breaks("whole is false");
+    crossbeam_utils_atomic_cell: Says("STORED_INSIDE.load(SeqCst) is true");
     sharded_slab_threads: Says("(mine & 0xff, other & 0xff) is (0, 1)");
     thread_local_one_slot_a_thread: Says("(other, mine, again) is (1,");
     regex_automata_pool: Says("other == mine is true");
