@@ -19,5 +19,5 @@
 
 #[allow(unused_imports)] // which are used varies
 pub use tls_keys::{
-    __on_host as on_host, process_local, thread_local, AccessError, LocalKey, StaticMut,
+    __on_host as on_host, AccessError, LocalKey, StaticMut, process_local, thread_local,
 };

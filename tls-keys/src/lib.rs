@@ -99,10 +99,10 @@ pub mod record;
 #[cfg(feature = "shared")]
 mod sync;
 
-#[doc(hidden)]
-pub use fork::StaticMut;
 #[cfg(feature = "shared")]
 pub use allocator::HostAllocator;
+#[doc(hidden)]
+pub use fork::StaticMut;
 #[cfg(feature = "shared")]
 pub use local::{AccessError, LocalKey};
 #[cfg(feature = "shared")]

@@ -127,7 +127,7 @@ fn a_crate_with_everything_is_what_it_was_in_every_edition() {
         assert_eq!(
             lines(&report, Sharing::NotShared),
             [
-                "static HELD: a constant refers to it, src/lib.rs:39, and the compiler cannot ask the host",
+                "static HELD: a constant refers to it, src/lib.rs:42, and the compiler cannot ask the host",
                 "static HOLDER: refers to `static HELD`, which is not shared",
             ]
         );

@@ -8,8 +8,8 @@ extern crate lazy_static;
 
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, LazyLock};
-use std::thread::{self, LocalKey, AccessError as Gone};
+use std::sync::{LazyLock, Mutex, OnceLock};
+use std::thread::{self, AccessError as Gone, LocalKey};
 
 /// Plain.
 pub static COUNT: AtomicUsize = AtomicUsize::new(1);
@@ -17,7 +17,10 @@ pub static COUNT: AtomicUsize = AtomicUsize::new(1);
 /// Immutable: stays.
 pub static NAMES: [&str; 2] = ["a", "b"];
 
-static TABLE: Table = Table { rows: &[(1, "x")], call: double };
+static TABLE: Table = Table {
+    rows: &[(1, "x")],
+    call: double,
+};
 
 struct Table {
     rows: &'static [(u8, &'static str)],
@@ -101,7 +104,11 @@ enum Kind {
 }
 
 fn kind(value: usize) -> usize {
-    match if value == 0 { Kind::CELL } else { Kind::Other(value) } {
+    match if value == 0 {
+        Kind::CELL
+    } else {
+        Kind::Other(value)
+    } {
         Kind::CELL => 1,
         Kind::Other(value) => value,
     }
@@ -121,7 +128,10 @@ fn qualified(key: &'static thread::LocalKey<Cell<u8>>) -> Result<u8, ::std::thre
 
 /// Uses everything, in each way that a static can be used.
 pub fn everything() -> Vec<usize> {
-    let mut all = vec![COUNT.load(Ordering::Relaxed), deep::COUNT.load(Ordering::Relaxed)];
+    let mut all = vec![
+        COUNT.load(Ordering::Relaxed),
+        deep::COUNT.load(Ordering::Relaxed),
+    ];
     all.push(deep_next());
     all.push(generic(&*LAZY));
     all.push(LAZY[1] + (*LAZY)[2] + LAZY.len());
