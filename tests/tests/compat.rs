@@ -289,7 +289,7 @@ const MISMATCHES: &[Row] = &[
     both("`RUSTFLAGS=\"-C debug-assertions=on\"` for a release module", RELEASE,
         Build { rustflags: "-Cdebug-assertions=on", ..RELEASE }, Differs(&["debug assertions"])),
     module("`profile.dev.package.mio.debug-assertions = false`",
-        config(&["profile.dev.package.mio.debug-assertions=false"]), Differs(&["layout of mio…"])),
+        config(&["profile.dev.package.mio.debug-assertions=false"]), Differs(&["layout of tokio::net…", "layout of mio…"])),
     module("`profile.dev.package.tokio.debug-assertions = false`",
         config(&["profile.dev.package.tokio.debug-assertions=false"]), Differs(&["tokio: cfg `debug_assertions`"])),
     module("`profile.dev.package.\"*\".debug-assertions = false`",
