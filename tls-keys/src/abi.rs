@@ -406,7 +406,7 @@ pub struct Std {
     pub take: Take,
 }
 
-/// What [`try_call`] calls.
+/// What `try_call` calls.
 pub type Call = unsafe extern "C-unwind" fn(*mut u8);
 
 #[cfg(feature = "std")]

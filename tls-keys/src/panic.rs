@@ -27,7 +27,7 @@
 //! while a panic of another image passes, `std::thread::panicking()` is false in them, so a std
 //! `MutexGuard` that is dropped then does not poison its mutex.
 //!
-//! On targets without the host's frame (those that have no inline access, see [`arch`](crate::arch)),
+//! On targets without the host's frame (those that have no inline access, see [`arch`]),
 //! this is std's `catch_unwind` and a foreign panic ends the process as ever.
 
 use alloc::boxed::Box;

@@ -123,9 +123,13 @@ impl Manifest {
     }
 
     fn from_data<'a>(data: impl ReadRef<'a>) -> Result<Self, FileError> {
+        let starts = |magic: &[u8]| data.read_bytes_at(0, magic.len() as u64) == Ok(magic);
+        // Whether `object` knows archives depends on who else in the program uses it.
+        if starts(b"!<arch>\n") || starts(b"!<thin>\n") {
+            return Err(FileError::NotAnObject);
+        }
         if let Err(error) = object::FileKind::parse(data) {
             // Less than a header of one of them, or of a class that does not exist.
-            let starts = |magic: &[u8]| data.read_bytes_at(0, magic.len() as u64) == Ok(magic);
             return Err(match starts(b"\x7fELF") || starts(b"MZ") {
                 true => corrupt(error),
                 false => FileError::NotAnObject,

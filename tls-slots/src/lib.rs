@@ -48,7 +48,7 @@
 //! | `exit` | how a thread's end is noticed, one file per system |
 //! | `adopt` | modules whose std is taken care of |
 //! | `thread_ids` | thread ids that no two images have |
-//! | [`panic`] | catching the panics of all images |
+//! | [`panic`](mod@panic) | catching the panics of all images |
 //! | `hook` | panics of modules, reported to the host's hook |
 //! | `sync` | what the models replace |
 //! | `load` | feature `load`: [`Module`], the loader |

@@ -15,6 +15,7 @@
 //! | [`LocalKey`], [`AccessError`] | std's | those of `tls_keys` |
 //! | `process_local!` | the `static` as it stands | `tls_keys::process_local!` |
 //! | `layout` | nothing | layouts for the image's manifest |
+//! | `current_thread_id` | `std::thread::current().id()` | the id that the host's std gives the thread |
 //! | `on_host!` | nothing | leaves the rest of a function to the host's copy of it |
 //! | `catch_unwind` | `std::panic::catch_unwind` | `tls_keys::panic::catch_unwind`: the panics of all images |
 //! | `own_panics` | calls the function | makes another image's panic one of this image |
@@ -49,6 +50,25 @@ macro_rules! process_local {
 #[cfg(not(feature = "external-tls"))]
 #[allow(unused_imports)]
 pub(crate) use process_local;
+
+/// The calling thread's id, the same in every copy of tokio: each copy of std gives a thread another
+/// id, and a runtime's owner may have been written down by one and be compared by the other.
+#[cfg(all(feature = "external-tls", feature = "rt"))]
+pub(crate) fn current_thread_id() -> std::thread::ThreadId {
+    thread_local! {
+        static THREAD_ID: std::thread::ThreadId = std::thread::current().id();
+    }
+    // While a thread ends, no copy spawns on its runtimes any more; any id of this thread does.
+    THREAD_ID
+        .try_with(|id| *id)
+        .unwrap_or_else(|_| std::thread::current().id())
+}
+
+#[cfg(all(not(feature = "external-tls"), feature = "rt"))]
+#[inline(always)]
+pub(crate) fn current_thread_id() -> std::thread::ThreadId {
+    std::thread::current().id()
+}
 
 #[cfg(feature = "external-tls")]
 pub(crate) mod layout;
