@@ -17,6 +17,7 @@ use std::sync::{Once, PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use cargo_tls_slots::audit;
 use cargo_tls_slots::fork::{ForkOptions, fork};
 
 /// Forking and building, on a slow machine and with nothing there.
@@ -409,6 +410,30 @@ fn spans_nest_through_host_and_modules() {
     // Nothing is printed unless it is asked for.
     let (status, _, errors) = Site::start(&["--out", text(&out)]).finish(PATIENCE);
     assert!(status.success() && !errors.contains("close"), "{errors}");
+}
+
+#[test]
+fn everything_that_breaks_when_duplicated_is_shared() {
+    // Builds it.
+    let (status, _, errors) = Site::start(&["--build-only"]).finish(BUILD);
+    assert!(status.success(), "{errors}");
+    let build = target().join("site-build");
+    for file in [
+        "host/debug/site-host",
+        "markdown/debug/libsite_markdown.so",
+        "math/debug/libsite_math.so",
+        "style/debug/libsite_style.so",
+    ] {
+        // Elsewhere a library has another name.
+        let path = build.join(file);
+        if cfg!(not(target_os = "linux")) && !path.is_file() {
+            continue;
+        }
+        let audit = audit::audit(&path).unwrap();
+        for verdict in [audit::Verdict::Breaks, audit::Verdict::Unknown] {
+            assert!(!audit.has(verdict), "{}", audit.render());
+        }
+    }
 }
 
 #[test]
