@@ -62,6 +62,7 @@ use crate::arch;
 /// let payload = caught.unwrap_err();
 /// assert_eq!(payload.downcast_ref::<&str>(), Some(&"of whichever image"));
 /// ```
+#[inline]
 pub fn catch_unwind<F, R>(f: F) -> Result<R, Box<dyn Any + Send>>
 where
     F: FnOnce() -> R + UnwindSafe,

@@ -539,7 +539,9 @@ unsafe fn open_as(mut place: Place, path: &Path) -> Result<(Library, Place), Loa
 /// Whether the registry took what was just opened.
 fn registered(path: &Path, place: &Place) -> Result<(), LoadError> {
     let mut found = false;
-    for (start, refused) in registry::images_by_address() {
+    // The last one first: the system searches all images for an address, so asking about each of them here
+    // would make the time of a load grow with the square of their number.
+    for (start, refused) in registry::images_by_address().into_iter().rev() {
         let same =
             image_file::opened_as(start).is_some_and(|opened| Path::new(&opened) == place.open_as);
         if !same {
@@ -552,6 +554,7 @@ fn registered(path: &Path, place: &Place) -> Result<(), LoadError> {
                 reason,
             });
         }
+        break;
     }
     // Where the system does not tell files of addresses, what was not refused is taken to be fine.
     if !found && cfg!(unix) {

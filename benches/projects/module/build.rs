@@ -1,0 +1,5 @@
+//! What a module's linker needs.
+
+fn main() {
+    tls_slots_build::module();
+}

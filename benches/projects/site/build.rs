@@ -1,0 +1,5 @@
+//! Exports the host's symbols.
+
+fn main() {
+    tls_slots_build::host();
+}

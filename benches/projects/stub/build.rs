@@ -1,0 +1,5 @@
+//! Exports what a host exports.
+
+fn main() {
+    tls_slots_build::host();
+}

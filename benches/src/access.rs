@@ -1,0 +1,227 @@
+//! Section `access`: what one access to a thread-local costs.
+//!
+//! The numbers include the loop and a call: the row `nothing` is what these alone take.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::measure::{self, Counted, Samples};
+use crate::project::{Build, Profile, Tokio, Work};
+use crate::results::{Row, Section};
+use crate::{Effort, Error};
+
+/// The kinds of thread-local.
+const KINDS: [&str; 6] = [
+    "Cell, const",
+    "Cell, lazy",
+    "Drop, const",
+    "Drop, lazy",
+    "RefCell, const",
+    "RefCell, lazy",
+];
+
+/// Accesses in a timed run, and in a counted one.
+const TIMED: u64 = 20_000_000;
+const COUNTED: u64 = 10_000;
+
+/// The command for so many accesses of a kind.
+type Access = Box<dyn Fn(&str, u64) -> Command>;
+
+/// A program that makes accesses of one kind.
+struct Variant {
+    name: &'static str,
+    command: Access,
+}
+
+/// The variants that are compared.
+struct Variants {
+    static_: Vec<Variant>,
+    process: Vec<Variant>,
+    kinds: Vec<Variant>,
+    lazy_only: Vec<Variant>,
+}
+
+/// The programs that have the accesses of std and of tls-keys.
+#[derive(Clone, Debug)]
+pub struct Ours {
+    /// The host.
+    pub program: PathBuf,
+    /// The module.
+    pub module: PathBuf,
+}
+
+impl Ours {
+    /// Builds both.
+    ///
+    /// # Errors
+    ///
+    /// What cargo says.
+    pub fn build(work: &Work, profile: Profile) -> Result<Self, Error> {
+        let built = work.build(Build {
+            project: "program",
+            tokio: Tokio::Fork,
+            features: "slots",
+            profile,
+            target: "host",
+        })?;
+        let program = built.join("bench-program");
+        let built = work.build(Build {
+            project: "module",
+            tokio: Tokio::Fork,
+            features: "",
+            profile,
+            target: "module",
+        })?;
+        let module = built.join("libbench_module.so");
+        Ok(Self { program, module })
+    }
+
+    /// A command that makes accesses.
+    pub fn access(&self, set: &str, kind: &str, n: u64, in_module: bool) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(["access", set, kind, &n.to_string()]);
+        if in_module {
+            command.arg(&self.module);
+        }
+        command
+    }
+}
+
+fn variants(work: &Work) -> Result<Variants, Error> {
+    let ours = Ours::build(work, Profile::Release)?;
+    let own = |name, set: &'static str, in_module| {
+        let ours = ours.clone();
+        Variant {
+            name,
+            command: Box::new(move |kind, n| ours.access(set, kind, n, in_module)),
+        }
+    };
+    let peer = |project, target| {
+        work.build(Build {
+            project,
+            tokio: Tokio::Upstream,
+            features: "",
+            profile: Profile::Release,
+            target,
+        })
+    };
+    // Host and module of a peer in folders of their own, as ours.
+    let rubicon_host = peer("rubicon/host", "rubicon-host")?;
+    let rubicon_module =
+        peer("rubicon/module", "rubicon-module")?.join("libbench_rubicon_module.so");
+    let libraries = library_path(&rubicon_host)?;
+    let rubicon = move || {
+        let (host, module, libraries) = (
+            rubicon_host.join("bench-rubicon-host"),
+            rubicon_module.clone(),
+            libraries.clone(),
+        );
+        Variant {
+            name: "rubicon 3.4.9, module",
+            command: Box::new(move |kind, n| {
+                let mut command = Command::new(&host);
+                command.arg(&module).args([kind, &n.to_string()]);
+                command.env("LD_LIBRARY_PATH", &libraries);
+                command
+            }),
+        }
+    };
+    // The two share their many dependencies' builds.
+    let plugin_host = peer("plugin_tls/host", "plugin_tls")?.join("bench-plugin-tls-host");
+    let plugin = peer("plugin_tls/module", "plugin_tls")?.join("libbench_plugin_tls_module.so");
+    let plugin_tls = |name, in_plugin: bool| {
+        let (host, plugin) = (plugin_host.clone(), plugin.clone());
+        Variant {
+            name,
+            command: Box::new(move |kind, n| {
+                let mut command = Command::new(&host);
+                command.args([kind, &n.to_string()]);
+                if in_plugin {
+                    command.arg(&plugin);
+                }
+                command
+            }),
+        }
+    };
+    Ok(Variants {
+        static_: vec![
+            own("static, executable", "std", false),
+            own("static, cdylib", "std", true),
+        ],
+        process: vec![
+            own("process_local!, host", "slots", false),
+            own("process_local!, module", "slots", true),
+            rubicon(),
+        ],
+        kinds: vec![
+            own("std, executable", "std", false),
+            own("std, cdylib", "std", true),
+            own("tls-keys, host", "slots", false),
+            own("tls-keys, module", "slots", true),
+            rubicon(),
+        ],
+        lazy_only: vec![
+            plugin_tls("plugin_tls 0.4.1, host", false),
+            plugin_tls("plugin_tls 0.4.1, plugin", true),
+        ],
+    })
+}
+
+/// Where rubicon's exports are, and the standard library that they need.
+fn library_path(built: &std::path::Path) -> Result<std::ffi::OsString, Error> {
+    let (sysroot, _) = measure::run(Command::new("rustc").args(["--print", "target-libdir"]))?;
+    std::env::join_paths([built.to_owned(), built.join("deps"), PathBuf::from(sysroot)])
+        .map_err(|error| error.to_string())
+}
+
+/// Measures the section.
+///
+/// # Errors
+///
+/// What cannot be built or run.
+pub fn measure(work: &Work, effort: &Effort, count: bool) -> Result<Vec<Row>, Error> {
+    let variants = variants(work)?;
+    let mut rows = Vec::new();
+    let mut group = |name: &str, list: &[(&Variant, &str)]| -> Result<(), Error> {
+        if !effort.wants(name) {
+            return Ok(());
+        }
+        let n = effort.scaled(TIMED);
+        let samples = Samples::take(effort.pairs, list.len(), |at| {
+            let (variant, kind) = list[at];
+            let time = measure::numbers(&mut (variant.command)(kind, n))?;
+            Ok(time[0] / n as f64)
+        })?;
+        let mut counts = Vec::new();
+        for (variant, kind) in list.iter().filter(|_| count) {
+            let program = |n: u64| (variant.command)(kind, n);
+            counts.push(measure::instructions(&program, COUNTED, 1, Counted::All)?);
+        }
+        for (at, (variant, _)) in list.iter().enumerate() {
+            let mut row = Row::new(Section::Access, name, variant.name, "ns", &samples, at, 0);
+            row.against = list[0].0.name.to_owned();
+            if count {
+                row = row.counted(counts[at], counts[0]);
+            }
+            eprintln!("{row}");
+            rows.push(row);
+        }
+        Ok(())
+    };
+    let nothing: Vec<_> = variants.kinds[..1]
+        .iter()
+        .map(|one| (one, "nothing"))
+        .collect();
+    group("nothing", &nothing)?;
+    let mut statics: Vec<_> = variants.static_.iter().map(|one| (one, "static")).collect();
+    statics.extend(variants.process.iter().map(|one| (one, "process_local!")));
+    group("static", &statics)?;
+    for kind in KINDS {
+        let mut list: Vec<_> = variants.kinds.iter().map(|one| (one, kind)).collect();
+        if kind.ends_with("lazy") {
+            list.extend(variants.lazy_only.iter().map(|one| (one, kind)));
+        }
+        group(kind, &list)?;
+    }
+    Ok(rows)
+}

@@ -1,0 +1,266 @@
+//! Section `scale`: many modules, many threads.
+//!
+//! A small module is copied under other names: to the system's loader each copy is another image.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::access::Ours;
+use crate::measure::{self, Samples};
+use crate::project::{Build, Profile, Tokio, Work};
+use crate::results::{Row, Section};
+use crate::runtime::Programs;
+use crate::{Effort, Error};
+
+/// How many modules are loaded.
+const MODULES: [usize; 5] = [1, 16, 64, 128, 256];
+/// How many threads there are.
+const THREADS: [u64; 4] = [1, 16, 128, 512];
+/// Tasks that are spawned across modules.
+const TASKS: u64 = 1_000_000;
+/// Modules that spawn them.
+const PARTS: usize = 16;
+
+/// Copies of a module's file, each another image.
+fn copies(work: &Work, file: &Path, name: &str, count: usize) -> Result<Vec<PathBuf>, Error> {
+    let folder = work.folder().join("copies");
+    let copy = |error: std::io::Error| format!("cannot copy {}: {error}", file.display());
+    std::fs::create_dir_all(&folder).map_err(copy)?;
+    (0..count)
+        .map(|at| {
+            let to = folder.join(format!("lib{name}_{at}.so"));
+            std::fs::copy(file, &to).map_err(copy)?;
+            Ok(to)
+        })
+        .collect()
+}
+
+/// Measures the section.
+///
+/// # Errors
+///
+/// What cannot be built or run.
+pub fn measure(work: &Work, effort: &Effort) -> Result<Vec<Row>, Error> {
+    let ours = Ours::build(work, Profile::Release)?;
+    let build = |project, target| {
+        work.build(Build {
+            project,
+            tokio: Tokio::Fork,
+            features: "",
+            profile: Profile::Release,
+            target,
+        })
+    };
+    let small = build("small", "module")?.join("libbench_small.so");
+    let stub = build("stub", "stub")?.join("bench-stub");
+    let modules = copies(work, &small, "small", *MODULES.last().unwrap_or(&0))?;
+    let mut rows = Vec::new();
+    if effort.wants("modules") {
+        load(&ours.program, &stub, &modules, effort, &mut rows)?;
+        access(&ours.program, &modules, effort, &mut rows)?;
+    }
+    if effort.wants("threads") {
+        threads(&ours.program, effort, &mut rows)?;
+    }
+    if effort.wants("tasks") {
+        tasks(work, &ours, effort, &mut rows)?;
+    }
+    Ok(rows)
+}
+
+/// One sample of a program that prints several numbers: all of them, one set of samples for each.
+fn several(
+    effort: &Effort,
+    columns: usize,
+    commands: &[Box<dyn Fn() -> Command + '_>],
+) -> Result<Vec<Samples>, Error> {
+    let mut all = vec![
+        Samples {
+            rounds: vec![Vec::new(); commands.len()],
+        };
+        columns
+    ];
+    for _ in 0..effort.pairs {
+        for (at, command) in commands.iter().enumerate() {
+            let numbers = measure::numbers(&mut command())?;
+            for (samples, number) in all.iter_mut().zip(numbers) {
+                samples.rounds[at].push(number);
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn divided(mut samples: Samples, by: f64) -> Samples {
+    for number in samples.rounds.iter_mut().flatten() {
+        *number /= by;
+    }
+    samples
+}
+
+fn push(rows: &mut Vec<Row>, name: &str, unit: &str, variants: &[&str], samples: &Samples) {
+    for (at, variant) in variants.iter().enumerate() {
+        let mut row = Row::new(Section::Scale, name, variant, unit, samples, at, 0);
+        row.against = variants[0].to_owned();
+        eprintln!("{row}");
+        rows.push(row);
+    }
+}
+
+fn load(
+    program: &Path,
+    stub: &Path,
+    modules: &[PathBuf],
+    effort: &Effort,
+    rows: &mut Vec<Row>,
+) -> Result<(), Error> {
+    let variants = ["plain dlopen", "dlopen in a host", "Module::load"];
+    for count in MODULES {
+        let files = &modules[..count];
+        let in_host = |how: &'static str| {
+            move || {
+                let mut command = Command::new(program);
+                command.args(["scale", "load", how]).args(files);
+                command
+            }
+        };
+        let commands: [Box<dyn Fn() -> Command + '_>; 3] = [
+            Box::new(move || {
+                let mut command = Command::new(stub);
+                command.args(files);
+                command
+            }),
+            Box::new(in_host("opened")),
+            Box::new(in_host("checked")),
+        ];
+        let numbers = several(effort, 3, &commands)?;
+        let [all, late, memory]: [Samples; 3] = numbers
+            .try_into()
+            .map_err(|_| "three numbers were expected".to_owned())?;
+        let all = divided(all, 1_000.0 * count as f64);
+        push(
+            rows,
+            &format!("load, each of {count} modules"),
+            "µs",
+            &variants,
+            &all,
+        );
+        let late = divided(late, 1_000.0 * count.div_ceil(4) as f64);
+        if count > 1 {
+            let name = format!(
+                "load, each of the last {} of {count} modules",
+                count.div_ceil(4)
+            );
+            push(rows, &name, "µs", &variants, &late);
+        }
+        let memory = divided(memory, count as f64);
+        push(
+            rows,
+            &format!("memory of each of {count} modules"),
+            "kB",
+            &variants,
+            &memory,
+        );
+    }
+    Ok(())
+}
+
+fn access(
+    program: &Path,
+    modules: &[PathBuf],
+    effort: &Effort,
+    rows: &mut Vec<Row>,
+) -> Result<(), Error> {
+    let commands: Vec<Box<dyn Fn() -> Command + '_>> = MODULES
+        .iter()
+        .map(|&count| -> Box<dyn Fn() -> Command + '_> {
+            Box::new(move || {
+                let mut command = Command::new(program);
+                command.args(["scale", "access"]).args(&modules[..count]);
+                command
+            })
+        })
+        .collect();
+    let numbers = several(effort, 2, &commands)?;
+    let variants: Vec<_> = MODULES
+        .iter()
+        .map(|count| format!("{count} modules"))
+        .collect();
+    let variants: Vec<_> = variants.iter().map(String::as_str).collect();
+    for (name, samples) in [
+        "access in the last module, its own key",
+        "access in the last module, tokio's context",
+    ]
+    .iter()
+    .zip(&numbers)
+    {
+        push(rows, name, "ns", &variants, samples);
+    }
+    Ok(())
+}
+
+fn threads(program: &Path, effort: &Effort, rows: &mut Vec<Row>) -> Result<(), Error> {
+    let variants = ["no thread-local", "std", "tls-keys"];
+    for count in THREADS {
+        let commands: Vec<Box<dyn Fn() -> Command + '_>> = ["none", "std", "slots"]
+            .into_iter()
+            .map(|set| -> Box<dyn Fn() -> Command + '_> {
+                Box::new(move || {
+                    let mut command = Command::new(program);
+                    command.args(["threads", set, &count.to_string()]);
+                    command
+                })
+            })
+            .collect();
+        let numbers = several(effort, 3, &commands)?;
+        for ((name, unit), samples) in [
+            ("first access", "ns"),
+            ("later access", "ns"),
+            ("memory of each thread", "kB"),
+        ]
+        .into_iter()
+        .zip(&numbers)
+        {
+            push(
+                rows,
+                &format!("{name}, {count} threads"),
+                unit,
+                &variants,
+                samples,
+            );
+        }
+    }
+    Ok(())
+}
+
+fn tasks(work: &Work, ours: &Ours, effort: &Effort, rows: &mut Vec<Row>) -> Result<(), Error> {
+    let programs = Programs::build(work, Profile::Release)?;
+    let modules = copies(work, &ours.module, "module", PARTS)?;
+    let n = effort.scaled(TASKS);
+    let tasks = |program: PathBuf, modules: &[PathBuf]| {
+        let modules = modules.to_vec();
+        move || {
+            let mut command = Command::new(&program);
+            command
+                .args(["tasks", &n.to_string(), &PARTS.to_string()])
+                .args(&modules);
+            command
+        }
+    };
+    let commands: [Box<dyn Fn() -> Command + '_>; 3] = [
+        Box::new(tasks(programs.program(0), &[])),
+        Box::new(tasks(ours.program.clone(), &[])),
+        Box::new(tasks(ours.program.clone(), &modules)),
+    ];
+    let numbers = several(effort, 1, &commands)?;
+    let variants = ["static, upstream", "static, on", "16 modules"];
+    let name = format!("{n} tasks from {PARTS} places, 2 workers");
+    push(
+        rows,
+        &name,
+        "ms",
+        &variants,
+        &divided(numbers[0].clone(), 1e6),
+    );
+    Ok(())
+}
