@@ -191,8 +191,9 @@ where
         let outside = "a segment lies outside of what is loaded";
         if kind == elf::PT_GNU_RELRO {
             // Only its place in memory means something, and it may go on to the end of the page.
+            // Its first byte, not an empty range: that would be in the segment that ends there, too.
             let start = Range {
-                end: memory.start,
+                end: memory.start.saturating_add(1),
                 ..memory
             };
             let load = all.of(start).ok_or(outside)?.memory;
