@@ -47,7 +47,4 @@ pub const ENTRY_PREFIX: &str = "tls_slots_entry_v1_";
 ///
 /// Keys beyond the table still work: they resolve to slot 0, so the inline access finds null and
 /// takes the cold path, which looks the value up in the thread's record.
-///
-/// A page: with 256 modules loaded, each can have a thread-local of its own beside those of the crates
-/// that all of them share. The size is paid for by each thread, and a slot by none.
-pub const TABLE_SLOTS: usize = 512;
+pub const TABLE_SLOTS: usize = 128;
