@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use cargo_tls_slots::cargo;
 use cargo_tls_slots::fork::{self, CrateSpec, ForkOptions, Forked};
 
 use crate::Error;
@@ -131,31 +132,8 @@ impl Work {
 
 /// Cargo, without what this process's own cargo has told it.
 pub fn cargo() -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        let told = [
-            "CARGO_PKG_",
-            "CARGO_BIN_",
-            "CARGO_MANIFEST_",
-            "CARGO_BUILD_",
-            "CARGO_PROFILE_",
-        ];
-        if told.iter().any(|prefix| text.starts_with(prefix)) {
-            command.env_remove(&name);
-        }
-    }
-    for name in [
-        "RUSTFLAGS",
-        "CARGO_ENCODED_RUSTFLAGS",
-        "CARGO_TARGET_DIR",
-        "CARGO_CRATE_NAME",
-        "LD_LIBRARY_PATH",
-        "RUST_BACKTRACE",
-    ] {
-        command.env_remove(name);
-    }
-    command.env("CARGO_TERM_COLOR", "never");
+    let mut command = Command::new(cargo::program());
+    cargo::isolate(&mut command);
     command
 }
 

@@ -1,4 +1,8 @@
 //! Running cargo.
+//!
+//! A cargo that is started by a program which was itself started by cargo inherits what the outer one
+//! says of *its* package, in the environment. This command takes that away from every cargo that it
+//! runs, and [`isolate`] what the caller has set for its own builds as well.
 
 use std::env;
 use std::ffi::OsString;
@@ -13,16 +17,55 @@ use std::process::Command;
 pub(crate) fn command(folder: &Path) -> Command {
     let mut command = Command::new(program());
     command.current_dir(folder);
-    for (name, _) in env::vars_os() {
-        if name.to_str().is_some_and(describes_a_package) {
-            command.env_remove(&name);
-        }
-    }
+    remove(&mut command, describes_a_package);
     command
 }
 
-fn program() -> OsString {
+/// The cargo to call: the one that has started this program, or else the one on the search path.
+pub fn program() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// Has a cargo command build the same whoever calls it, as tests and measurements need.
+///
+/// Neither what an outer cargo tells this process nor flags, profiles and folders that are set for the
+/// caller's own builds reach it; configuration files do.
+///
+/// # Examples
+///
+/// ```
+/// use cargo_tls_slots::cargo;
+///
+/// let mut command = std::process::Command::new(cargo::program());
+/// cargo::isolate(&mut command);
+/// command.arg("build");
+/// assert!(command.get_envs().any(|(name, value)| name == "RUSTFLAGS" && value.is_none()));
+/// ```
+pub fn isolate(command: &mut Command) {
+    remove(command, describes_a_package);
+    remove(command, |name| {
+        ["CARGO_BUILD_", "CARGO_PROFILE_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+    });
+    for name in [
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "CARGO_TARGET_DIR",
+        "LD_LIBRARY_PATH",
+        "RUST_BACKTRACE",
+    ] {
+        command.env_remove(name);
+    }
+    command.env("CARGO_TERM_COLOR", "never");
+}
+
+fn remove(command: &mut Command, which: impl Fn(&str) -> bool) {
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(&which) {
+            command.env_remove(&name);
+        }
+    }
 }
 
 fn describes_a_package(name: &str) -> bool {

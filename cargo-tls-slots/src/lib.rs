@@ -13,11 +13,13 @@
 //! | [`check`]    | compares modules with their host, from the files alone        |
 //! | [`inspect`]  | reads what a host or module says about itself                 |
 //! | [`progress`] | how they say what they are doing                              |
+//! | [`cargo`]    | starts cargo, without what an outer one says                  |
 //!
 //! The recipes are data, in `patches/`; their format is described in `patches/README.md`.
 
 pub mod audit;
 pub mod build;
+pub mod cargo;
 pub mod check;
 pub mod cli;
 pub mod conformance;
@@ -26,7 +28,6 @@ pub mod inspect;
 pub mod progress;
 
 mod any;
-mod cargo;
 mod embedded;
 mod engine;
 mod lockfile;

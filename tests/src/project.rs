@@ -12,6 +12,7 @@ use std::process::Command;
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
+use cargo_tls_slots::cargo;
 use cargo_tls_slots::fork::{self, ForkOptions, Forked};
 
 use crate::process::{self, Ended};
@@ -364,32 +365,9 @@ impl Project {
 pub fn cargo() -> Command {
     let mut command = match sanitizer::chosen() {
         Some(_) => sanitizer::cargo(),
-        None => Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())),
+        None => Command::new(cargo::program()),
     };
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        let told = [
-            "CARGO_PKG_",
-            "CARGO_BIN_",
-            "CARGO_MANIFEST_",
-            "CARGO_BUILD_",
-            "CARGO_PROFILE_",
-        ];
-        if told.iter().any(|prefix| text.starts_with(prefix)) {
-            command.env_remove(&name);
-        }
-    }
-    for name in [
-        "RUSTFLAGS",
-        "CARGO_ENCODED_RUSTFLAGS",
-        "CARGO_TARGET_DIR",
-        "CARGO_CRATE_NAME",
-        "LD_LIBRARY_PATH",
-        "RUST_BACKTRACE",
-    ] {
-        command.env_remove(name);
-    }
-    command.env("CARGO_TERM_COLOR", "never");
+    cargo::isolate(&mut command);
     command
 }
 
