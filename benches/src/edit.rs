@@ -12,6 +12,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use cargo_tls_slots::fork::{self, ForkOptions, Forked};
+use cargo_tls_slots::with_causes;
 
 use crate::measure::{self, Samples};
 use crate::project::{self, Work};
@@ -43,7 +44,7 @@ impl Site {
         }
         let mut options = ForkOptions::new(folder.join("forks"));
         options.lockfile = Some(folder.join("benches/projects/site/Cargo.lock"));
-        let forked = fork::fork(&options).map_err(|error| project::sentence(&error))?;
+        let forked = fork::fork(&options).map_err(|error| with_causes(&error))?;
         Ok(Self {
             forked,
             folder,

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use cargo_tls_slots::cargo;
 use cargo_tls_slots::fork::{self, CrateSpec, ForkOptions, Forked};
+use cargo_tls_slots::with_causes;
 
 use crate::Error;
 
@@ -81,7 +82,7 @@ impl Work {
             name: "tokio".to_owned(),
             version: None,
         }];
-        let forked = fork::fork(&options).map_err(|error| sentence(&error))?;
+        let forked = fork::fork(&options).map_err(|error| with_causes(&error))?;
         let work = Self { folder, forked };
         for tokio in [Tokio::Upstream, Tokio::Fork] {
             copy(&source, &work.source(tokio), tokio)?;
@@ -208,15 +209,4 @@ fn copy_folder(from: &Path, to: &Path, tokio: Tokio) -> std::io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// An error with all that caused it.
-pub fn sentence(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text += &format!(": {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tls_slots_manifest::{Difference, FileError, Mismatch, compare};
 
 use crate::inspect::{self, Error, Image};
+use crate::with_causes;
 
 /// What became of a comparison.
 #[derive(Debug)]
@@ -92,17 +93,6 @@ impl Verdict {
             _ => &[],
         }
     }
-}
-
-/// An error and what caused it, in one sentence.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// Compares each module with the host.

@@ -28,6 +28,7 @@ pub mod inspect;
 pub mod progress;
 
 mod any;
+mod causes;
 mod embedded;
 mod engine;
 mod lockfile;
@@ -40,5 +41,6 @@ mod tokens;
 mod upstream;
 
 pub use any::report::{Report, Sharing, State};
+pub use causes::with_causes;
 pub use engine::Problem;
 pub use recipe::RecipeError;

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use cargo_tls_slots::cargo;
 use cargo_tls_slots::fork::{self, ForkOptions, Forked};
+use cargo_tls_slots::with_causes;
 
 use crate::process::{self, Ended};
 use crate::sanitizer;
@@ -85,7 +86,7 @@ fn fork_to(out: &Path, lockfile: &Path) -> Forked {
     let mut options = ForkOptions::new(out);
     options.crates = vec!["tokio".parse().expect("a crate's name")];
     options.lockfile = Some(lockfile.to_owned());
-    fork::fork(&options).unwrap_or_else(|error| panic!("the fork failed: {}", chain(&error)))
+    fork::fork(&options).unwrap_or_else(|error| panic!("the fork failed: {}", with_causes(&error)))
 }
 
 /// Another package in the lock file: name, version, and the registry's checksum.
@@ -165,19 +166,10 @@ pub fn forked_crates(_: &Building) -> &'static Forked {
     static FORKED: LazyLock<Forked> = LazyLock::new(|| {
         let mut options = ForkOptions::new(scratch().join("forks-crates"));
         options.lockfile = Some(fixtures().join("crates.lock"));
-        fork::fork(&options).unwrap_or_else(|error| panic!("the fork failed: {}", chain(&error)))
+        fork::fork(&options)
+            .unwrap_or_else(|error| panic!("the fork failed: {}", with_causes(&error)))
     });
     &FORKED
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text += &format!(": {error}");
-        source = error.source();
-    }
-    text
 }
 
 /// Writes a file unless it is as wanted: cargo looks at its time.

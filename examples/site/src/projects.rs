@@ -4,11 +4,11 @@
 //! common workspace, no common lock file, no common target folder. So each is a build of its own,
 //! with the patch lines for the fork injected by the library behind `cargo tls-slots`.
 
-use std::error::Error as _;
 use std::path::{Path, PathBuf};
 
 use cargo_tls_slots::build::{ArtifactKind, BuildOptions, build};
 use cargo_tls_slots::progress::Progress;
+use cargo_tls_slots::with_causes;
 
 /// The module's names: their folders, and the host's options.
 const MODULES: [&str; 3] = ["markdown", "math", "style"];
@@ -76,15 +76,8 @@ impl Projects<'_> {
             progress: Progress::stderr(),
             ..BuildOptions::new([manifest], self.target.join("forks"))
         };
-        let artifacts = build(&options).map_err(|error| {
-            let mut text = format!("cannot build {folder}: {error}");
-            let mut source = error.source();
-            while let Some(cause) = source {
-                text = format!("{text}: {cause}");
-                source = cause.source();
-            }
-            text
-        })?;
+        let artifacts = build(&options)
+            .map_err(|error| format!("cannot build {folder}: {}", with_causes(&error)))?;
         *changed += usize::from(artifacts.iter().any(|artifact| !artifact.fresh));
         let artifact = artifacts.into_iter().find(|artifact| artifact.kind == kind);
         let artifact = artifact.ok_or_else(|| format!("the build of {folder} made no {kind:?}"))?;

@@ -1,0 +1,36 @@
+//! Errors in one sentence, for those who hand them on as text.
+
+use std::error::Error;
+use std::fmt::Write as _;
+
+/// An error and what caused it, in one sentence.
+///
+/// # Examples
+///
+/// ```
+/// # use std::{error::Error, fmt, num::ParseIntError};
+/// # #[derive(Debug)]
+/// # struct BadPort(ParseIntError);
+/// # impl fmt::Display for BadPort {
+/// #     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// #         f.write_str("the port cannot be read")
+/// #     }
+/// # }
+/// # impl Error for BadPort {
+/// #     fn source(&self) -> Option<&(dyn Error + 'static)> {
+/// #         Some(&self.0)
+/// #     }
+/// # }
+/// let error = BadPort("x".parse::<u16>().unwrap_err());
+/// let text = cargo_tls_slots::with_causes(&error);
+/// assert_eq!(text, "the port cannot be read: invalid digit found in string");
+/// ```
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
