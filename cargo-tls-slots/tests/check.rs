@@ -3,31 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cargo_tls_slots::build::{self, BuildOptions};
 use cargo_tls_slots::{check, inspect};
 use serde_json::{Value, json};
-use snapbox::cmd::Command;
-use snapbox::{Redactions, str};
+use snapbox::str;
 
-/// The command, in `folder`, as `cargo tls-slots` runs it.
-fn command(folder: &Path) -> Command {
-    let mut redactions = Redactions::new();
-    let whole = folder.canonicalize().unwrap();
-    redactions.insert("[FOLDER]", whole).unwrap();
-    Command::new(snapbox::cmd::cargo_bin!("cargo-tls-slots"))
-        .with_assert(
-            snapbox::Assert::new()
-                .action_env("SNAPSHOTS")
-                .redact_with(redactions),
-        )
-        .arg("tls-slots")
-        .current_dir(folder)
-        .env("COLUMNS", "100")
-        // A pipe that nobody writes to must not keep it.
-        .timeout(Duration::from_secs(60))
-}
+use common::command;
+
+mod common;
 
 #[test]
 fn help() {

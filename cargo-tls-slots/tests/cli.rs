@@ -5,24 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use snapbox::cmd::Command;
-use snapbox::{Redactions, str};
+use snapbox::str;
 
-/// The command, in `folder`, as `cargo tls-slots` runs it.
-fn command(folder: &Path) -> Command {
-    let mut redactions = Redactions::new();
-    let whole = folder.canonicalize().unwrap();
-    redactions.insert("[FOLDER]", whole).unwrap();
-    Command::new(snapbox::cmd::cargo_bin!("cargo-tls-slots"))
-        .with_assert(
-            snapbox::Assert::new()
-                .action_env("SNAPSHOTS")
-                .redact_with(redactions),
-        )
-        .arg("tls-slots")
-        .current_dir(folder)
-        .env("COLUMNS", "100")
-        .timeout(Duration::from_secs(120))
-}
+use common::command;
+
+mod common;
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
