@@ -149,8 +149,6 @@ fn open(path: &Path) -> Result<File, Error> {
 fn refuse(path: &Path, head: &[u8], source: FileError) -> Error {
     let what = match source {
         FileError::NoManifest => return Error::NoManifest(path.to_owned()),
-        // Known as such or not, depending on the features of `object`.
-        _ if head.starts_with(b"!<arch>\n") => "a static library or an rlib",
         FileError::NotAnObject if head.is_empty() => "an empty file",
         FileError::NotAnObject if !head.contains(&0) && std::str::from_utf8(head).is_ok() => {
             "a text file"

@@ -153,10 +153,13 @@ fn other_files_are_told_apart() {
         Manifest::from_object(&bytes)
     };
     assert_eq!(Manifest::from_object(b""), Err(FileError::NotAnObject));
-    assert_eq!(
-        Manifest::from_object(b"!<arch>\nnot to be loaded either"),
-        Err(FileError::NotAnObject)
-    );
+    for archive in ["!<arch>\nnot to be loaded either", "!<thin>\n"] {
+        let found = "a static library or an rlib";
+        assert_eq!(
+            Manifest::from_object(archive.as_bytes()),
+            Err(FileError::Kind { found })
+        );
+    }
     let truncated = Manifest::from_object(&own[..own.len() / 2]);
     assert!(matches!(truncated, Err(FileError::Corrupt { .. })));
     if cfg!(target_os = "linux") {

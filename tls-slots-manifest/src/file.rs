@@ -33,7 +33,7 @@ const ABI: &str = "1";
 pub enum FileError {
     /// It is no ELF, Mach-O or PE file.
     NotAnObject,
-    /// It is one, but neither a shared object nor an executable.
+    /// It is one, or an archive of them, but neither a shared object nor an executable.
     Kind {
         /// What it is.
         found: &'static str,
@@ -126,7 +126,9 @@ impl Manifest {
         let starts = |magic: &[u8]| data.read_bytes_at(0, magic.len() as u64) == Ok(magic);
         // Whether `object` knows archives depends on who else in the program uses it.
         if starts(b"!<arch>\n") || starts(b"!<thin>\n") {
-            return Err(FileError::NotAnObject);
+            return Err(FileError::Kind {
+                found: "a static library or an rlib",
+            });
         }
         if let Err(error) = object::FileKind::parse(data) {
             // Less than a header of one of them, or of a class that does not exist.
