@@ -77,6 +77,9 @@ mod thread_ids;
 /// All files name `tls-keys` by this, so that the models can put another in its place, see `sync`.
 use tls_keys as keys;
 
+// A module's accesses are inline or calls as `tls-keys` has it, and what they find is defined here.
+const _: () = assert!(keys::arch::INLINE == cfg!(tls_slots_asm));
+
 pub use hook::{ModulePanic, module_panic, set_module_panic_hook};
 pub use keys::abi::Kind;
 #[cfg(feature = "load")]

@@ -25,36 +25,16 @@
 
 pub use tls_keys::panic::{catch_unwind, contain, own_panics};
 
-#[cfg(all(
-    target_arch = "x86_64",
-    target_pointer_width = "64",
-    unix,
-    not(target_vendor = "apple")
-))]
+#[cfg(all(tls_slots_asm, target_arch = "x86_64"))]
 mod x86_64_elf;
 
-#[cfg(all(
-    target_arch = "aarch64",
-    target_pointer_width = "64",
-    unix,
-    not(target_vendor = "apple")
-))]
+#[cfg(all(tls_slots_asm, target_arch = "aarch64"))]
 mod aarch64_elf;
 
-#[cfg(not(all(
-    any(target_arch = "x86_64", target_arch = "aarch64"),
-    target_pointer_width = "64",
-    unix,
-    not(target_vendor = "apple")
-)))]
+#[cfg(not(tls_slots_asm))]
 mod none;
 
-#[cfg(all(
-    any(target_arch = "x86_64", target_arch = "aarch64"),
-    target_pointer_width = "64",
-    unix,
-    not(target_vendor = "apple")
-))]
+#[cfg(tls_slots_asm)]
 mod frame {
     use std::ffi::c_int;
 
@@ -124,10 +104,5 @@ mod frame {
     }
 }
 
-#[cfg(all(
-    any(target_arch = "x86_64", target_arch = "aarch64"),
-    target_pointer_width = "64",
-    unix,
-    not(target_vendor = "apple")
-))]
+#[cfg(tls_slots_asm)]
 use frame::personality;

@@ -7,28 +7,13 @@
 //! Invariant of every pointer in it: null, or the address of a live value of the key that owns the
 //! slot. Slot 0 is nobody's, and stays null.
 
-#[cfg(all(
-    target_arch = "x86_64",
-    target_pointer_width = "64",
-    unix,
-    not(target_vendor = "apple")
-))]
+#[cfg(all(tls_slots_asm, target_arch = "x86_64"))]
 mod x86_64_elf;
 
-#[cfg(all(
-    target_arch = "aarch64",
-    target_pointer_width = "64",
-    unix,
-    not(target_vendor = "apple")
-))]
+#[cfg(all(tls_slots_asm, target_arch = "aarch64"))]
 mod aarch64_elf;
 
-#[cfg(not(all(
-    any(target_arch = "x86_64", target_arch = "aarch64"),
-    target_pointer_width = "64",
-    unix,
-    not(target_vendor = "apple")
-)))]
+#[cfg(not(tls_slots_asm))]
 mod call;
 
 use crate::keys::{arch, names::TABLE_SLOTS};

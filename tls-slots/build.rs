@@ -1,0 +1,15 @@
+//! Says once on which targets the table and the frame that stops a panic are written in assembly: those
+//! where `tls-keys` has inline access (`arch/mod.rs` there).
+
+use std::env;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-check-cfg=cfg(tls_slots_asm)");
+    let target = |name: &str| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
+    let architecture = ["x86_64", "aarch64"].contains(&target("ARCH").as_str());
+    let elf = target("FAMILY") == "unix" && target("VENDOR") != "apple";
+    if architecture && elf && target("POINTER_WIDTH") == "64" {
+        println!("cargo::rustc-cfg=tls_slots_asm");
+    }
+}
