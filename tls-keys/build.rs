@@ -1,4 +1,5 @@
-//! Tells the crate which compiler builds it, for which target, and for which object format.
+//! Tells the crate which compiler builds it, for which target, for which object format, and whether
+//! accesses are inline there.
 //!
 //! Values cross from one image to another with Rust's own layout, which only one and the same
 //! compiler promises. What this script leaves in `TLS_KEYS_…` becomes a part of the image's manifest,
@@ -17,8 +18,8 @@ fn main() {
     println!("cargo::rustc-env=TLS_KEYS_TARGET={target}");
 
     let formats = ["tls_keys_elf", "tls_keys_macho", "tls_keys_pe"];
-    for format in formats {
-        println!("cargo::rustc-check-cfg=cfg({format})");
+    for name in formats.iter().chain(&["tls_keys_inline"]) {
+        println!("cargo::rustc-check-cfg=cfg({name})");
     }
     let vendor = env::var("CARGO_CFG_TARGET_VENDOR").unwrap_or_default();
     let family = env::var("CARGO_CFG_TARGET_FAMILY").unwrap_or_default();
@@ -30,6 +31,14 @@ fn main() {
         _ => return,
     };
     println!("cargo::rustc-cfg={format}");
+
+    // `src/arch/mod.rs` explains; `tls-slots` defines a table for the same targets.
+    let architecture = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
+    let width = env::var("CARGO_CFG_TARGET_POINTER_WIDTH").unwrap_or_default();
+    let known = ["x86_64", "aarch64"].contains(&architecture.as_str());
+    if format == "tls_keys_elf" && known && width == "64" {
+        println!("cargo::rustc-cfg=tls_keys_inline");
+    }
 }
 
 /// `rustc 1.95.0 (59807616e 2026-04-14)` and the commit in full, or why they are not known.

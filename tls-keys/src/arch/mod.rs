@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | `x86_64_elf.rs` | x86-64 with ELF | inline, initial-exec TLS |
 //! | `aarch64_elf.rs` | aarch64 with ELF | inline, initial-exec TLS |
-//! | `call.rs` | everything else, and Miri | a function of the host |
+//! | `call.rs` | everything else | a function of the host |
 //!
 //! The interface is
 //!
@@ -18,32 +18,20 @@
 //! it reads again. Code that was suspended in that call and resumed on another thread, as a
 //! stackful coroutine may be, then sees the new thread's table.
 
-#[cfg(all(target_arch = "x86_64", target_pointer_width = "64", tls_keys_elf))]
+#[cfg(all(tls_keys_inline, target_arch = "x86_64"))]
 mod x86_64_elf;
-#[cfg(all(target_arch = "x86_64", target_pointer_width = "64", tls_keys_elf))]
+#[cfg(all(tls_keys_inline, target_arch = "x86_64"))]
 pub use x86_64_elf::{table, value};
 
-#[cfg(all(target_arch = "aarch64", target_pointer_width = "64", tls_keys_elf))]
+#[cfg(all(tls_keys_inline, target_arch = "aarch64"))]
 mod aarch64_elf;
-#[cfg(all(target_arch = "aarch64", target_pointer_width = "64", tls_keys_elf))]
+#[cfg(all(tls_keys_inline, target_arch = "aarch64"))]
 pub use aarch64_elf::{table, value};
 
-#[cfg(not(all(
-    any(target_arch = "x86_64", target_arch = "aarch64"),
-    target_pointer_width = "64",
-    tls_keys_elf
-)))]
+#[cfg(not(tls_keys_inline))]
 mod call;
-#[cfg(not(all(
-    any(target_arch = "x86_64", target_arch = "aarch64"),
-    target_pointer_width = "64",
-    tls_keys_elf
-)))]
+#[cfg(not(tls_keys_inline))]
 pub use call::{table, value};
 
 /// Whether accesses are inline on this target, that is, whether the host exports a table.
-pub const INLINE: bool = cfg!(all(
-    any(target_arch = "x86_64", target_arch = "aarch64"),
-    target_pointer_width = "64",
-    tls_keys_elf
-));
+pub const INLINE: bool = cfg!(tls_keys_inline);
