@@ -150,10 +150,12 @@ pub enum Error {
 }
 
 /// One project, before it is built.
-struct Project {
+pub(crate) struct Project {
     manifest: PathBuf,
-    folder: PathBuf,
-    metadata: Metadata,
+    /// Absolute, and without links.
+    pub(crate) folder: PathBuf,
+    /// Of its workspace, without what is resolved.
+    pub(crate) metadata: Metadata,
     lock: Vec<LockedPackage>,
 }
 
@@ -217,6 +219,16 @@ fn run(options: &BuildOptions) -> Result<Vec<Artifact>, Error> {
     Ok(artifacts)
 }
 
+/// Checks what [`build`] checks before it builds anything: that the projects' lock files agree.
+pub(crate) fn common(options: &BuildOptions) -> Result<(), Error> {
+    let projects = options
+        .manifests
+        .iter()
+        .map(|manifest| read_project(manifest))
+        .collect::<Result<Vec<_>, _>>()?;
+    common_versions(&projects).map(drop)
+}
+
 fn lockfile(metadata: &Metadata) -> PathBuf {
     metadata
         .workspace_root
@@ -224,7 +236,7 @@ fn lockfile(metadata: &Metadata) -> PathBuf {
         .into_std_path_buf()
 }
 
-fn read_project(manifest: &Path) -> Result<Project, Error> {
+pub(crate) fn read_project(manifest: &Path) -> Result<Project, Error> {
     let manifest = match manifest.is_dir() {
         true => manifest.join("Cargo.toml"),
         false => manifest.to_owned(),

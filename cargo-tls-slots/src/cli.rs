@@ -18,6 +18,7 @@ use crate::conformance::{self, Mode, Options, Suite};
 use crate::fork::{self, CrateSpec, DEFAULT_OUT, ForkOptions};
 use crate::inspect;
 use crate::progress::Progress;
+use crate::watch::{Watch, WatchEvent, WatchOptions};
 
 #[derive(Parser)]
 #[command(
@@ -47,6 +48,7 @@ struct Cli {
 enum Command {
     Fork(ForkArgs),
     Build(BuildArgs),
+    Watch(WatchArgs),
     Check(CheckArgs),
     Inspect(InspectArgs),
     Audit(AuditArgs),
@@ -152,6 +154,37 @@ struct BuildArgs {
     /// More arguments for each `cargo build`
     #[arg(last = true, value_name = "CARGO ARGS")]
     cargo_args: Vec<String>,
+}
+
+/// Build modules again whenever their sources change
+///
+/// Builds each project as `build` does, and then again when one of its files changes: those of its package, of the
+/// packages that it depends on by path, and others that the compiler read. What the compiler says is printed,
+/// and the project stays watched. Ctrl-C ends it.
+///
+/// With --out, each built library is copied there under another name and then renamed, so that a host that
+/// watches the file (`tls_slots::Reload`) never finds half of it; cargo writes its own in place.
+#[derive(Args)]
+#[command(after_help = "\
+Standard output has a line for each result, with the time in milliseconds at its end:
+  built NAME PATH MS        NAME's file is new, and PATH is complete
+  unchanged MANIFEST MS     a file changed, and cargo had nothing to build
+  failed MANIFEST MS        the reason is on standard error; the last file stays
+
+Examples:
+  cargo tls-slots watch --out target/live
+      the project in the current folder, published in target/live
+  cargo tls-slots watch --release --out live --manifest-path modules/a/Cargo.toml --manifest-path modules/b/Cargo.toml
+      two modules, optimised
+  cargo tls-slots watch --out live -- --package a --features extra
+      one package of a workspace, with more arguments for cargo")]
+struct WatchArgs {
+    /// Copy each built library there, so that nobody reads half of it
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    #[command(flatten)]
+    build: BuildArgs,
 }
 
 /// Compare modules with the host that is to load them
@@ -340,6 +373,7 @@ pub fn main() -> ExitCode {
     let done = match command {
         Command::Fork(args) => run_fork(args).map(|()| ExitCode::SUCCESS),
         Command::Build(args) => run_build(args).map(|()| ExitCode::SUCCESS),
+        Command::Watch(args) => run_watch(args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => run_check(args),
         Command::Inspect(args) => run_inspect(args).map(|()| ExitCode::SUCCESS),
         Command::Audit(args) => run_audit(args),
@@ -410,19 +444,70 @@ fn run_fork(args: ForkArgs) -> Result<(), Box<dyn Error>> {
     print(&forked.patch_lines())
 }
 
-fn run_build(args: BuildArgs) -> Result<(), Box<dyn Error>> {
+fn build_options(args: BuildArgs) -> BuildOptions {
     let mut manifests = args.manifests;
     if manifests.is_empty() {
         manifests.push(PathBuf::from("Cargo.toml"));
     }
-    let artifacts = build::build(&BuildOptions {
+    BuildOptions {
         manifests,
         release: args.release,
         offline: args.offline,
         fork_dir: args.fork_dir,
         cargo_args: args.cargo_args,
         progress: progress(args.quiet),
-    })?;
+    }
+}
+
+fn run_watch(args: WatchArgs) -> Result<(), Box<dyn Error>> {
+    let options = WatchOptions {
+        build: build_options(args.build),
+        out: args.out,
+    };
+    let watch = Watch::new(options)?;
+    let stop = watch.stop();
+    let mut failure = None;
+    watch.run(|event| {
+        let line = match event {
+            WatchEvent::Built {
+                artifact,
+                path,
+                took,
+            } => format!(
+                "built {} {} {}\n",
+                artifact.target,
+                path.display(),
+                took.as_millis()
+            ),
+            WatchEvent::Unchanged { manifest, took } => {
+                format!("unchanged {} {}\n", manifest.display(), took.as_millis())
+            }
+            WatchEvent::Failed {
+                manifest,
+                error,
+                took,
+            } => {
+                eprintln!("{}", report(&error));
+                format!("failed {} {}\n", manifest.display(), took.as_millis())
+            }
+        };
+        let written = io::stdout().write_all(line.as_bytes());
+        if let Err(error) = written.and_then(|()| io::stdout().flush()) {
+            // Whoever read the lines has gone.
+            stop.stop();
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                failure = Some(error);
+            }
+        }
+    });
+    match failure {
+        Some(error) => Err(error.into()),
+        None => Ok(()),
+    }
+}
+
+fn run_build(args: BuildArgs) -> Result<(), Box<dyn Error>> {
+    let artifacts = build::build(&build_options(args))?;
     let mut lines = String::new();
     for artifact in artifacts {
         let kind = match artifact.kind {

@@ -12,6 +12,7 @@
 //! | [`conformance`] | runs upstream's own tests on the fork                    |
 //! | [`check`]    | compares modules with their host, from the files alone        |
 //! | [`inspect`]  | reads what a host or module says about itself                 |
+//! | [`watch`]      | builds modules again whenever their sources change             |
 //! | [`progress`] | how they say what they are doing                              |
 //! | [`cargo`]    | starts cargo, without what an outer one says                  |
 //!
@@ -26,6 +27,7 @@ pub mod conformance;
 pub mod fork;
 pub mod inspect;
 pub mod progress;
+pub mod watch;
 
 mod any;
 mod causes;

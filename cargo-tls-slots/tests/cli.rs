@@ -35,6 +35,7 @@ Usage: cargo tls-slots <COMMAND>
 Commands:
   fork         Make the forked crates, and print the patch lines for them
   build        Build hosts and modules, each by a cargo of its own, with the patches in place
+  watch        Build modules again whenever their sources change
   check        Compare modules with the host that is to load them
   inspect      Print what a host or module says about itself
   audit        Say what state a host or module has, and what of it is not shared
