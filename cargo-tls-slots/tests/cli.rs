@@ -115,7 +115,7 @@ Examples:
       the crates of this project's Cargo.lock that there are recipes for, into tls-slots-forks/
   cargo tls-slots fork tokio@1.47.5 --out forks
       this very version, into forks/
-  cargo tls-slots fork rayon-core ctrlc
+  cargo tls-slots fork env_logger ctrlc
       these two, for which there is no recipe
   cargo tls-slots fork --write
       also put the patch lines into this workspace's manifest
