@@ -288,9 +288,12 @@ pub struct Image {
     pub alloc: unsafe extern "C" fn(usize, usize) -> *mut u8,
     /// Its counterpart: block, size and alignment.
     pub dealloc: unsafe extern "C" fn(*mut u8, usize, usize),
+    /// Where the registry writes the offset of the image's line of [`Counters`](crate::usage::Counters).
+    pub place: *const AtomicUsize,
 }
 
-// SAFETY: immutable; the pointers are the bounds of sections of `Sync` keys, and of bytes.
+// SAFETY: immutable; the pointers are the bounds of sections of `Sync` keys, and of bytes, and the address
+// of an atomic.
 unsafe impl Sync for Image {}
 
 /// What the host answers about a thread-local.
@@ -409,6 +412,7 @@ pub struct Std {
 /// What `try_call` calls.
 pub type Call = unsafe extern "C-unwind" fn(*mut u8);
 
+pub(crate) use crate::object::{add_runtime, count, hold, idle};
 #[cfg(feature = "std")]
 pub(crate) use crate::object::{adopt, owner, try_call};
 pub use crate::object::{explain, get, register, reserve, unregister};

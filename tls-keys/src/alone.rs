@@ -63,6 +63,21 @@ macro_rules! process_local {
     };
 }
 
+/// What of an image is in use: this program is not unloaded, so nobody asks.
+pub mod usage {
+    /// A token that holds nothing, as there is nothing to unload.
+    #[derive(Debug)]
+    #[must_use = "dropping it ends the hold"]
+    pub struct Hold(());
+
+    impl Hold {
+        /// As the one of the feature `shared`.
+        pub fn new(_: &'static str) -> Self {
+            Self(())
+        }
+    }
+}
+
 /// Nothing: without the feature `shared` a program's allocator is its own.
 #[macro_export]
 macro_rules! host_allocator {

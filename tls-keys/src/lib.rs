@@ -47,6 +47,7 @@
 //! | `arch` | how a thread finds its table: one file per way |
 //! | `record` | the image's manifest: what it was built by and from |
 //! | `object` | constructors, sections, host symbols: one file per object format |
+//! | `usage` | what of an image is in use, counted for unloading |
 //! | `alone` | all of it without `shared` |
 //! | `fork` | what forked crates call beside |
 //!
@@ -98,6 +99,8 @@ mod process;
 pub mod record;
 #[cfg(feature = "shared")]
 mod sync;
+#[cfg(feature = "shared")]
+pub mod usage;
 
 #[cfg(feature = "shared")]
 pub use allocator::HostAllocator;
@@ -111,7 +114,7 @@ pub use process::ProcessLocal;
 #[cfg(not(feature = "shared"))]
 mod alone;
 #[cfg(not(feature = "shared"))]
-pub use alone::{AccessError, LocalKey, ProcessLocal, thread_local};
+pub use alone::{AccessError, LocalKey, ProcessLocal, thread_local, usage};
 
 /// What the host's half needs of this one, and users do not.
 #[doc(hidden)]

@@ -306,7 +306,11 @@ pub unsafe fn access<T>(
 /// As [`access`].
 #[cold]
 #[inline(never)]
-unsafe fn cold<T>(key: &'static Key, first: Option<&mut Option<T>>, init: fn() -> T) -> *const T {
+pub(crate) unsafe fn cold<T>(
+    key: &'static Key,
+    first: Option<&mut Option<T>>,
+    init: fn() -> T,
+) -> *const T {
     let mut buffer = Buffer::new();
     if key.record().is_null() {
         // Some other constructor of this image runs before ours, or the image was refused; in

@@ -3,4 +3,4 @@
 //! The models of `tls-slots` (its `tests/loom`) compile this crate's files as they are, but for this
 //! one, in whose place they put loom's atomics.
 
-pub(crate) use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};

@@ -26,7 +26,7 @@
 use std::env;
 
 /// The functions that every host exports, as `tls_keys::names` lists them.
-const FUNCTIONS: [&str; 12] = [
+const FUNCTIONS: [&str; 16] = [
     "tls_slots_register_v1",
     "tls_slots_unregister_v1",
     "tls_slots_get_v1",
@@ -39,6 +39,10 @@ const FUNCTIONS: [&str; 12] = [
     "tls_slots_adopt_v1",
     "tls_slots_try_v1",
     "tls_slots_owner_v1",
+    "tls_slots_count_v1",
+    "tls_slots_hold_v1",
+    "tls_slots_idle_v1",
+    "tls_slots_runtime_v1",
 ];
 
 /// The thread's table where `tls-keys` accesses it inline, and the function that gives it elsewhere.
@@ -189,7 +193,7 @@ mod tests {
     #[test]
     fn each_target_has_its_own_words() {
         let elf = Target::Elf { inline: true };
-        assert_eq!(elf.host_args().len(), 13);
+        assert_eq!(elf.host_args().len(), super::FUNCTIONS.len() + 1);
         assert!(
             elf.host_args()
                 .contains(&"-Wl,--export-dynamic-symbol=tls_slots_table_v1".to_owned())

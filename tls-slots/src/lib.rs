@@ -62,17 +62,24 @@ mod allocator;
 mod exit;
 mod export;
 mod hook;
+#[cfg_attr(not(feature = "load"), allow(dead_code))] // only the loader unloads
+mod idle;
 mod image_file;
 mod image_memory;
+#[cfg_attr(not(feature = "load"), allow(dead_code))]
+mod interpose;
 #[cfg(feature = "load")]
 mod load;
 mod manifest;
 pub mod panic;
 mod registry;
+#[cfg(feature = "load")]
+mod scan;
 mod sync;
 mod table;
 mod thread;
 mod thread_ids;
+mod usage;
 
 /// All files name `tls-keys` by this, so that the models can put another in its place, see `sync`.
 use tls_keys as keys;
@@ -84,8 +91,8 @@ pub use hook::{ModulePanic, module_panic, set_module_panic_hook};
 pub use keys::abi::Kind;
 #[cfg(feature = "load")]
 pub use load::{
-    Call, Entry, EntryPanic, Function, HostProblem, LoadError, LoadOptions, Module, Signature,
-    Source, Symbol,
+    Call, CallError, Entry, EntryPanic, Function, HostProblem, LoadError, LoadOptions, Module,
+    Signature, Source, Symbol, ThreadUse, Unload, UnloadError, UnloadProblem, Usage,
 };
 pub use manifest::manifest;
 pub use registry::{ImageInfo, KeyInfo, images, reset_thread};

@@ -19,6 +19,7 @@ use crate::keys::host;
 use crate::keys::names::TABLE_SLOTS;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, Witness, statics};
 use crate::thread;
+use crate::usage::{self, Alive, Lines};
 use crate::{adopt, allocator, exit, image_file, manifest};
 
 /// What makes two keys the same.
@@ -130,6 +131,8 @@ struct Registered {
     file: Option<String>,
     is_host: bool,
     refused: Option<String>,
+    /// Its line of the threads' counters: the host's, if it was refused.
+    line: usize,
     /// Records that this image owns.
     records: Vec<Owned>,
 }
@@ -149,6 +152,8 @@ struct Registry {
     /// Slots of unloaded records.
     free_slots: Vec<usize>,
     next_slot: usize,
+    /// Of the threads' counters.
+    lines: Lines,
 }
 
 statics! {
@@ -162,6 +167,7 @@ statics! {
         next_index: 0,
         free_slots: Vec::new(),
         next_slot: 1,
+        lines: Lines::new(),
     });
 
     /// Set in `exit`: the dynamic linker finalises modules while other threads may still run their
@@ -308,6 +314,7 @@ impl Registry {
             file,
             is_host: true,
             refused: None,
+            line: 0,
             records,
         });
     }
@@ -416,16 +423,19 @@ pub(crate) unsafe fn register(image: &Image) {
         // SAFETY: the caller's promise, and they fit.
         unsafe { registry.resolve_module(image) }
     });
-    let (records, refused) = match result {
-        Ok(records) => (records, None),
-        Err(reason) => (Vec::new(), Some(reason)),
+    let (records, line, refused) = match result {
+        Ok(records) => (records, registry.lines.take(), None),
+        Err(reason) => (Vec::new(), 0, Some(reason)),
     };
+    // SAFETY: the image is loaded, and says where it keeps its place.
+    unsafe { (*image.place).store(usage::place(line), Ordering::Relaxed) };
     registry.images.push(Registered {
         start: image.keys_start,
         end: image.keys_end,
         file,
         is_host: false,
         refused,
+        line,
         records,
     });
 }
@@ -465,6 +475,13 @@ pub(crate) unsafe fn unregister(image: &Image) {
         for key in unsafe { keys(gone.start, gone.end) } {
             key.unresolve();
         }
+        // SAFETY: as above.
+        unsafe { (*image.place).store(0, Ordering::Relaxed) };
+        usage::forget(gone.start);
+        // With something alive, the next image of this line would have it.
+        if usage::alive(gone.line) == Alive::default() {
+            self::registry().lines.give_back(gone.line);
+        }
     }
     if thread::slots_can_be_reused() {
         let mut registry = self::registry();
@@ -502,6 +519,28 @@ pub(crate) fn is_accepted_module(start: *const Key) -> bool {
         .images
         .iter()
         .any(|image| image.start == start && !image.is_host && image.refused.is_none())
+}
+
+/// An image's line of the threads' counters.
+#[cfg(feature = "load")]
+pub(crate) fn line_of(start: *const Key) -> usize {
+    let registry = registry();
+    let image = registry.images.iter().find(|image| image.start == start);
+    image.map_or(0, |image| image.line)
+}
+
+/// The indices of the thread-locals that a module owns: its private keys.
+pub(crate) fn private_thread_locals(start: *const Key) -> Vec<usize> {
+    let registry = registry();
+    let image = registry.images.iter().find(|image| image.start == start);
+    let records = image.into_iter().flat_map(|image| &image.records);
+    records
+        .filter_map(|owned| {
+            // SAFETY: under the lock, so its image is registered and the record not freed.
+            let record = unsafe { owned.get() };
+            record.init.is_some().then_some(record.index)
+        })
+        .collect()
 }
 
 /// Why a key is unresolved.

@@ -6,7 +6,7 @@
 //! the lock file of everybody who uses a key.)
 
 pub(crate) use std::alloc::{alloc, dealloc};
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
 pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) use std::thread_local;
 

@@ -32,6 +32,7 @@ use crate::sync::{
     statics, thread_local,
 };
 use crate::table::Table;
+use crate::usage;
 
 /// What a thread knows of one key.
 enum Entry {
@@ -99,6 +100,9 @@ impl Values {
 
 /// One thread's values.
 struct Thread {
+    /// For messages.
+    #[cfg_attr(not(feature = "load"), allow(dead_code))]
+    id: exit::ThreadId,
     table: Table,
     values: Mutex<Values>,
 }
@@ -113,6 +117,14 @@ unsafe impl Sync for Thread {}
 impl Thread {
     fn values(&self) -> MutexGuard<'_, Values> {
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The live value at an index.
+    fn value(&self, index: usize) -> Option<*mut u8> {
+        match self.values().entries.get(index) {
+            Some(Entry::Alive(value)) => Some(value.at),
+            _ => None,
+        }
     }
 
     /// Takes the last initialised value, of those that need dropping and whose index is `wanted`, for
@@ -185,6 +197,7 @@ fn current<'a>() -> Option<&'a Thread> {
                 RELEASES.store(false, Ordering::Relaxed);
             }
             let thread: &'static Thread = Box::leak(Box::new(Thread {
+                id: exit::thread_id(),
                 table: Table::current(),
                 values: Mutex::default(),
             }));
@@ -332,7 +345,13 @@ pub(crate) fn release() {
     let State::Live(thread) = STATE.with(|state| state.replace(State::Ended)) else {
         return;
     };
-    threads().retain(|listed| !ptr::eq(*listed, thread));
+    {
+        let mut threads = threads();
+        threads.retain(|listed| !ptr::eq(*listed, thread));
+        // SAFETY: as in `current`: freed below.
+        let thread = unsafe { &*thread };
+        usage::thread_ends(|index| thread.value(index));
+    }
     // SAFETY: leaked by `current`, no longer listed, and no longer reachable through `STATE`.
     let thread = unsafe { Box::from_raw(thread.cast_mut()) };
     let values = thread
@@ -349,6 +368,38 @@ pub(crate) fn release() {
             value.forget();
         }
     }
+}
+
+/// Runs `f` with the live values that all threads have of the key with that index. No thread ends meanwhile,
+/// and `f` must not use keys.
+pub(crate) fn with_values<R>(index: usize, f: impl FnOnce(&[*mut u8]) -> R) -> R {
+    let threads = threads();
+    let values: Vec<*mut u8> = threads
+        .iter()
+        .filter_map(|thread| thread.value(index))
+        .collect();
+    f(&values)
+}
+
+/// The threads that have values of these keys that need to be dropped: name, whether it is the calling one, how
+/// many.
+#[cfg(feature = "load")]
+pub(crate) fn to_be_dropped(indices: &[usize]) -> Vec<(Option<String>, bool, usize)> {
+    let own = STATE.with(Cell::get);
+    let threads = threads();
+    threads
+        .iter()
+        .filter_map(|thread| {
+            let count = {
+                let values = thread.values();
+                let wanted = |index: &&usize| indices.contains(index);
+                values.order.iter().filter(wanted).count()
+            };
+            let is_current = matches!(own, State::Live(own) if ptr::eq(own, *thread));
+            // It is listed, so it has not ended.
+            (count > 0).then(|| (exit::thread_name(thread.id), is_current, count))
+        })
+        .collect()
 }
 
 /// Drops the calling thread's values of these keys, last initialised first, and makes the keys as good as

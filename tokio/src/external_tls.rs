@@ -19,6 +19,9 @@
 //! | `on_host!` | nothing | leaves the rest of a function to the host's copy of it |
 //! | `catch_unwind` | `std::panic::catch_unwind` | `tls_keys::panic::catch_unwind`: the panics of all images |
 //! | `own_panics` | calls the function | makes another image's panic one of this image |
+//! | `unload` | not there | what the host must know to unload a module |
+//! | `or_pending!` | its argument | or a module is being unloaded |
+//! | `cfg_each_task!` | upstream's condition | always |
 //!
 //! So with the feature off the crate compiles to what upstream compiles to.
 
@@ -72,6 +75,49 @@ pub(crate) fn current_thread_id() -> std::thread::ThreadId {
 
 #[cfg(feature = "external-tls")]
 pub(crate) mod layout;
+
+#[cfg(feature = "external-tls")]
+#[allow(dead_code, unused_imports)] // which features use it varies
+pub(crate) mod unload;
+
+/// A condition for a thread to end; also while a module waits for threads that have nothing to do.
+#[allow(unused_macros)] // which features use it varies
+#[cfg(feature = "external-tls")]
+macro_rules! or_pending {
+    ($condition:expr) => {
+        ($condition || $crate::external_tls::unload::is_pending())
+    };
+}
+#[allow(unused_macros)]
+#[cfg(not(feature = "external-tls"))]
+macro_rules! or_pending {
+    ($condition:expr) => {
+        $condition
+    };
+}
+#[allow(unused_imports)]
+pub(crate) use or_pending;
+
+/// Functions that visit each task, which upstream has for its task dumps only.
+#[allow(unused_macros)] // which features use it varies
+#[cfg(feature = "external-tls")]
+macro_rules! cfg_each_task {
+    ($($item:item)*) => {
+        $(
+            #[cfg(feature = "rt")]
+            $item
+        )*
+    };
+}
+#[allow(unused_macros)]
+#[cfg(not(feature = "external-tls"))]
+macro_rules! cfg_each_task {
+    ($($item:item)*) => {
+        cfg_taskdump! { $($item)* }
+    };
+}
+#[allow(unused_imports)]
+pub(crate) use cfg_each_task;
 
 /// At the start of a function: in a module, lets the host's copy of that function do the work.
 ///

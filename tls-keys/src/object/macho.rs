@@ -5,9 +5,7 @@
 //! functions stay undefined in a module; `tls_slots_build::module()` passes `-U` for each of them
 //! so that the linker leaves them to `dlopen`.
 
-use crate::abi::{Answer, Buffer, Image, Key};
-#[cfg(feature = "std")]
-use crate::abi::{Call, Exception, Std, Take};
+use crate::abi::Key;
 
 unsafe extern "C" {
     #[link_name = "\x01section$start$__DATA$__tls_slots_k_v1"]
@@ -20,132 +18,10 @@ unsafe extern "C" {
     static MANIFEST_STOP: u8;
 }
 
-unsafe extern "C" {
-    /// See `elf.rs`.
-    ///
-    /// # Safety
-    ///
-    /// The image must be loaded and its section hold nothing but keys.
-    #[link_name = "tls_slots_register_v1"]
-    pub fn register(image: *const Image);
-
-    /// See `elf.rs`.
-    ///
-    /// # Safety
-    ///
-    /// No other code of the image may run any more.
-    #[link_name = "tls_slots_unregister_v1"]
-    pub fn unregister(image: *const Image);
-
-    /// See `elf.rs`.
-    ///
-    /// # Safety
-    ///
-    /// `key` must be a key of a loaded image, `buffer` writable.
-    #[link_name = "tls_slots_explain_v1"]
-    pub fn explain(key: *const Key, buffer: *mut Buffer) -> usize;
-}
-
-unsafe extern "C-unwind" {
-    /// See `elf.rs`.
-    ///
-    /// # Safety
-    ///
-    /// `key` must be a thread-local of a loaded image, `buffer` writable.
-    #[link_name = "tls_slots_get_v1"]
-    pub fn get(key: *const Key, has_value: bool, buffer: *mut Buffer) -> Answer;
-
-    /// See `elf.rs`.
-    ///
-    /// # Safety
-    ///
-    /// As [`get`].
-    #[link_name = "tls_slots_reserve_v1"]
-    pub fn reserve(key: *const Key, buffer: *mut Buffer) -> Answer;
-}
-
-unsafe extern "C" {
-    /// The calling thread's table.
-    #[link_name = "tls_slots_value_v1"]
-    pub(crate) safe fn table() -> *mut u8;
-}
-
-unsafe extern "C" {
-    /// See `elf.rs`.
-    ///
-    /// # Safety
-    ///
-    /// As there.
-    #[link_name = "tls_slots_alloc_v1"]
-    pub(crate) fn alloc(image: *const Key, size: usize, align: usize) -> *mut u8;
-
-    /// See `elf.rs`.
-    ///
-    /// # Safety
-    ///
-    /// As there.
-    #[link_name = "tls_slots_dealloc_v1"]
-    pub(crate) fn dealloc(image: *const Key, block: *mut u8, size: usize, align: usize);
-
-    /// See `elf.rs`.
-    ///
-    /// # Safety
-    ///
-    /// As there.
-    #[link_name = "tls_slots_alloc_zeroed_v1"]
-    pub(crate) fn alloc_zeroed(image: *const Key, size: usize, align: usize) -> *mut u8;
-
-    /// See `elf.rs`.
-    ///
-    /// # Safety
-    ///
-    /// As there.
-    #[link_name = "tls_slots_realloc_v1"]
-    pub(crate) fn realloc(
-        image: *const Key,
-        block: *mut u8,
-        size: usize,
-        align: usize,
-        new_size: usize,
-    ) -> *mut u8;
-}
-
 /// What this image is known by: the address where its keys begin, keys or none.
 #[inline]
 pub fn id() -> *const Key {
     &raw const KEYS_START
-}
-
-// The types that Rust lays out are of the same compiler on both sides, or not looked at; see `Take`.
-#[allow(improper_ctypes)]
-#[cfg(feature = "std")]
-unsafe extern "C" {
-    /// See `elf.rs`.
-    ///
-    /// # Safety
-    ///
-    /// Both must be those of the calling image, which is loaded.
-    #[link_name = "tls_slots_adopt_v1"]
-    pub(crate) fn adopt(image: *const Image, std: *const Std) -> *const ();
-
-    /// See `elf.rs`.
-    ///
-    /// # Safety
-    ///
-    /// The exception must be live.
-    #[link_name = "tls_slots_owner_v1"]
-    pub(crate) fn owner(exception: *const Exception) -> Option<Take>;
-}
-
-#[cfg(feature = "std")]
-unsafe extern "C-unwind" {
-    /// See `elf.rs`.
-    ///
-    /// # Safety
-    ///
-    /// Calls `call` with `data`: that must be sound.
-    #[link_name = "tls_slots_try_v1"]
-    pub(crate) fn try_call(call: Call, data: *mut u8) -> *mut Exception;
 }
 
 /// Bounds of this image's keys.

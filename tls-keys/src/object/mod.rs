@@ -10,7 +10,8 @@
 //! Each file gives `keys() -> (start, end)`, `manifest()` likewise, `id() -> start`, a constructor and destructor
 //! that call
 //! [`enter`] and [`leave`], and the functions `register`, `unregister`, `get`, `reserve`,
-//! `explain`, `alloc`, `dealloc`, `alloc_zeroed`, `realloc` and `table` with the signatures that `elf.rs` shows. With feature `std` also a
+//! `explain`, `alloc`, `dealloc`, `alloc_zeroed`, `realloc`, `table`, `count`, `hold`, `idle` and `add_runtime` with the signatures
+//! that `linked.rs` shows. With feature `std` also a
 //! constructor, after that of `enter`, that calls `image_std::adopt`, and the functions `adopt`,
 //! `try_call` and `owner`.
 
@@ -24,22 +25,30 @@ mod macho;
 #[cfg(tls_keys_macho)]
 use macho as format;
 
+#[cfg(any(tls_keys_elf, tls_keys_macho))]
+mod linked;
+#[cfg(any(tls_keys_elf, tls_keys_macho))]
+use linked as host;
+
 #[cfg(tls_keys_pe)]
 mod pe;
 #[cfg(tls_keys_pe)]
 use pe as format;
+#[cfg(tls_keys_pe)]
+use pe as host;
 
 #[cfg(not(any(tls_keys_elf, tls_keys_macho, tls_keys_pe)))]
 compile_error!(
     "tls-keys knows ELF, Mach-O and PE targets only: write a file like src/object/elf.rs for this one"
 );
 
+pub use format::id;
 #[allow(unused_imports)]
-pub(crate) use format::table;
+pub(crate) use host::table;
+pub(crate) use host::{add_runtime, alloc, alloc_zeroed, count, dealloc, hold, idle, realloc};
 #[cfg(feature = "std")]
-pub(crate) use format::{adopt, owner, try_call};
-pub(crate) use format::{alloc, alloc_zeroed, dealloc, realloc};
-pub use format::{explain, get, id, register, reserve, unregister};
+pub(crate) use host::{adopt, owner, try_call};
+pub use host::{explain, get, register, reserve, unregister};
 
 use crate::abi::{Image, Key};
 
@@ -58,6 +67,7 @@ pub fn image() -> Image {
         manifest_end,
         alloc: crate::allocator::alloc,
         dealloc: crate::allocator::dealloc,
+        place: crate::usage::place(),
     }
 }
 

@@ -13,9 +13,10 @@
 use core::ffi::{CStr, c_char, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::abi::{Answer, Buffer, Image, Key, Status};
+use crate::abi::{Answer, Buffer, Image, Key, Status, Text};
 #[cfg(feature = "std")]
 use crate::abi::{Call, Exception, Std, Take};
+use crate::usage::{Counted, Runtime};
 
 #[link(name = "kernel32")]
 unsafe extern "system" {
@@ -63,6 +64,10 @@ static ALLOC: HostFn = HostFn::new(c"tls_slots_alloc_v1");
 static DEALLOC: HostFn = HostFn::new(c"tls_slots_dealloc_v1");
 static ALLOC_ZEROED: HostFn = HostFn::new(c"tls_slots_alloc_zeroed_v1");
 static REALLOC: HostFn = HostFn::new(c"tls_slots_realloc_v1");
+static COUNT: HostFn = HostFn::new(c"tls_slots_count_v1");
+static HOLD: HostFn = HostFn::new(c"tls_slots_hold_v1");
+static IDLE: HostFn = HostFn::new(c"tls_slots_idle_v1");
+static RUNTIME: HostFn = HostFn::new(c"tls_slots_runtime_v1");
 static VALUE: HostFn = HostFn::new(c"tls_slots_value_v1");
 #[cfg(feature = "std")]
 static ADOPT: HostFn = HostFn::new(c"tls_slots_adopt_v1");
@@ -70,7 +75,7 @@ static ADOPT: HostFn = HostFn::new(c"tls_slots_adopt_v1");
 const NO_HOST: &str = "the program exports no tls_slots functions: link tls-slots into the \
                        executable and call tls_slots_build::host() in its build.rs";
 
-/// See `elf.rs`.
+/// See `linked.rs`.
 ///
 /// # Safety
 ///
@@ -86,7 +91,7 @@ pub unsafe fn register(image: *const Image) {
     }
 }
 
-/// See `elf.rs`.
+/// See `linked.rs`.
 ///
 /// # Safety
 ///
@@ -101,7 +106,7 @@ pub unsafe fn unregister(image: *const Image) {
     }
 }
 
-/// See `elf.rs`.
+/// See `linked.rs`.
 ///
 /// # Safety
 ///
@@ -120,7 +125,7 @@ pub unsafe fn explain(key: *const Key, buffer: *mut Buffer) -> usize {
     }
 }
 
-/// See `elf.rs`.
+/// See `linked.rs`.
 ///
 /// # Safety
 ///
@@ -140,7 +145,7 @@ pub unsafe fn get(key: *const Key, has_value: bool, buffer: *mut Buffer) -> Answ
     }
 }
 
-/// See `elf.rs`.
+/// See `linked.rs`.
 ///
 /// # Safety
 ///
@@ -160,7 +165,7 @@ pub unsafe fn reserve(key: *const Key, buffer: *mut Buffer) -> Answer {
     }
 }
 
-/// See `elf.rs`.
+/// See `linked.rs`.
 ///
 /// # Safety
 ///
@@ -214,9 +219,73 @@ unsafe fn no_host(buffer: *mut Buffer) -> Answer {
     }
 }
 
+/// See `linked.rs`.
+///
+/// # Safety
+///
+/// As there.
+pub(crate) unsafe fn count(place: usize, what: Counted, ended: bool) {
+    let address = COUNT.address();
+    if !address.is_null() {
+        // SAFETY: as in `register`.
+        unsafe {
+            core::mem::transmute::<*mut c_void, unsafe extern "C" fn(usize, Counted, bool)>(address)(
+                place, what, ended,
+            )
+        }
+    }
+}
+
+/// See `linked.rs`.
+///
+/// # Safety
+///
+/// As there.
+pub(crate) unsafe fn hold(image: *const Key, name: Text, begins: bool) {
+    let address = HOLD.address();
+    if !address.is_null() {
+        // SAFETY: as in `register`.
+        unsafe {
+            core::mem::transmute::<*mut c_void, unsafe extern "C" fn(*const Key, Text, bool)>(
+                address,
+            )(image, name, begins)
+        }
+    }
+}
+
+/// See `linked.rs`.
+///
+/// # Safety
+///
+/// As there.
+pub(crate) unsafe fn idle() {
+    let address = IDLE.address();
+    if !address.is_null() {
+        // SAFETY: as in `register`.
+        unsafe { core::mem::transmute::<*mut c_void, unsafe extern "C-unwind" fn()>(address)() }
+    }
+}
+
+/// See `linked.rs`.
+///
+/// # Safety
+///
+/// As there.
+pub(crate) unsafe fn add_runtime(runtime: *mut dyn Runtime) {
+    let address = RUNTIME.address();
+    if !address.is_null() {
+        // SAFETY: as in `register`.
+        unsafe {
+            core::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut dyn Runtime)>(address)(
+                runtime,
+            )
+        }
+    }
+}
+
 // Memory. Without a host there is none: an allocation that fails ends the program with that message.
 
-/// See `elf.rs`.
+/// See `linked.rs`.
 ///
 /// # Safety
 ///
@@ -234,7 +303,7 @@ pub(crate) unsafe fn alloc(image: *const Key, size: usize, align: usize) -> *mut
     }
 }
 
-/// See `elf.rs`.
+/// See `linked.rs`.
 ///
 /// # Safety
 ///
@@ -252,7 +321,7 @@ pub(crate) unsafe fn dealloc(image: *const Key, block: *mut u8, size: usize, ali
     }
 }
 
-/// See `elf.rs`.
+/// See `linked.rs`.
 ///
 /// # Safety
 ///
@@ -270,7 +339,7 @@ pub(crate) unsafe fn alloc_zeroed(image: *const Key, size: usize, align: usize) 
     }
 }
 
-/// See `elf.rs`.
+/// See `linked.rs`.
 ///
 /// # Safety
 ///

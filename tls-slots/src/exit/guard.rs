@@ -28,3 +28,15 @@ pub(crate) fn arm_release() -> bool {
 
 /// See the module. Windows unloads nothing in `ExitProcess` before threads are gone.
 pub(crate) fn at_process_exit(_: extern "C" fn()) {}
+
+/// Not known: std's thread-locals may be gone when this is asked.
+pub(crate) type ThreadId = ();
+
+/// See the module.
+pub(crate) fn thread_id() -> ThreadId {}
+
+/// See the module.
+#[cfg(feature = "load")]
+pub(crate) fn thread_name((): ThreadId) -> Option<String> {
+    None
+}

@@ -14,7 +14,8 @@
 //!   calling thread ends, also if it is ending already;
 //! - `arm_release() -> bool`: [`release`](crate::thread::release) is called after that; false where
 //!   the system refuses, and the thread's memory then stays;
-//! - `at_process_exit(f)`: `f` runs in `exit`, before modules are finalised.
+//! - `at_process_exit(f)`: `f` runs in `exit`, before modules are finalised;
+//! - `thread_id()`: the calling thread, and `thread_name(id)`, which may be asked of a thread that has not ended.
 
 #[cfg(all(unix, target_env = "gnu"))]
 mod gnu;
@@ -23,12 +24,16 @@ pub(crate) use gnu::{arm_destructors, arm_release};
 
 #[cfg(unix)]
 mod pthread;
+#[cfg(all(unix, feature = "load"))]
+pub(crate) use pthread::thread_name;
 #[cfg(unix)]
-pub(crate) use pthread::at_process_exit;
+pub(crate) use pthread::{ThreadId, at_process_exit, thread_id};
 #[cfg(all(unix, not(target_env = "gnu")))]
 pub(crate) use pthread::{arm_destructors, arm_release};
 
 #[cfg(not(unix))]
 mod guard;
+#[cfg(all(not(unix), feature = "load"))]
+pub(crate) use guard::thread_name;
 #[cfg(not(unix))]
-pub(crate) use guard::{arm_destructors, arm_release, at_process_exit};
+pub(crate) use guard::{ThreadId, arm_destructors, arm_release, at_process_exit, thread_id};

@@ -2,6 +2,8 @@
 //! `pthread_key_create`), and again if the value is set again meanwhile, up to
 //! `PTHREAD_DESTRUCTOR_ITERATIONS` times.
 
+#[cfg(feature = "load")]
+use std::ffi::{CStr, c_char};
 use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
 
@@ -17,6 +19,27 @@ unsafe extern "C" {
     ) -> c_int;
     fn pthread_setspecific(key: PthreadKey, value: *const c_void) -> c_int;
     fn atexit(function: extern "C" fn()) -> c_int;
+    safe fn pthread_self() -> ThreadId;
+    #[cfg(feature = "load")]
+    fn pthread_getname_np(thread: ThreadId, name: *mut c_char, size: usize) -> c_int;
+}
+
+/// `pthread_t`, which is as wide as a pointer on the systems of this file.
+pub(crate) type ThreadId = usize;
+
+/// See the module.
+pub(crate) fn thread_id() -> ThreadId {
+    pthread_self()
+}
+
+/// See the module.
+#[cfg(feature = "load")]
+pub(crate) fn thread_name(thread: ThreadId) -> Option<String> {
+    let mut name = [0_u8; 64];
+    // SAFETY: the thread has not ended, by the caller's promise, and there is room for so much.
+    let failed = unsafe { pthread_getname_np(thread, name.as_mut_ptr().cast(), name.len()) };
+    let name = CStr::from_bytes_until_nul(&name).ok()?;
+    (failed == 0).then(|| name.to_string_lossy().into_owned())
 }
 
 /// The one key of this process. Invariant: made at most once, never deleted; `None` when the system

@@ -15,6 +15,8 @@ pub(super) struct Seen {
     pub(super) entries: Vec<String>,
     /// What a host exports and a module must not.
     host_symbols: Vec<String>,
+    /// What is known to keep the file mapped for good, each with a sentence.
+    pub(super) pins: Vec<String>,
 }
 
 impl Seen {
@@ -195,6 +197,7 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<Seen, Unfit> {
     Ok(Seen {
         entries,
         host_symbols,
+        pins: Vec::new(),
     })
 }
 

@@ -17,7 +17,7 @@
 //! | did the registry take it? | here | `Refused`, `NotRegistered` |
 //!
 //! A [`Module`] gives *entries*: functions that the module marked with `#[tokio::module]`, whose symbol is a
-//! static that tells the signature. A call whose function panics gives an [`EntryPanic`].
+//! static that tells the signature (`call.rs`). A call whose function panics gives an [`EntryPanic`].
 //!
 //! # One file, one image
 //!
@@ -28,31 +28,31 @@
 //! [`LoadOptions::new_instance`]. Shared keys are the host's in all of them; private keys and plain statics
 //! are one set per image.
 //!
-//! Modules stay loaded until the process ends: nobody can know here whether tasks, wakers or values of a
-//! module are still about.
+//! A module stays loaded until it is unloaded ([`Module::unload`], `unload.rs`), also when all [`Module`]s are
+//! dropped.
 
 use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::fmt;
-use std::future::Future;
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 
 use libloading::Library;
 use sha2::{Digest as _, Sha256};
-use tls_keys::entry::{self, CallAsync, CallSync, EntryFuture, EntryKind, Misfit};
+use tls_keys::abi::Key;
+use tls_keys::entry::{self, EntryKind, Misfit};
 use tls_keys::names::ENTRY_PREFIX;
 use tls_slots_manifest::{FileError, Manifest};
 
-use crate::{image_file, registry};
+use crate::{image_file, image_memory, registry};
 use copy::{Original, Place};
 use inspect::{Seen, Unfit};
+use unload::Closed;
 
+mod call;
 mod copy;
 mod elf;
 mod error;
@@ -61,10 +61,34 @@ mod host;
 mod inspect;
 mod open;
 mod options;
+mod quiesce;
+mod unload;
+mod usage;
 
+pub use call::{Call, CallError, Entry, Function};
 pub use error::{HostProblem, LoadError};
 pub use options::{LoadOptions, Source};
 pub use tls_keys::entry::{EntryPanic, Signature};
+pub use unload::{Unload, UnloadError, UnloadProblem};
+pub use usage::{ThreadUse, Usage};
+
+/// Where an image is, and how its use is counted.
+struct Image {
+    /// What identifies it, as in the registry: an address in it, which is only compared.
+    start: usize,
+    /// All of its memory.
+    memory: Range<usize>,
+    /// Its line of the threads' counters.
+    line: usize,
+    /// What is known to keep it mapped for good.
+    pins: Vec<String>,
+}
+
+impl Image {
+    fn start(&self) -> *const Key {
+        self.start as *const Key
+    }
+}
 
 /// An image that was loaded.
 struct Inner {
@@ -72,20 +96,50 @@ struct Inner {
     path: PathBuf,
     /// The names of its entries, sorted.
     entries: Vec<String>,
-    /// Never closed, see the module's documentation.
-    library: ManuallyDrop<Library>,
+    image: Image,
+    /// `None` when it is closed. Invariant: it is not while there is a [`Module`], but in `unload.rs`.
+    library: Mutex<Option<Library>>,
     /// What it was opened from.
     place: Place,
     /// The file when it was checked, where it was not copied.
     stamp: Option<file::Stamp>,
+    /// The list that it is in, for as long as `load` may give it again.
+    images: Images,
+    /// How many [`Module`]s there are.
+    modules: AtomicUsize,
+    /// Whether calls are refused.
+    closed: AtomicBool,
+    /// Who has closed it. Invariant: `closed` is true while it says so.
+    gate: Mutex<Closed>,
 }
 
 /// A loaded module.
 ///
-/// Cheap to clone. The module stays loaded until the process ends, also when this is dropped.
-#[derive(Clone)]
+/// Cheap to clone. The module stays loaded when all of these are dropped: see [`unload`](Self::unload).
 pub struct Module {
     inner: Arc<Inner>,
+}
+
+impl Module {
+    fn new(inner: &Arc<Inner>) -> Self {
+        inner.modules.fetch_add(1, Ordering::Relaxed);
+        Self {
+            inner: Arc::clone(inner),
+        }
+    }
+}
+
+impl Clone for Module {
+    fn clone(&self) -> Self {
+        Self::new(&self.inner)
+    }
+}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        // Release: what was done with what is borrowed from it comes before.
+        self.inner.modules.fetch_sub(1, Ordering::Release);
+    }
 }
 
 impl fmt::Debug for Module {
@@ -178,10 +232,11 @@ impl Module {
                 "a symbol is an address: `T` is the type of a pointer or a function pointer"
             );
         }
-        // SAFETY: the caller's promise; the library is never closed.
-        match unsafe { self.inner.library.get::<T>(name) } {
-            Ok(symbol) => Ok(Symbol {
-                value: *symbol,
+        // SAFETY: the caller's promise; the library is not closed while a `Module` of it exists, which the
+        // result borrows.
+        match unsafe { self.inner.get::<T>(name) } {
+            Ok(value) => Ok(Symbol {
+                value,
                 module: PhantomData,
             }),
             Err(source) => Err(LoadError::NoSymbol {
@@ -208,43 +263,7 @@ impl Module {
         Ok(unsafe { &**symbol })
     }
 
-    /// An entry that the module declares as `#[tokio::module] pub async fn`.
-    ///
-    /// `S` is the function's type without `async`: for `async fn render(page: String) -> Html` it is
-    /// `fn(String) -> Html`.
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError::NoEntry`], [`LoadError::Kind`], [`LoadError::Signature`], [`LoadError::Layout`].
-    pub fn entry<S: Signature>(&self, name: &str) -> Result<Entry<S>, LoadError> {
-        let entry = self.find(name)?;
-        // SAFETY: the module is loaded for good, and by `load`'s contract of the same compiler.
-        match unsafe { entry.as_async::<S>() } {
-            Ok(call) => Ok(Entry {
-                call,
-                module: self.clone(),
-            }),
-            Err(misfit) => Err(self.misfit::<S>(name, misfit)),
-        }
-    }
-
-    /// An entry that the module declares as `#[tokio::module] pub fn`.
-    ///
-    /// # Errors
-    ///
-    /// As [`entry`](Self::entry).
-    pub fn function<S: Signature>(&self, name: &str) -> Result<Function<S>, LoadError> {
-        let entry = self.find(name)?;
-        // SAFETY: as in `entry`.
-        match unsafe { entry.as_sync::<S>() } {
-            Ok(call) => Ok(Function {
-                call,
-                module: self.clone(),
-            }),
-            Err(misfit) => Err(self.misfit::<S>(name, misfit)),
-        }
-    }
-
+    /// The entry of that name. The reference is good while this module is loaded.
     fn find(&self, name: &str) -> Result<&'static entry::Entry, LoadError> {
         let missing = || LoadError::NoEntry {
             path: self.inner.path.clone(),
@@ -253,8 +272,8 @@ impl Module {
         };
         let symbol = format!("{ENTRY_PREFIX}{name}");
         // SAFETY: a symbol with this prefix is a static `Entry`, which is what the prefix is
-        // reserved for; the library is never closed.
-        let symbol = unsafe { self.inner.library.get::<*const entry::Entry>(&*symbol) };
+        // reserved for.
+        let symbol = unsafe { self.inner.get::<*const entry::Entry>(&symbol) };
         let symbol = symbol.map_err(|_| missing())?;
         // SAFETY: as above.
         unsafe { symbol.as_ref() }.ok_or_else(missing)
@@ -314,6 +333,15 @@ type Images = Arc<Mutex<Vec<Arc<Inner>>>>;
 /// that load one file get one image.
 static LOADED: Mutex<BTreeMap<(PathBuf, Source), Images>> = Mutex::new(BTreeMap::new());
 
+/// Forgets a list that is empty, unless somebody is about to load that file.
+fn forget_list(list: &Images) {
+    lock(&LOADED).retain(|_, known| {
+        // This map has one, and the image that is gone.
+        let is_in_use = || Arc::strong_count(known) > 2 || !lock(known).is_empty();
+        !Arc::ptr_eq(known, list) || is_in_use()
+    });
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -344,7 +372,7 @@ unsafe fn load(options: &LoadOptions, path: &Path) -> Result<Module, LoadError> 
         })?;
     }
 
-    let images = {
+    let list = {
         let mut loaded = lock(&LOADED);
         Arc::clone(
             loaded
@@ -352,19 +380,18 @@ unsafe fn load(options: &LoadOptions, path: &Path) -> Result<Module, LoadError> 
                 .or_default(),
         )
     };
-    let mut images = lock(&images);
+    let mut images = lock(&list);
     let earlier = images
         .iter()
         .find(|image| !options.new_instance && image.is_of(&opened));
     if let Some(inner) = earlier {
-        return Ok(Module {
-            inner: Arc::clone(inner),
-        });
+        return Ok(Module::new(inner));
     }
     // SAFETY: the caller's promise.
-    let inner = Arc::new(unsafe { open_checked(options.source, opened, seen)? });
+    let inner = unsafe { open_checked(options.source, opened, seen, Arc::clone(&list))? };
+    let inner = Arc::new(inner);
     images.push(Arc::clone(&inner));
-    Ok(Module { inner })
+    Ok(Module::new(&inner))
 }
 
 /// Everything that is to be known of the bytes before they are loaded.
@@ -423,6 +450,7 @@ unsafe fn open_checked(
     source: Source,
     opened: file::Opened,
     seen: Seen,
+    images: Images,
 ) -> Result<Inner, LoadError> {
     let path = opened.path.clone();
     let original = Original {
@@ -491,22 +519,33 @@ unsafe fn open_checked(
             (library, place, Some(stamp))
         }
     };
-    let inner = Inner {
-        path,
-        entries: seen.entries,
-        library: ManuallyDrop::new(library),
-        place,
-        stamp,
-    };
-    match registered(&inner.path, &inner.place) {
-        Ok(()) => Ok(inner),
+    let start = match registered(&path, &place) {
+        Ok(start) => start,
         Err(error) => {
             // It stays open, and with it what it was opened from: its constructors have run, and
             // nobody knows what they left behind.
-            std::mem::forget(inner);
-            Err(error)
+            std::mem::forget((library, place));
+            return Err(error);
         }
-    }
+    };
+    let memory = image_memory::of(start).map_or(0..0, |memory| memory.all);
+    Ok(Inner {
+        path,
+        entries: seen.entries,
+        image: Image {
+            start: start as usize,
+            memory,
+            line: registry::line_of(start.cast()),
+            pins: seen.pins,
+        },
+        library: Mutex::new(Some(library)),
+        place,
+        stamp,
+        images,
+        modules: AtomicUsize::new(0),
+        closed: AtomicBool::new(false),
+        gate: Mutex::default(),
+    })
 }
 
 /// Opens a place, which the registry is to know by the path of the module.
@@ -536,9 +575,9 @@ unsafe fn open_as(mut place: Place, path: &Path) -> Result<(Library, Place), Loa
     }
 }
 
-/// Whether the registry took what was just opened.
-fn registered(path: &Path, place: &Place) -> Result<(), LoadError> {
-    let mut found = false;
+/// Whether the registry took what was just opened; gives an address in it.
+fn registered(path: &Path, place: &Place) -> Result<*const u8, LoadError> {
+    let mut found = std::ptr::null();
     // The last one first: the system searches all images for an address, so asking about each of them here
     // would make the time of a load grow with the square of their number.
     for (start, refused) in registry::images_by_address().into_iter().rev() {
@@ -547,7 +586,7 @@ fn registered(path: &Path, place: &Place) -> Result<(), LoadError> {
         if !same {
             continue;
         }
-        found = true;
+        found = start;
         if let Some(reason) = refused {
             return Err(LoadError::Refused {
                 path: path.to_owned(),
@@ -557,15 +596,35 @@ fn registered(path: &Path, place: &Place) -> Result<(), LoadError> {
         break;
     }
     // Where the system does not tell files of addresses, what was not refused is taken to be fine.
-    if !found && cfg!(unix) {
+    if found.is_null() && cfg!(unix) {
         return Err(LoadError::NotRegistered {
             path: path.to_owned(),
         });
     }
-    Ok(())
+    Ok(found)
 }
 
 impl Inner {
+    /// How many [`Module`]s there are.
+    fn modules(&self) -> usize {
+        // Acquire: with the release in their drop.
+        self.modules.load(Ordering::Acquire)
+    }
+
+    /// What a symbol stands for, as a pointer or function pointer.
+    ///
+    /// # Safety
+    ///
+    /// As [`Library::get`]; the result must not be used when the library is closed.
+    unsafe fn get<T: Copy>(&self, name: &str) -> Result<T, libloading::Error> {
+        let library = lock(&self.library);
+        let library = library
+            .as_ref()
+            .ok_or(libloading::Error::IncompatibleSize)?;
+        // SAFETY: the caller's promise.
+        Ok(*unsafe { library.get::<T>(name)? })
+    }
+
     /// Whether this is an image of that file, as it is now.
     fn is_of(&self, opened: &file::Opened) -> bool {
         match (&self.stamp, &self.place.keep) {
@@ -573,102 +632,5 @@ impl Inner {
             (None, Some(copy)) => file::has_content(copy, &opened.content),
             (None, None) => false,
         }
-    }
-}
-
-/// An `async` entry of a module. Keeps the module loaded.
-pub struct Entry<S: Signature> {
-    call: CallAsync<S>,
-    module: Module,
-}
-
-impl<S: Signature> Entry<S> {
-    /// Calls the entry: a future that the module's code runs, on whatever runtime polls it.
-    ///
-    /// The arguments come as a tuple, `()` for none and `(a,)` for one.
-    ///
-    /// # Errors
-    ///
-    /// The future gives [`EntryPanic`] when the function panics.
-    pub fn call(&self, args: S::Args) -> Call<S::Output> {
-        Call {
-            future: (self.call)(args),
-            _module: self.module.clone(),
-        }
-    }
-}
-
-impl<S: Signature> Clone for Entry<S> {
-    fn clone(&self) -> Self {
-        Self {
-            call: self.call,
-            module: self.module.clone(),
-        }
-    }
-}
-
-impl<S: Signature> fmt::Debug for Entry<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry")
-            .field("signature", &std::any::type_name::<S>())
-            .field("module", &self.module)
-            .finish()
-    }
-}
-
-/// A synchronous entry of a module. Keeps the module loaded.
-pub struct Function<S: Signature> {
-    call: CallSync<S>,
-    module: Module,
-}
-
-impl<S: Signature> Function<S> {
-    /// Calls the function.
-    ///
-    /// # Errors
-    ///
-    /// [`EntryPanic`] when it panics.
-    pub fn call(&self, args: S::Args) -> Result<S::Output, EntryPanic> {
-        (self.call)(args)
-    }
-}
-
-impl<S: Signature> Clone for Function<S> {
-    fn clone(&self) -> Self {
-        Self {
-            call: self.call,
-            module: self.module.clone(),
-        }
-    }
-}
-
-impl<S: Signature> fmt::Debug for Function<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Function")
-            .field("signature", &std::any::type_name::<S>())
-            .field("module", &self.module)
-            .finish()
-    }
-}
-
-/// A running call of an [`Entry`].
-#[must_use = "futures do nothing unless polled"]
-pub struct Call<R> {
-    /// Before the module, so that it is dropped first.
-    future: EntryFuture<R>,
-    _module: Module,
-}
-
-impl<R> Future for Call<R> {
-    type Output = Result<R, EntryPanic>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.future.as_mut().poll(cx)
-    }
-}
-
-impl<R> fmt::Debug for Call<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").finish_non_exhaustive()
     }
 }

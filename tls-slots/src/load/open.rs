@@ -25,19 +25,25 @@ pub(super) unsafe fn open(path: &Path) -> Result<Library, libloading::Error> {
     unsafe { Library::new(path) }
 }
 
-/// Whether an image of that path, or of that file, is loaded already.
+/// Opens what is loaded already.
 #[cfg(unix)]
-pub(super) fn is_open(path: &Path) -> bool {
+pub(super) fn again(path: &Path) -> Option<Library> {
     use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-    // SAFETY: loads nothing, so it runs nothing; what it counted up is counted down again.
-    unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL | libc::RTLD_NOLOAD) }.is_ok()
+    // SAFETY: loads nothing, so it runs nothing.
+    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL | libc::RTLD_NOLOAD) };
+    library.ok().map(Into::into)
 }
 
-/// Whether an image of that path is loaded already: not asked for on this system, where a file that
-/// is loaded cannot be replaced.
+/// Not needed: nothing is closed on this system.
 #[cfg(not(unix))]
-pub(super) fn is_open(_: &Path) -> bool {
-    false
+pub(super) fn again(_: &Path) -> Option<Library> {
+    None
+}
+
+/// Whether an image of that path, or of that file, is loaded already: not asked for on systems where a file
+/// that is loaded cannot be replaced.
+pub(super) fn is_open(path: &Path) -> bool {
+    again(path).is_some()
 }
 
 /// Whether the system could not map the file, as with a folder of which nothing may be executed.

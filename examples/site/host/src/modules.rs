@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use site_contract::{Formula, Job, Page, Tasks};
-use tls_slots::{Entry, EntryPanic, Function, Module};
+use tls_slots::{CallError, Entry, Function, Module};
 use tokio::sync::mpsc;
 
 use crate::args::ModuleFiles;
@@ -82,7 +82,7 @@ fn text(error: impl std::error::Error) -> String {
 
 /// A module's panic, as the error that it is to the host.
 pub(crate) fn flatten<T, E: From<String>>(
-    outcome: Result<Result<T, E>, EntryPanic>,
+    outcome: Result<Result<T, E>, CallError>,
 ) -> Result<T, E> {
     outcome.unwrap_or_else(|panic| Err(format!("{panic}").into()))
 }

@@ -1,0 +1,170 @@
+//! What threads that live on have of a module that is being unloaded, and how they are asked for it.
+//!
+//! The problem: a thread of the runtime that has run a module's code may keep values of it: thread-locals of
+//! the module's std with their destructors, values of the module's private keys. They belong to their thread, so
+//! only it can drop them. A worker does not end; but it passes a place where it has nothing to do
+//! and runs no module's code: before it sleeps. There it calls `tls_keys::usage::idle`, which is one load where
+//! nothing is to be done.
+//!
+//! | who | does |
+//! | --- | --- |
+//! | the unloading thread | [`ask`]s: lists the module as pending, and wakes the runtimes |
+//! | a worker, a thread in `block_on` | drops what it has ([`here`]) before it sleeps again |
+//! | an idle thread of the blocking pool | ends, as after its time-out, and drops what it has by that |
+//!
+//! Other threads of the host are not reached: what they have is reported.
+
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::keys::abi::Key;
+use crate::keys::usage::{self, Runtime};
+use crate::sync::contain;
+use crate::{interpose, registry, thread};
+
+/// A module that is being unloaded, and that no code of is to run any more but destructors.
+#[derive(Clone)]
+struct Pending {
+    /// What identifies the image, as in the registry.
+    image: usize,
+    memory: Range<usize>,
+}
+
+/// The modules that threads are asked about. Invariant: `usage::pending()` is their number; each is loaded
+/// while it is listed. Nobody's code runs under the lock.
+static PENDING: Mutex<Vec<Pending>> = Mutex::new(Vec::new());
+
+/// The runtimes of this process that can be woken. Nobody's code runs under the lock but theirs, which is
+/// the host's copy of tokio.
+static RUNTIMES: Mutex<Vec<Box<dyn Runtime>>> = Mutex::new(Vec::new());
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// While this lives, threads that have nothing to do give up what they have of a module.
+pub(crate) struct Asked(usize);
+
+/// Asks all threads to give up what they have of a module.
+///
+/// # Safety
+///
+/// Until the result is dropped, the module must be loaded, and none of its code be running on any thread but
+/// destructors of thread-locals.
+pub(crate) unsafe fn ask(image: *const Key, memory: Range<usize>) -> Asked {
+    let image = image as usize;
+    lock(&PENDING).push(Pending { image, memory });
+    usage::pending().fetch_add(1, Ordering::SeqCst);
+    Asked(image)
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        let mut pending = lock(&PENDING);
+        pending.retain(|pending| pending.image != self.0);
+        usage::pending().fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Wakes all runtimes, so that their threads call [`here`].
+pub(crate) fn wake() {
+    let mut runtimes = lock(&RUNTIMES);
+    runtimes.retain(|runtime| runtime.is_alive());
+    for runtime in &*runtimes {
+        runtime.wake();
+    }
+}
+
+/// Aborts the tasks of a module in all runtimes; gives how many there were.
+pub(crate) fn abort(memory: &Range<usize>) -> usize {
+    let runtimes = lock(&RUNTIMES);
+    runtimes
+        .iter()
+        .map(|runtime| runtime.abort(memory.clone()))
+        .sum()
+}
+
+/// Drops what the calling thread has of a module: first what its std knows, then the values of its private
+/// keys.
+///
+/// # Safety
+///
+/// The module must be loaded, and none of its code be running on this thread.
+pub(crate) unsafe fn drop_here(image: *const Key, memory: &Range<usize>) {
+    // A destructor may make new values, of either kind; and it may do so forever.
+    const TIMES: usize = 8;
+    for _ in 0..TIMES {
+        // SAFETY: the caller's promise.
+        let ran = unsafe { interpose::run_here(memory) };
+        let mut dropped = 0;
+        contain(|| dropped = thread::reset(&registry::private_thread_locals(image)));
+        if ran + dropped == 0 {
+            break;
+        }
+    }
+}
+
+/// The calling thread gives up what it has of modules that are pending.
+///
+/// # Safety
+///
+/// No code of such a module may be running on this thread.
+// SAFETY: the name is this project's own (see `tls_keys::names`).
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn tls_slots_idle_v1() {
+    for Pending { image, memory } in lock(&PENDING).clone() {
+        // The lock is not held meanwhile, so the module could be gone: but it waits for this thread.
+        let _visit = Visit::begin(image);
+        if lock(&PENDING).iter().any(|pending| pending.image == image) {
+            // SAFETY: listed, so it is loaded, and by `ask`'s contract runs no code; it stays so
+            // until the visit is over.
+            unsafe { drop_here(image as *const Key, &memory) }
+        }
+    }
+}
+
+/// Modules that a thread is just dropping things of.
+static VISITS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
+struct Visit(usize);
+
+impl Visit {
+    fn begin(image: usize) -> Self {
+        lock(&VISITS).push(image);
+        Self(image)
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let mut visits = lock(&VISITS);
+        if let Some(at) = visits.iter().position(|image| *image == self.0) {
+            visits.swap_remove(at);
+        }
+    }
+}
+
+/// Whether a thread is just dropping things of the module.
+pub(crate) fn is_visited(image: *const Key) -> bool {
+    lock(&VISITS).contains(&(image as usize))
+}
+
+/// Takes a runtime.
+///
+/// # Safety
+///
+/// From `Box::into_raw`, of this executable's own code.
+#[allow(improper_ctypes_definitions)] // only this executable calls it
+// SAFETY: the name is this project's own (see `tls_keys::names`).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn tls_slots_runtime_v1(runtime: *mut dyn Runtime) {
+    // SAFETY: the caller's promise.
+    let runtime = unsafe { Box::from_raw(runtime) };
+    let mut runtimes = lock(&RUNTIMES);
+    if runtimes.len() == runtimes.capacity() {
+        // A runtime that is no more leaves its memory here, so not for long.
+        runtimes.retain(|runtime| runtime.is_alive());
+    }
+    runtimes.push(runtime);
+}

@@ -1,0 +1,249 @@
+//! What a module has alive in the process, as a report.
+//!
+//! The problem: a module that cannot be unloaded must say why, exactly enough to do something about it.
+
+use std::fmt;
+
+use super::Inner;
+use crate::{interpose, registry, scan, thread, usage};
+
+/// Something that a thread has of a module.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct ThreadUse {
+    /// The thread's name, as the system knows it.
+    pub thread: String,
+    /// Whether it is the thread that asks.
+    pub is_current: bool,
+    /// How much it has.
+    pub count: usize,
+}
+
+/// What of a module is alive, see [`Module::usage`](crate::Module::usage).
+///
+/// Each field counts what would run, or read, the module's code or data after it is unmapped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// [`Module`](crate::Module)s beside the one that is asked: symbols and variables borrow from them.
+    pub modules: usize,
+    /// Calls of entries that have not ended, futures that have not been dropped included.
+    pub calls: usize,
+    /// Tasks that the module has spawned: those that run, and those that have ended and whose `JoinHandle` or
+    /// waker somebody keeps.
+    pub tasks: usize,
+    /// Blocking calls that the module has spawned, likewise.
+    pub blocking_calls: usize,
+    /// Named holds (`tls_keys::usage::Hold`), with their number.
+    pub holds: Vec<(String, usize)>,
+    /// Threads that the module has started.
+    pub threads: Vec<ThreadUse>,
+    /// Values of `std::thread_local!`s and the like, whose destructors wait for their thread to end.
+    pub destructors: Vec<ThreadUse>,
+    /// Values of the module's private keys that need to be dropped.
+    pub values: Vec<ThreadUse>,
+    /// Signals whose action is a function of the module.
+    pub signal_actions: Vec<i32>,
+    /// Shared thread-locals and statics that point into the module, each with a sentence.
+    pub pointers: Vec<String>,
+    /// What keeps the system from unmapping the file, each with a sentence.
+    pub pins: Vec<String>,
+}
+
+impl Usage {
+    /// Whether nothing is alive but what the calling thread can drop itself.
+    pub fn is_idle(&self) -> bool {
+        let elsewhere = |threads: &[ThreadUse]| threads.iter().any(|it| !it.is_current);
+        self.is_quiet() && !elsewhere(&self.destructors) && !elsewhere(&self.values)
+    }
+
+    /// Whether nothing is alive but what is of threads that live on.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.modules + self.calls + self.tasks + self.blocking_calls == 0
+            && self.holds.is_empty()
+            && self.threads.is_empty()
+            && self.signal_actions.is_empty()
+            && self.pointers.is_empty()
+            && self.pins.is_empty()
+    }
+
+    /// Whether no thread has anything.
+    pub(super) fn is_dropped(&self) -> bool {
+        self.destructors.is_empty() && self.values.is_empty()
+    }
+}
+
+/// `count` things, or nothing.
+fn counted(count: usize, one: &str, many: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        count => Some(format!("{count} {many}")),
+    }
+}
+
+/// On which threads.
+fn on(threads: &[ThreadUse]) -> String {
+    let names: Vec<_> = threads
+        .iter()
+        .map(|it| {
+            let current = if it.is_current {
+                ", the calling one"
+            } else {
+                ""
+            };
+            format!("{} on thread `{}`{current}", it.count, it.thread)
+        })
+        .collect();
+    names.join(", ")
+}
+
+impl fmt::Display for Usage {
+    /// A list in one line; "nothing" if there is nothing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        parts.extend(counted(self.modules, "other `Module`", "other `Module`s"));
+        parts.extend(counted(self.calls, "call of an entry", "calls of entries"));
+        parts.extend(counted(self.tasks, "task", "tasks"));
+        parts.extend(counted(
+            self.blocking_calls,
+            "blocking call",
+            "blocking calls",
+        ));
+        for (name, count) in &self.holds {
+            parts.extend(counted(*count, name, name));
+        }
+        if !self.threads.is_empty() {
+            let names: Vec<_> = self
+                .threads
+                .iter()
+                .map(|it| format!("`{}`", it.thread))
+                .collect();
+            parts
+                .extend(counted(names.len(), "thread", "threads").map(|threads| {
+                    format!("{threads} that it has started ({})", names.join(", "))
+                }));
+        }
+        if !self.destructors.is_empty() {
+            let threads = on(&self.destructors);
+            parts.push(format!("destructors of thread-locals ({threads})"));
+        }
+        if !self.values.is_empty() {
+            let threads = on(&self.values);
+            parts.push(format!("values of private keys ({threads})"));
+        }
+        for signal in &self.signal_actions {
+            parts.push(format!("the action of signal {signal}"));
+        }
+        parts.extend(self.pointers.iter().cloned());
+        parts.extend(self.pins.iter().cloned());
+        match parts.is_empty() {
+            true => f.write_str("nothing"),
+            false => f.write_str(&parts.join("; ")),
+        }
+    }
+}
+
+impl Inner {
+    /// What is alive of this image; `own` handles of the caller are not counted.
+    pub(super) fn usage(&self, own: usize) -> Usage {
+        let memory = &self.image.memory;
+        let pointers = match scan::pointers_into(memory) {
+            Ok(pointers) => pointers.iter().map(ToString::to_string).collect(),
+            Err(error) => vec![format!(
+                "shared state that may point to it, as it cannot be looked through: {error}"
+            )],
+        };
+        let known = self.image.pins.iter().cloned();
+        Usage {
+            signal_actions: interpose::signal_actions(memory),
+            pointers,
+            pins: known.chain(interpose::pins(memory)).collect(),
+            ..self.counts(own)
+        }
+    }
+
+    /// That part of it which is counted, and quickly known.
+    pub(super) fn counts(&self, own: usize) -> Usage {
+        let image = self.image.start();
+        let memory = &self.image.memory;
+        let alive = usage::alive(self.image.line);
+        let threads = interpose::threads(memory)
+            .into_iter()
+            .map(|it| ThreadUse::new(it.name, it.is_current, 1));
+        let destructors = interpose::destructors(memory)
+            .into_iter()
+            .map(|it| ThreadUse::new(it.name, it.is_current, it.count));
+        let values = thread::to_be_dropped(&registry::private_thread_locals(image))
+            .into_iter()
+            .map(|(name, is_current, count)| ThreadUse::new(name, is_current, count));
+        Usage {
+            modules: self.modules().saturating_sub(own),
+            calls: alive.calls,
+            tasks: alive.tasks,
+            blocking_calls: alive.blocking,
+            holds: usage::holds(image),
+            threads: sorted(threads),
+            destructors: sorted(destructors),
+            values: sorted(values),
+            ..Usage::default()
+        }
+    }
+}
+
+impl ThreadUse {
+    fn new(thread: Option<String>, is_current: bool, count: usize) -> Self {
+        Self {
+            thread: thread.unwrap_or_else(|| "?".to_owned()),
+            is_current,
+            count,
+        }
+    }
+}
+
+fn sorted(threads: impl Iterator<Item = ThreadUse>) -> Vec<ThreadUse> {
+    let mut threads: Vec<_> = threads.collect();
+    threads.sort();
+    threads
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_names_everything() {
+        let on = |thread: &str, is_current, count| ThreadUse {
+            thread: thread.to_owned(),
+            is_current,
+            count,
+        };
+        assert_eq!(Usage::default().to_string(), "nothing");
+        let usage = Usage {
+            modules: 1,
+            calls: 2,
+            tasks: 1,
+            blocking_calls: 3,
+            holds: vec![("action of a signal".to_owned(), 1)],
+            threads: vec![on("poller", false, 1)],
+            destructors: vec![on("worker", false, 2), on("main", true, 1)],
+            values: vec![on("worker", false, 1)],
+            signal_actions: vec![15],
+            pointers: vec!["the static `log::LOGGER` points to it".to_owned()],
+            pins: Vec::new(),
+        };
+        assert_eq!(
+            usage.to_string(),
+            "1 other `Module`; 2 calls of entries; 1 task; 3 blocking calls; 1 action of a signal; \
+             1 thread that it has started (`poller`); destructors of thread-locals (2 on thread \
+             `worker`, 1 on thread `main`, the calling one); values of private keys (1 on thread \
+             `worker`); the action of signal 15; the static `log::LOGGER` points to it"
+        );
+        assert!(!usage.is_idle());
+        let own = Usage {
+            values: vec![on("main", true, 1)],
+            ..Usage::default()
+        };
+        assert!(own.is_idle() && own.is_quiet() && !own.is_dropped());
+    }
+}

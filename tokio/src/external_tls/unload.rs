@@ -1,0 +1,176 @@
+//! What the host must know, and ask of the runtimes, to unload a module.
+//!
+//! # The problem
+//!
+//! A module's tasks are run by functions of the module, on threads of the host. When the module is to be
+//! unmapped, none of them may be left, and its thread-locals on these threads must be dropped by them.
+//!
+//! # How this fits
+//!
+//! | upstream | here |
+//! | --- | --- |
+//! | a task's cell is allocated, deallocated | [`task_begins`], [`TaskEnds`]: counted, for the image that does it |
+//! | a worker, or a thread in `block_on`, is about to sleep | [`idle`], [`block_on_parks`] |
+//! | a runtime is made | [`add_multi_thread`], [`add_current_thread`]: the host can wake it, and abort tasks |
+//!
+//! The counterpart is `tls_keys::usage`.
+
+use std::marker::PhantomData;
+
+use tls_keys::usage::{begin, end, Counted};
+
+pub(crate) use tls_keys::usage::{idle, is_pending};
+
+#[cfg(feature = "rt")]
+use crate::runtime::task::Schedule;
+
+/// What a task of this scheduler counts as.
+#[cfg(feature = "rt")]
+const fn counted<S: Schedule>() -> Counted {
+    if S::IS_BLOCKING {
+        Counted::Blocking
+    } else {
+        Counted::Task
+    }
+}
+
+/// The cell of a task is allocated.
+#[cfg(feature = "rt")]
+#[inline(always)]
+pub(crate) fn task_begins<S: Schedule>() {
+    begin(counted::<S>());
+}
+
+/// While the cell of a task is deallocated: what the task owns may run code as it is dropped, and panic.
+#[cfg(feature = "rt")]
+pub(crate) struct TaskEnds<S: Schedule>(PhantomData<S>);
+
+#[cfg(feature = "rt")]
+impl<S: Schedule> TaskEnds<S> {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+#[cfg(feature = "rt")]
+impl<S: Schedule> Drop for TaskEnds<S> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        end(counted::<S>());
+    }
+}
+
+// loom's `Arc` has no weak references, and its models load no modules.
+#[cfg(all(feature = "rt", not(loom)))]
+mod runtime {
+    use std::ops::Range;
+    use std::sync::{Arc, Weak};
+
+    use crate::runtime::scheduler::current_thread;
+    #[cfg(feature = "rt-multi-thread")]
+    use crate::runtime::scheduler::multi_thread;
+
+    struct Known<T>(Weak<T>);
+
+    impl tls_keys::usage::Runtime for Known<current_thread::Handle> {
+        fn is_alive(&self) -> bool {
+            self.0.strong_count() > 0
+        }
+
+        fn wake(&self) {
+            if let Some(handle) = self.0.upgrade() {
+                handle.wake_for_unload();
+            }
+        }
+
+        fn abort(&self, image: Range<usize>) -> usize {
+            let handle = self.0.upgrade();
+            handle.map_or(0, |handle| handle.abort_for_unload(&image))
+        }
+    }
+
+    /// Makes a runtime known to the host.
+    pub(crate) fn add_current_thread(handle: &Arc<current_thread::Handle>) {
+        crate::external_tls::on_host!(ADD_CURRENT_THREAD:
+            fn(&Arc<current_thread::Handle>) = add_current_thread; (handle));
+        tls_keys::usage::add_runtime(Box::new(Known(Arc::downgrade(handle))));
+    }
+
+    #[cfg(feature = "rt-multi-thread")]
+    impl tls_keys::usage::Runtime for Known<multi_thread::Handle> {
+        fn is_alive(&self) -> bool {
+            self.0.strong_count() > 0
+        }
+
+        fn wake(&self) {
+            if let Some(handle) = self.0.upgrade() {
+                handle.wake_for_unload();
+            }
+        }
+
+        fn abort(&self, image: Range<usize>) -> usize {
+            let handle = self.0.upgrade();
+            handle.map_or(0, |handle| handle.abort_for_unload(&image))
+        }
+    }
+
+    /// Makes a runtime known to the host.
+    #[cfg(feature = "rt-multi-thread")]
+    pub(crate) fn add_multi_thread(handle: &Arc<multi_thread::Handle>) {
+        crate::external_tls::on_host!(ADD_MULTI_THREAD:
+            fn(&Arc<multi_thread::Handle>) = add_multi_thread; (handle));
+        tls_keys::usage::add_runtime(Box::new(Known(Arc::downgrade(handle))));
+    }
+}
+#[cfg(all(feature = "rt", not(loom)))]
+pub(crate) use runtime::add_current_thread;
+#[cfg(all(feature = "rt-multi-thread", not(loom)))]
+pub(crate) use runtime::add_multi_thread;
+
+#[cfg(not(loom))]
+mod parker {
+    use std::cell::Cell;
+    use std::ops::Range;
+
+    use crate::runtime::park::{UnparkThread, WeakUnparkThread};
+
+    struct Parker(WeakUnparkThread);
+
+    impl tls_keys::usage::Runtime for Parker {
+        fn is_alive(&self) -> bool {
+            self.0.is_alive()
+        }
+
+        fn wake(&self) {
+            self.0.unpark();
+        }
+
+        fn abort(&self, _: Range<usize>) -> usize {
+            0
+        }
+    }
+
+    fn add(unpark: UnparkThread) {
+        crate::external_tls::on_host!(ADD_PARKER: fn(UnparkThread) = add; (unpark));
+        tls_keys::usage::add_runtime(Box::new(Parker(unpark.downgrade())));
+    }
+
+    /// A thread in `block_on` is about to sleep: it can be woken from now on.
+    pub(crate) fn block_on_parks<E>(unpark: impl FnOnce() -> Result<UnparkThread, E>) {
+        crate::external_tls::thread_local! {
+            static IS_KNOWN: Cell<bool> = const { Cell::new(false) };
+        }
+        super::idle();
+        if !IS_KNOWN
+            .try_with(|known| known.replace(true))
+            .unwrap_or(true)
+        {
+            if let Ok(unpark) = unpark() {
+                add(unpark);
+            }
+        }
+    }
+}
+#[cfg(not(loom))]
+pub(crate) use parker::block_on_parks;
