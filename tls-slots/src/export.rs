@@ -12,6 +12,7 @@ use std::ptr;
 use crate::keys::abi::{Answer, Buffer, Image, Key, Status};
 
 use crate::adopt;
+use crate::interpose;
 use crate::registry;
 use crate::thread::{self, Found};
 
@@ -22,7 +23,10 @@ use crate::thread::{self, Found};
 #[unsafe(no_mangle)]
 unsafe extern "C" fn tls_slots_register_v1(image: *const Image) {
     // SAFETY: the caller's promise.
-    unsafe { registry::register(&*image) }
+    unsafe {
+        registry::register(&*image);
+        interpose::register(&*image);
+    }
 }
 
 /// # Safety
@@ -33,8 +37,10 @@ unsafe extern "C" fn tls_slots_register_v1(image: *const Image) {
 unsafe extern "C" fn tls_slots_unregister_v1(image: *const Image) {
     // SAFETY: the caller's promise.
     unsafe {
+        interpose::leave(&*image);
         registry::unregister(&*image);
-        // Last: a destructor that ran above may have panicked.
+        // Last: a destructor that ran above may have panicked, or registered another one.
+        interpose::unregister(&*image);
         adopt::forget(&*image);
     }
 }

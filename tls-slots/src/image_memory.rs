@@ -104,6 +104,12 @@ pub(crate) fn of(address: *const u8) -> Option<Memory> {
     search.found
 }
 
+/// Whether an image lies at just that range. Asked right after an image was closed: another could be there later.
+pub(crate) fn is_mapped(range: &Range<usize>) -> bool {
+    // Its lowest address is its first page, which is loaded.
+    of(std::ptr::without_provenance(range.start)).is_some_and(|memory| memory.all == *range)
+}
+
 /// What of a range is in none of the others.
 #[cfg(all(unix, not(target_vendor = "apple"), target_pointer_width = "64"))]
 fn without(range: Range<usize>, others: &[Range<usize>]) -> Vec<Range<usize>> {
@@ -130,7 +136,7 @@ pub(crate) fn of(_: *const u8) -> Option<Memory> {
 
 #[cfg(all(test, unix, not(target_vendor = "apple"), target_pointer_width = "64"))]
 mod tests {
-    use super::{of, without};
+    use super::{is_mapped, of, without};
 
     #[test]
     #[allow(clippy::single_range_in_vec_init)] // lists of ranges is what they are
@@ -152,6 +158,8 @@ mod tests {
         assert!(!is_writable(&raw const CONSTANT as usize));
         assert!(memory.all.contains(&(&raw const CONSTANT as usize)));
         assert!(memory.all.contains(&(of as fn(_) -> _ as usize)));
+        assert!(is_mapped(&memory.all));
+        assert!(!is_mapped(&(memory.all.start..memory.all.end + 1)));
         let local = 0;
         assert!(of(&raw const local).is_none());
     }

@@ -50,6 +50,7 @@
 //! | `thread_ids` | thread ids that no two images have |
 //! | [`panic`](mod@panic) | catching the panics of all images |
 //! | `hook` | panics of modules, reported to the host's hook |
+//! | `interpose` | what modules' stds leave with libc: taken over, counted |
 //! | `sync` | what the models replace |
 //! | `load` | feature `load`: [`Module`], the loader |
 //!
@@ -88,6 +89,8 @@ use tls_keys as keys;
 const _: () = assert!(keys::arch::INLINE == cfg!(tls_slots_asm));
 
 pub use hook::{ModulePanic, module_panic, set_module_panic_hook};
+#[doc(hidden)]
+pub use interpose::probe;
 pub use keys::abi::Kind;
 #[cfg(feature = "load")]
 pub use load::{

@@ -47,6 +47,7 @@ pub(crate) fn thread_name(thread: ThreadId) -> Option<String> {
 static KEY: OnceLock<Option<PthreadKey>> = OnceLock::new();
 
 unsafe extern "C" fn end(_: *mut c_void) {
+    crate::interpose::thread_ends();
     // Late ones on glibc, all of them elsewhere.
     crate::thread::run_destructors();
     crate::thread::release();

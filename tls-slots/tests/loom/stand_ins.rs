@@ -72,6 +72,15 @@ pub(crate) mod usage {
     pub(crate) fn thread_ends(_: impl FnOnce(usize) -> Option<*mut u8>) {}
 }
 
+/// What modules leave with libc: nothing.
+pub(crate) mod interpose {
+    pub(crate) fn register(_: &crate::abi::Image) {}
+
+    pub(crate) unsafe fn leave(_: &crate::abi::Image) {}
+
+    pub(crate) unsafe fn unregister(_: &crate::abi::Image) {}
+}
+
 /// The table: a block of atomics that goes with its thread.
 pub(crate) mod arch {
     use std::cell::Cell;

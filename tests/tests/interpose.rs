@@ -1,0 +1,224 @@
+//! What a module's std leaves with libc, and what becomes of it when the module goes: the table of
+//! `tls-slots/src/interpose/mod.rs`, line by line. Host and module are built apart; the cases are in
+//! `fixtures/interpose_host/src/main.rs`.
+#![cfg(all(target_os = "linux", target_env = "gnu"))]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tls_slots_tests::process::{self, Ended};
+use tls_slots_tests::project::{Building, Project, Tokio, once_per_run};
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// What the module exports that is called once per case.
+const FUNCTIONS: [&str; 9] = [
+    "nothing",
+    "current",
+    "thread_locals",
+    "nested",
+    "private",
+    "spawn",
+    "scope",
+    "receive",
+    "everything",
+];
+
+fn project(fixture: &str, release: bool) -> Project {
+    let target = if release { "-release" } else { "" };
+    Project::new(Tokio::Fork, fixture).target(&format!("interpose/{fixture}{target}"))
+}
+
+/// The host and the module.
+fn built(release: bool) -> (PathBuf, PathBuf) {
+    let profile = if release { "release" } else { "debug" };
+    once_per_run(&format!("interpose-{profile}"), |building| {
+        let arguments: &[&str] = match release {
+            true => &["build", "--release"],
+            false => &["build"],
+        };
+        project("interpose_host", release).build(building, arguments);
+        project("interpose_module", release).build(building, arguments);
+    });
+    (
+        project("interpose_host", release).artifact(&format!("{profile}/interpose-host")),
+        project("interpose_module", release).artifact(&format!("{profile}/libinterpose_module.so")),
+    )
+}
+
+fn run(host: &Path, module: &Path, case: &str, function: Option<&str>) -> Ended {
+    let mut command = Command::new(host);
+    command.arg(case).arg(module).args(function);
+    process::run(&mut command, DEADLINE)
+}
+
+#[track_caller]
+fn assert_case(release: bool, case: &str, function: Option<&str>) {
+    let (host, module) = built(release);
+    let ended = run(&host, &module, case, function);
+    ended.assert_success();
+    assert_eq!(ended.result(), Some("ok"), "{ended}");
+}
+
+/// A case for each function.
+#[track_caller]
+fn assert_table(case: &str) {
+    for release in [false, true] {
+        for function in FUNCTIONS {
+            assert_case(release, case, Some(function));
+        }
+    }
+}
+
+#[test]
+fn destructors_run_on_their_thread_before_the_module_goes() {
+    assert_table("taken_back");
+}
+
+#[test]
+fn a_module_goes_while_a_thread_has_its_destructors() {
+    assert_table("closed");
+}
+
+#[test]
+fn the_thread_that_closes_a_module_runs_its_destructors() {
+    assert_table("closed_here");
+}
+
+#[test]
+fn a_thread_that_ends_runs_them_as_ever() {
+    assert_table("thread_ends_first");
+}
+
+#[test]
+fn pthread_keys_do_not_run_out() {
+    for function in ["current", "everything"] {
+        assert_case(false, "reloads", Some(function));
+        assert_case(true, "reloads", Some(function));
+    }
+}
+
+/// The controls: a module that finds libc's own functions.
+#[test]
+fn without_interposition() {
+    let (host, module) = built(true);
+    for function in ["thread_locals", "spawn", "receive"] {
+        let ended = run(&host, &module, "deep", Some(function));
+        ended.assert_success().assert_says("mapped: true");
+    }
+    let ended = run(&host, &module, "deep", Some("current"));
+    ended.assert_failure().assert_says("mapped: false");
+    assert!(!ended.stdout.contains("the thread has ended"), "{ended}");
+    let ended = run(&host, &module, "deep", Some("nothing"));
+    ended
+        .assert_success()
+        .assert_says("mapped: false")
+        .assert_says("the thread has ended");
+}
+
+#[test]
+fn threads_of_a_module_count_while_they_run() {
+    for release in [false, true] {
+        for _ in 0..20 {
+            assert_case(release, "running", None);
+        }
+    }
+}
+
+#[test]
+fn a_thread_that_exits_by_itself_does_not_count() {
+    assert_case(false, "raw_exit", None);
+    assert_case(true, "raw_exit", None);
+}
+
+#[test]
+fn more_keys_than_can_be_taken_over() {
+    assert_case(false, "raw_keys", None);
+    assert_case(true, "raw_keys", None);
+}
+
+#[test]
+fn signal_actions_are_found() {
+    assert_case(false, "signals", None);
+    assert_case(true, "signals", None);
+}
+
+#[test]
+fn host_and_module_end_in_one_order() {
+    assert_case(false, "order", None);
+    assert_case(true, "order", None);
+}
+
+#[test]
+fn modules_come_and_go_while_threads_do() {
+    assert_case(false, "storm", None);
+    for _ in 0..5 {
+        assert_case(true, "storm", None);
+    }
+}
+
+#[test]
+fn exit_in_a_destructor() {
+    for release in [false, true] {
+        let (host, module) = built(release);
+        let ended = run(&host, &module, "exits", None);
+        ended.assert_success().assert_says("said [2, 1]");
+    }
+}
+
+/// The linker exports the host's functions under libc's names, whichever it is, and whatever is stripped.
+#[test]
+fn linkers() {
+    let (_, module) = built(true);
+    let mut hosts = Vec::new();
+    let building = Building::begin();
+    for (linker, program) in [("bfd", "ld.bfd"), ("gold", "ld.gold"), ("mold", "mold")] {
+        let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+            .any(|folder| folder.join(program).is_file());
+        if !found {
+            println!("{linker} is not on this machine: not tried");
+            continue;
+        }
+        let argument = format!("-Clink-arg=-fuse-ld={linker}");
+        hosts.push(host_by(&building, linker, &[&argument], &[]));
+    }
+    let fat = [
+        ("CARGO_PROFILE_RELEASE_LTO", "fat"),
+        ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
+        ("CARGO_PROFILE_RELEASE_STRIP", "true"),
+    ];
+    hosts.push(host_by(&building, "fat", &[], &fat));
+    hosts.push(host_by(
+        &building,
+        "fat-bfd",
+        &["-Clink-arg=-fuse-ld=bfd"],
+        &fat,
+    ));
+    drop(building);
+    for host in hosts {
+        println!("{}", host.display());
+        for (case, function) in [
+            ("taken_back", Some("everything")),
+            ("taken_back", Some("spawn")),
+            ("raw_keys", None),
+            ("running", None),
+        ] {
+            let ended = run(&host, &module, case, function);
+            ended.assert_success();
+            assert_eq!(ended.result(), Some("ok"), "{ended}");
+        }
+    }
+}
+
+fn host_by(building: &Building, name: &str, arguments: &[&str], env: &[(&str, &str)]) -> PathBuf {
+    let mut project = project("interpose_host", true);
+    for (name, value) in env {
+        project = project.env(name, value);
+    }
+    let arguments = [&["rustc", "--release", "--"], arguments].concat();
+    project.build(building, &arguments);
+    let own = project.artifact(&format!("release/by-{name}"));
+    std::fs::copy(project.artifact("release/interpose-host"), &own).expect("a copy");
+    own
+}

@@ -1,0 +1,249 @@
+//! Threads that concern a module: those whose start routine is a module's, and those that have a list of
+//! modules' destructors.
+//!
+//! | a thread's record | |
+//! | --- | --- |
+//! | is made | by whoever starts a thread with a module's routine, before it is started; else by the thread, when a module first registers a destructor on it |
+//! | is found | by its thread in [`HERE`], by others in [`THREADS`] |
+//! | is freed | by its thread, when pthread keys' destructors run ([`ends`]); that is after its thread-locals' |
+//!
+//! A start routine counts until it has returned into the host's code, or was ended by `pthread_exit`. What
+//! its thread does after that for the module, it does by a registered destructor, which counts by itself.
+//!
+//! A record is written by its thread only, but for [`forget`], under the record's lock. Nothing is called
+//! under that lock.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::next::{self, PthreadId, Routine};
+use super::{Span, destructors::Node, images};
+use crate::exit;
+use crate::interpose::{ThreadDestructors, ThreadInfo};
+
+/// What is known of a thread.
+pub(super) struct Thread {
+    /// The system's number, 0 before the thread runs.
+    tid: AtomicU32,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    /// The module whose start routine the thread is in, or about to be.
+    routine: Option<Span>,
+    /// Destructors that are registered, in order of registration.
+    pub(super) nodes: Vec<Node>,
+    /// The images whose destructors are running, the innermost last.
+    pub(super) running: Vec<Span>,
+}
+
+impl State {
+    fn count(&self, span: Span) -> usize {
+        let waiting = self.nodes.iter().filter(|node| node.image == span);
+        let running = self.running.iter().filter(|image| **image == span);
+        waiting.count() + running.count()
+    }
+}
+
+impl Thread {
+    fn new(tid: u32, routine: Option<Span>) -> &'static Self {
+        let thread: &'static Self = Box::leak(Box::new(Self {
+            tid: AtomicU32::new(tid),
+            state: Mutex::new(State {
+                routine,
+                ..State::default()
+            }),
+        }));
+        list().push(thread);
+        thread
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The system's number. Relaxed: a number, nothing is read by it.
+    fn tid(&self) -> Option<u32> {
+        Some(self.tid.load(Ordering::Relaxed)).filter(|tid| *tid != 0)
+    }
+
+    fn is_current(&self) -> bool {
+        ptr::eq(self, HERE.get())
+    }
+
+    /// # Safety
+    ///
+    /// Nobody but the caller may refer to the record, but for the list.
+    unsafe fn free(this: *const Self) {
+        list().retain(|listed| !ptr::eq(*listed, this));
+        // SAFETY: leaked by `new`; no longer listed, and the list's readers keep no reference once they have
+        // released its lock. The rest is the caller's promise.
+        drop(unsafe { Box::from_raw(this.cast_mut()) });
+    }
+}
+
+/// All records. Invariant: a record is here from its creation until [`Thread::free`]. Lock order: this, then a
+/// record's own. Nothing but the allocator is called under it, and no allocator is a module's.
+static THREADS: Mutex<Vec<&'static Thread>> = Mutex::new(Vec::new());
+
+fn list() -> MutexGuard<'static, Vec<&'static Thread>> {
+    THREADS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+std::thread_local! {
+    /// The calling thread's record, or null. No destructor: readable until the thread is gone. Invariant: a
+    /// record here is freed by this thread only, which then sets this to null.
+    static HERE: Cell<*const Thread> = const { Cell::new(ptr::null()) };
+}
+
+/// The calling thread's record, if there is one. Good until [`ends`].
+pub(super) fn current<'a>() -> Option<&'a Thread> {
+    // SAFETY: by the invariant of `HERE`. Only `ends` frees it, which nothing that holds a reference calls.
+    unsafe { HERE.get().as_ref() }
+}
+
+/// The calling thread's record, made if need be; `None` if the system could not tell when the thread ends.
+pub(super) fn current_or_new<'a>() -> Option<&'a Thread> {
+    if current().is_none() {
+        // Each time, as a thread that is ending may begin anew.
+        if !exit::arm_release() {
+            return None;
+        }
+        HERE.set(Thread::new(next::tid(), None));
+    }
+    current()
+}
+
+/// Frees the calling thread's record. Its destructors have run.
+pub(super) fn ends() {
+    let thread = HERE.replace(ptr::null());
+    if !thread.is_null() {
+        // SAFETY: this thread's, and no longer to be found.
+        unsafe { Thread::free(thread) }
+    }
+}
+
+/// What a thread that is started here is to do.
+struct Start {
+    routine: Routine,
+    argument: *mut c_void,
+    thread: &'static Thread,
+}
+
+/// Replaces libc's: threads that run a module's code are known while they do.
+///
+/// # Safety
+///
+/// As POSIX has it.
+// SAFETY: has the type and does what libc's function of that name does, which is found by `next`.
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn pthread_create(
+    thread: *mut PthreadId,
+    attributes: *const c_void,
+    routine: Routine,
+    argument: *mut c_void,
+) -> c_int {
+    let Some(image) = images::of(routine as usize) else {
+        // SAFETY: the caller's promise.
+        return unsafe { next::create(thread, attributes, routine, argument) };
+    };
+    // Counted from now on: it may run before this returns.
+    let record = Thread::new(0, Some(image));
+    let start = Box::into_raw(Box::new(Start {
+        routine,
+        argument,
+        thread: record,
+    }));
+    // SAFETY: the caller's promise; `run` takes what `start` points to.
+    let error = unsafe { next::create(thread, attributes, run, start.cast()) };
+    if error != 0 {
+        // SAFETY: no thread was started, so both are still ours alone.
+        unsafe {
+            drop(Box::from_raw(start));
+            Thread::free(record);
+        }
+    }
+    error
+}
+
+/// The start routine that libc gets. Nothing with a destructor is alive here while the module's routine runs:
+/// `pthread_exit` and cancellation unwind this frame, which is allowed for such frames only.
+///
+/// # Safety
+///
+/// For [`pthread_create`], with a `Start`.
+unsafe extern "C-unwind" fn run(start: *mut c_void) -> *mut c_void {
+    // SAFETY: the caller's promise; taken once.
+    let Start {
+        routine,
+        argument,
+        thread,
+    } = *unsafe { Box::from_raw(start.cast::<Start>()) };
+    thread.tid.store(next::tid(), Ordering::Relaxed);
+    let armed = exit::arm_release();
+    if armed {
+        HERE.set(thread);
+    }
+    // SAFETY: what the thread was started for, with its argument.
+    let result = unsafe { routine(argument) };
+    if armed {
+        // The record goes when the thread does: destructors may be registered still.
+        thread.state().routine = None;
+    } else {
+        // SAFETY: nobody else was told of it.
+        unsafe { Thread::free(thread) }
+    }
+    result
+}
+
+/// What the system calls a thread.
+fn name(tid: Option<u32>) -> Option<String> {
+    let name = std::fs::read_to_string(format!("/proc/self/task/{}/comm", tid?)).ok()?;
+    Some(name.trim_end_matches('\n').to_owned())
+}
+
+/// See [`crate::interpose::threads`]; without pthread keys.
+pub(super) fn in_routines(span: Span) -> Vec<ThreadInfo> {
+    let found: Vec<_> = list()
+        .iter()
+        .filter(|thread| thread.state().routine == Some(span))
+        .map(|thread| (thread.tid(), thread.is_current()))
+        .collect();
+    // Files are read without the lock.
+    let info = |(tid, is_current)| ThreadInfo {
+        tid,
+        name: name(tid),
+        is_current,
+    };
+    found.into_iter().map(info).collect()
+}
+
+/// See [`crate::interpose::destructors`].
+pub(super) fn with_destructors(span: Span) -> Vec<ThreadDestructors> {
+    let found: Vec<_> = list()
+        .iter()
+        .map(|thread| {
+            let count = thread.state().count(span);
+            (thread.tid(), thread.is_current(), count)
+        })
+        .filter(|(_, _, count)| *count > 0)
+        .collect();
+    let info = |(tid, is_current, count)| ThreadDestructors {
+        tid,
+        name: name(tid),
+        count,
+        is_current,
+    };
+    found.into_iter().map(info).collect()
+}
+
+/// Drops the destructors of an image, on all threads, without running them.
+pub(super) fn forget(span: Span) {
+    for thread in list().iter() {
+        thread.state().nodes.retain(|node| node.image != span);
+    }
+}
