@@ -104,9 +104,9 @@ pub struct Place {
 }
 
 impl Place {
-    /// The lock file: that of the fixtures, but for what this place has in other versions.
-    fn lock(&self) -> Vec<u8> {
-        let seed = fs::read_to_string(fixtures().join("Cargo.lock")).expect("the seed is there");
+    /// The lock file: that one of the fixtures, but for what this place has in other versions.
+    fn lock(&self, name: &str) -> Vec<u8> {
+        let seed = fs::read_to_string(fixtures().join(name)).expect("the seed is there");
         let mut packages: Vec<String> = seed.split("\n\n").map(str::to_owned).collect();
         for (name, version, checksum) in self.locked {
             let head = format!("[[package]]\nname = \"{name}\"\n");
@@ -125,10 +125,14 @@ impl Place {
     }
 
     /// Its forks. Cheap once they are there.
-    fn forked(&self, _: &Building) -> Forked {
+    fn forked(&self, _: &Building, of_crates: bool) -> Forked {
         let root = scratch().join(self.folder);
         let lock = root.join("Cargo.lock");
-        write(&lock, &self.lock());
+        write(&lock, &self.lock(lock_name(of_crates)));
+        let fork_to = match of_crates {
+            true => fork_crates_to,
+            false => fork_to,
+        };
         let Some(edit) = self.edit else {
             return fork_to(&root.join("forks"), &lock);
         };
@@ -164,12 +168,24 @@ fn edit_folder(from: &Path, to: &Path, below: &Path, edit: fn(&Path, &str) -> St
 /// The forks of the crates' scenarios: every crate of their lock file that there is a recipe for.
 pub fn forked_crates(_: &Building) -> &'static Forked {
     static FORKED: LazyLock<Forked> = LazyLock::new(|| {
-        let mut options = ForkOptions::new(scratch().join("forks-crates"));
-        options.lockfile = Some(fixtures().join("crates.lock"));
-        fork::fork(&options)
-            .unwrap_or_else(|error| panic!("the fork failed: {}", with_causes(&error)))
+        let lock = fixtures().join(lock_name(true));
+        fork_crates_to(&scratch().join("forks-crates"), &lock)
     });
     &FORKED
+}
+
+fn fork_crates_to(out: &Path, lockfile: &Path) -> Forked {
+    let mut options = ForkOptions::new(out);
+    options.lockfile = Some(lockfile.to_owned());
+    fork::fork(&options).unwrap_or_else(|error| panic!("the fork failed: {}", with_causes(&error)))
+}
+
+/// The lock file that the projects of `tests/fixtures` have: the crates' scenarios, and all others.
+fn lock_name(of_crates: bool) -> &'static str {
+    match of_crates {
+        true => "crates.lock",
+        false => "Cargo.lock",
+    }
 }
 
 /// Writes a file unless it is as wanted: cargo looks at its time.
@@ -310,7 +326,9 @@ impl Project {
             let patches = match self.place {
                 None if self.is_of_crates() => forked_crates(building).cargo_config_args(),
                 None => forked(building).cargo_config_args(),
-                Some(place) => place.forked(building).cargo_config_args(),
+                Some(place) => place
+                    .forked(building, self.is_of_crates())
+                    .cargo_config_args(),
             };
             command.args(patches);
         }
@@ -337,13 +355,10 @@ impl Project {
 
     /// All projects resolve alike: host and module must agree on mio and its like.
     fn seed_lock(&self, folder: &Path) {
-        let name = match self.is_of_crates() {
-            true => "crates.lock",
-            false => "Cargo.lock",
-        };
+        let name = lock_name(self.is_of_crates());
         let seed = match self.place {
             None => fs::read(fixtures().join(name)).expect("the seed is there"),
-            Some(place) => place.lock(),
+            Some(place) => place.lock(name),
         };
         let (lock, mark) = (folder.join("Cargo.lock"), folder.join(".seed"));
         if !lock.is_file() || fs::read(&mark).ok().as_ref() != Some(&seed) {

@@ -50,6 +50,7 @@
 //! | `usage` | what of an image is in use, counted for unloading |
 //! | `alone` | all of it without `shared` |
 //! | `fork` | what forked crates call beside |
+//! | `unload` | what a crate does about a module's places in its state when that is unloaded |
 //!
 //! # Examples
 //!
@@ -99,6 +100,8 @@ mod process;
 pub mod record;
 #[cfg(feature = "shared")]
 mod sync;
+#[doc(hidden)]
+pub mod unload;
 #[cfg(feature = "shared")]
 pub mod usage;
 

@@ -25,6 +25,7 @@
 //! | `tls_slots_hold_v1` | something named holds an image, or no longer | host | `Hold` of every image |
 //! | `tls_slots_idle_v1` | a thread gives up what it has of modules that are unloaded | host | runtimes |
 //! | `tls_slots_runtime_v1` | takes a runtime that can be woken | host | the host's copy of a runtime |
+//! | `tls_slots_on_unload_v1` | notes what a shared crate does when an image is unloaded | host | every image |
 //! | `tls_slots_value_v1` | the table by function call | host | images on targets without inline access |
 //! | `tls_slots_entry_v1_NAME` | an entry of a module | module | host, by `dlsym` |
 //!

@@ -26,7 +26,7 @@
 use std::env;
 
 /// The functions that every host exports, as `tls_keys::names` lists them.
-const FUNCTIONS: [&str; 16] = [
+const FUNCTIONS: [&str; 17] = [
     "tls_slots_register_v1",
     "tls_slots_unregister_v1",
     "tls_slots_get_v1",
@@ -43,6 +43,7 @@ const FUNCTIONS: [&str; 16] = [
     "tls_slots_hold_v1",
     "tls_slots_idle_v1",
     "tls_slots_runtime_v1",
+    "tls_slots_on_unload_v1",
 ];
 
 /// The thread's table where `tls-keys` accesses it inline, and the function that gives it elsewhere.

@@ -72,9 +72,9 @@ mod interpose;
 #[cfg(feature = "load")]
 mod load;
 mod manifest;
+mod on_unload;
 pub mod panic;
 mod registry;
-#[cfg(feature = "load")]
 mod scan;
 mod sync;
 mod table;
@@ -98,6 +98,7 @@ pub use load::{
     Signature, Source, Symbol, ThreadUse, Unload, UnloadError, UnloadProblem, Usage,
 };
 pub use manifest::manifest;
+pub use on_unload::{LeftBehind, left_behind};
 pub use registry::{ImageInfo, KeyInfo, images, reset_thread};
 pub use thread_ids::{ThreadIds, thread_ids};
 pub use tls_slots_manifest::{Difference, Manifest, Mismatch, ParseError};

@@ -20,7 +20,7 @@ use crate::keys::names::TABLE_SLOTS;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, Witness, statics};
 use crate::thread;
 use crate::usage::{self, Alive, Lines};
-use crate::{adopt, allocator, exit, image_file, manifest};
+use crate::{adopt, allocator, exit, image_file, manifest, on_unload};
 
 /// What makes two keys the same.
 ///
@@ -469,6 +469,9 @@ pub(crate) unsafe fn unregister(image: &Image) {
         .map(|owned| unsafe { owned.get() })
         .collect();
     thread::forget(&records);
+    // Destructors of values may have left something behind, too.
+    // SAFETY: the caller's promise.
+    unsafe { on_unload::forget(gone.start) }
 
     if gone.refused.is_none() {
         // SAFETY: the image is still loaded.
@@ -726,6 +729,65 @@ pub(crate) fn images_by_address() -> Vec<(*const u8, Option<String>)> {
         .iter()
         .map(|image| (image.start.cast(), image.refused.clone()))
         .collect()
+}
+
+/// The storage of one value, see [`each_value`].
+pub(crate) struct Storage<'a> {
+    pub(crate) package: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) kind: Kind,
+    /// Of a thread-local.
+    pub(crate) thread: Option<thread::OfThread>,
+    pub(crate) at: *const u8,
+    pub(crate) size: usize,
+}
+
+/// Shows the storage of every value that is not owned by an image in `but`: the statics, and the
+/// thread-locals of all threads.
+///
+/// `look` runs under the registry's lock and all those after it, so the storage is not freed meanwhile.
+/// Other threads may write to it all the same.
+pub(crate) fn each_value(but: &std::ops::Range<usize>, mut look: impl FnMut(Storage<'_>)) {
+    let registry = registry();
+    let mut thread_locals = BTreeMap::new();
+    for image in &registry.images {
+        if but.contains(&image.start.addr()) {
+            continue;
+        }
+        for owned in &image.records {
+            // SAFETY: under the lock, so its image is registered and the record not freed.
+            let record = unsafe { owned.get() };
+            // SAFETY: a record's key is in a loaded image.
+            let key = unsafe { &*record.key };
+            // SAFETY: as above; the texts are not used after the lock.
+            let identity = unsafe { Identity::of(key) };
+            let storage = Storage {
+                package: identity.package,
+                version: identity.version,
+                path: identity.path(),
+                kind: identity.kind,
+                thread: None,
+                at: key.own(),
+                size: key.size(),
+            };
+            match identity.kind {
+                Kind::Process => look(storage),
+                Kind::ThreadLocal => {
+                    thread_locals.insert(record.index, storage);
+                }
+            }
+        }
+    }
+    thread::each_value(|thread, index, at| {
+        if let Some(storage) = thread_locals.get(&index) {
+            look(Storage {
+                thread: Some(thread),
+                at,
+                ..*storage
+            });
+        }
+    });
 }
 
 fn key_info(key: &Key, registry: &Registry) -> KeyInfo {

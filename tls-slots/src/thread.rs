@@ -101,7 +101,6 @@ impl Values {
 /// One thread's values.
 struct Thread {
     /// For messages.
-    #[cfg_attr(not(feature = "load"), allow(dead_code))]
     id: exit::ThreadId,
     table: Table,
     values: Mutex<Values>,
@@ -463,6 +462,36 @@ pub(crate) fn forget(records: &[&Record]) {
                 unsafe { thread.table.set(value.slot, ptr::null_mut()) }
             }
             value.forget();
+        }
+    }
+}
+
+/// Whose a value is.
+#[derive(Clone, Copy)]
+pub(crate) struct OfThread {
+    pub(crate) is_current: bool,
+    /// While the list of threads is locked: not ended.
+    pub(crate) id: exit::ThreadId,
+}
+
+/// Shows every thread's live values: the thread, the key's index, and where the value lies.
+///
+/// `look` runs under the locks of the list of threads and of the thread's values, so the value is not
+/// freed meanwhile. Its thread may write to it all the same.
+pub(crate) fn each_value(mut look: impl FnMut(OfThread, usize, *const u8)) {
+    let own = match STATE.with(Cell::get) {
+        State::Live(thread) => thread,
+        State::New | State::Ended => ptr::null(),
+    };
+    for thread in threads().iter() {
+        let of = OfThread {
+            is_current: ptr::eq(*thread, own),
+            id: thread.id,
+        };
+        for (index, entry) in thread.values().entries.iter().enumerate() {
+            if let Entry::Alive(value) = entry {
+                look(of, index, value.at);
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 use crate::abi::{Answer, Buffer, Image, Key, Text};
 #[cfg(feature = "std")]
 use crate::abi::{Call, Exception, Std, Take};
+use crate::unload::OnUnload;
 use crate::usage::{Counted, Runtime};
 
 unsafe extern "C" {
@@ -174,4 +175,17 @@ unsafe extern "C" {
     /// A box of the host's own.
     #[link_name = "tls_slots_runtime_v1"]
     pub(crate) fn add_runtime(runtime: *mut dyn Runtime);
+}
+
+// The type that Rust lays out is read by the image that made it, the host.
+#[allow(improper_ctypes)]
+unsafe extern "C" {
+    /// Notes what the host does about an image when it is unloaded. Once is enough, more do no harm.
+    ///
+    /// # Safety
+    ///
+    /// `image` must be the [`id`](super::id) of the image that this is called from, `hook` a static of the
+    /// host.
+    #[link_name = "tls_slots_on_unload_v1"]
+    pub(crate) fn on_unload(image: *const Key, hook: *const OnUnload);
 }

@@ -10,7 +10,7 @@
 //! Each file gives `keys() -> (start, end)`, `manifest()` likewise, `id() -> start`, a constructor and destructor
 //! that call
 //! [`enter`] and [`leave`], and the functions `register`, `unregister`, `get`, `reserve`,
-//! `explain`, `alloc`, `dealloc`, `alloc_zeroed`, `realloc`, `table`, `count`, `hold`, `idle` and `add_runtime` with the signatures
+//! `explain`, `alloc`, `dealloc`, `alloc_zeroed`, `realloc`, `table`, `count`, `hold`, `idle`, `add_runtime` and `on_unload` with the signatures
 //! that `linked.rs` shows. With feature `std` also a
 //! constructor, after that of `enter`, that calls `image_std::adopt`, and the functions `adopt`,
 //! `try_call` and `owner`.
@@ -45,7 +45,9 @@ compile_error!(
 pub use format::id;
 #[allow(unused_imports)]
 pub(crate) use host::table;
-pub(crate) use host::{add_runtime, alloc, alloc_zeroed, count, dealloc, hold, idle, realloc};
+pub(crate) use host::{
+    add_runtime, alloc, alloc_zeroed, count, dealloc, hold, idle, on_unload, realloc,
+};
 #[cfg(feature = "std")]
 pub(crate) use host::{adopt, owner, try_call};
 pub use host::{explain, get, register, reserve, unregister};

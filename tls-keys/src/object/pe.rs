@@ -16,6 +16,7 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 use crate::abi::{Answer, Buffer, Image, Key, Status, Text};
 #[cfg(feature = "std")]
 use crate::abi::{Call, Exception, Std, Take};
+use crate::unload::OnUnload;
 use crate::usage::{Counted, Runtime};
 
 #[link(name = "kernel32")]
@@ -60,6 +61,7 @@ static UNREGISTER: HostFn = HostFn::new(c"tls_slots_unregister_v1");
 static GET: HostFn = HostFn::new(c"tls_slots_get_v1");
 static RESERVE: HostFn = HostFn::new(c"tls_slots_reserve_v1");
 static EXPLAIN: HostFn = HostFn::new(c"tls_slots_explain_v1");
+static ON_UNLOAD: HostFn = HostFn::new(c"tls_slots_on_unload_v1");
 static ALLOC: HostFn = HostFn::new(c"tls_slots_alloc_v1");
 static DEALLOC: HostFn = HostFn::new(c"tls_slots_dealloc_v1");
 static ALLOC_ZEROED: HostFn = HostFn::new(c"tls_slots_alloc_zeroed_v1");
@@ -162,6 +164,23 @@ pub unsafe fn reserve(key: *const Key, buffer: *mut Buffer) -> Answer {
             *mut c_void,
             unsafe extern "C-unwind" fn(*const Key, *mut Buffer) -> Answer,
         >(address)(key, buffer)
+    }
+}
+
+/// See `linked.rs`.
+///
+/// # Safety
+///
+/// As there.
+pub(crate) unsafe fn on_unload(image: *const Key, hook: *const OnUnload) {
+    let address = ON_UNLOAD.address();
+    if !address.is_null() {
+        // SAFETY: as in `register`.
+        unsafe {
+            core::mem::transmute::<*mut c_void, unsafe extern "C" fn(*const Key, *const OnUnload)>(
+                address,
+            )(image, hook)
+        }
     }
 }
 

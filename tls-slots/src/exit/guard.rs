@@ -36,7 +36,6 @@ pub(crate) type ThreadId = ();
 pub(crate) fn thread_id() -> ThreadId {}
 
 /// See the module.
-#[cfg(feature = "load")]
 pub(crate) fn thread_name((): ThreadId) -> Option<String> {
     None
 }

@@ -24,7 +24,7 @@ pub(crate) use gnu::{arm_destructors, arm_release};
 
 #[cfg(unix)]
 mod pthread;
-#[cfg(all(unix, feature = "load"))]
+#[cfg(unix)]
 pub(crate) use pthread::thread_name;
 #[cfg(unix)]
 pub(crate) use pthread::{ThreadId, at_process_exit, thread_id};
@@ -33,7 +33,7 @@ pub(crate) use pthread::{arm_destructors, arm_release};
 
 #[cfg(not(unix))]
 mod guard;
-#[cfg(all(not(unix), feature = "load"))]
+#[cfg(not(unix))]
 pub(crate) use guard::thread_name;
 #[cfg(not(unix))]
 pub(crate) use guard::{ThreadId, arm_destructors, arm_release, at_process_exit, thread_id};

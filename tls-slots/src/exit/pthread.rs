@@ -2,9 +2,7 @@
 //! `pthread_key_create`), and again if the value is set again meanwhile, up to
 //! `PTHREAD_DESTRUCTOR_ITERATIONS` times.
 
-#[cfg(feature = "load")]
-use std::ffi::{CStr, c_char};
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
 
 #[cfg(target_vendor = "apple")]
@@ -20,7 +18,6 @@ unsafe extern "C" {
     fn pthread_setspecific(key: PthreadKey, value: *const c_void) -> c_int;
     fn atexit(function: extern "C" fn()) -> c_int;
     safe fn pthread_self() -> ThreadId;
-    #[cfg(feature = "load")]
     fn pthread_getname_np(thread: ThreadId, name: *mut c_char, size: usize) -> c_int;
 }
 
@@ -33,7 +30,6 @@ pub(crate) fn thread_id() -> ThreadId {
 }
 
 /// See the module.
-#[cfg(feature = "load")]
 pub(crate) fn thread_name(thread: ThreadId) -> Option<String> {
     let mut name = [0_u8; 64];
     // SAFETY: the thread has not ended, by the caller's promise, and there is room for so much.

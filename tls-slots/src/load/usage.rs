@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::Inner;
-use crate::{interpose, registry, scan, thread, usage};
+use crate::{interpose, on_unload, registry, scan, thread, usage};
 
 /// Something that a thread has of a module.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +46,11 @@ pub struct Usage {
     pub signal_actions: Vec<i32>,
     /// Shared thread-locals and statics that point into the module, each with a sentence.
     pub pointers: Vec<String>,
+    /// What the module has registered with shared crates that have a recipe, and must take back, by kind, with its
+    /// number.
+    pub registered: Vec<(String, usize)>,
+    /// What it has registered, likewise, and is taken out when it is unloaded: nothing stands against that.
+    pub taken_out: Vec<(String, usize)>,
     /// What keeps the system from unmapping the file, each with a sentence.
     pub pins: Vec<String>,
 }
@@ -64,6 +69,7 @@ impl Usage {
             && self.threads.is_empty()
             && self.signal_actions.is_empty()
             && self.pointers.is_empty()
+            && self.registered.is_empty()
             && self.pins.is_empty()
     }
 
@@ -135,6 +141,9 @@ impl fmt::Display for Usage {
         for signal in &self.signal_actions {
             parts.push(format!("the action of signal {signal}"));
         }
+        for (what, count) in &self.registered {
+            parts.extend(counted(*count, what, what));
+        }
         parts.extend(self.pointers.iter().cloned());
         parts.extend(self.pins.iter().cloned());
         match parts.is_empty() {
@@ -155,7 +164,17 @@ impl Inner {
             )],
         };
         let known = self.image.pins.iter().cloned();
+        // SAFETY: this image is loaded while there is an `Inner` of it.
+        let left = unsafe { on_unload::left(memory) };
+        let of_kind = |refuses| {
+            let of_kind = left.iter().filter(move |left| left.refuses == refuses);
+            of_kind
+                .map(|left| (left.what.clone(), left.count))
+                .collect()
+        };
         Usage {
+            registered: of_kind(true),
+            taken_out: of_kind(false),
             signal_actions: interpose::signal_actions(memory),
             pointers,
             pins: known.chain(interpose::pins(memory)).collect(),
@@ -230,6 +249,8 @@ mod tests {
             values: vec![on("worker", false, 1)],
             signal_actions: vec![15],
             pointers: vec!["the static `log::LOGGER` points to it".to_owned()],
+            registered: vec![("actions for signals".to_owned(), 2)],
+            taken_out: vec![("callsites".to_owned(), 7)],
             pins: Vec::new(),
         };
         assert_eq!(
@@ -237,7 +258,7 @@ mod tests {
             "1 other `Module`; 2 calls of entries; 1 task; 3 blocking calls; 1 action of a signal; \
              1 thread that it has started (`poller`); destructors of thread-locals (2 on thread \
              `worker`, 1 on thread `main`, the calling one); values of private keys (1 on thread \
-             `worker`); the action of signal 15; the static `log::LOGGER` points to it"
+             `worker`); the action of signal 15; 2 actions for signals; the static `log::LOGGER` points to it"
         );
         assert!(!usage.is_idle());
         let own = Usage {

@@ -51,7 +51,9 @@ use loom::sync::mpsc;
 
 use abi::{Declared, Image, Key, Text};
 use process::ProcessLocal;
-use stand_ins::{adopt, allocator, arch, exit, image_file, interpose, manifest, object, usage};
+use stand_ins::{
+    adopt, allocator, arch, exit, image_file, interpose, manifest, object, on_unload, usage,
+};
 use sync::{AtomicUsize, is_in_use};
 
 /// As in `lib.rs`.

@@ -81,6 +81,11 @@ pub(crate) mod interpose {
     pub(crate) unsafe fn unregister(_: &crate::abi::Image) {}
 }
 
+/// What shared crates do about a module: there are no such crates.
+pub(crate) mod on_unload {
+    pub(crate) unsafe fn forget(_: *const crate::abi::Key) {}
+}
+
 /// The table: a block of atomics that goes with its thread.
 pub(crate) mod arch {
     use std::cell::Cell;

@@ -22,6 +22,7 @@ nothing! {
     tls_slots_register_v1 tls_slots_unregister_v1 tls_slots_get_v1 tls_slots_reserve_v1
     tls_slots_explain_v1 tls_slots_adopt_v1 tls_slots_try_v1 tls_slots_owner_v1
     tls_slots_alloc_v1 tls_slots_dealloc_v1 tls_slots_alloc_zeroed_v1 tls_slots_realloc_v1
+    tls_slots_on_unload_v1
 }
 
 // The thread's table, which a module reads by its offset from the thread pointer.

@@ -1,0 +1,140 @@
+//! What a module leaves in the state of shared crates when it is unloaded by `dlclose`: callsites and
+//! subscribers of `tracing`, a logger, actions for signals.
+//!
+//! The cases are those of `fixtures/crates_unload_host`, which says what each does. As the control, the
+//! same cases with forks whose modules do not ask to be forgotten.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tls_slots_tests::process::{self, Ended};
+use tls_slots_tests::project::{Place, Project, Tokio, once_per_run};
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Forks in which nobody asks.
+const FORGETFUL: Place = Place {
+    folder: "forgetful",
+    locked: &[],
+    edit: Some(nobody_asks),
+};
+
+fn nobody_asks(path: &Path, text: &str) -> String {
+    if !path.starts_with("tls-keys") || !path.ends_with("unload.rs") {
+        return text.to_owned();
+    }
+    let before = "if crate::ProcessLocal::is_own(hook) {";
+    assert!(text.contains(before), "the edit has its place");
+    text.replace(before, "if !crate::ProcessLocal::is_own(hook) {")
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Build {
+    Dev,
+    Release,
+    Forgetful,
+}
+
+fn built(build: Build) -> [PathBuf; 2] {
+    let project = |fixture| {
+        let project = Project::new(Tokio::Fork, fixture);
+        match build {
+            Build::Dev | Build::Release => project.target("crates-unload"),
+            Build::Forgetful => project.at(FORGETFUL).target("crates-unload-forgetful"),
+        }
+    };
+    let (name, arguments, profile): (_, &[&str], _) = match build {
+        Build::Dev => ("dev", &["build"], "debug"),
+        Build::Release => ("release", &["build", "--release"], "release"),
+        Build::Forgetful => ("forgetful", &["build"], "debug"),
+    };
+    let (host, module) = ("crates_unload_host", "crates_unload_module");
+    once_per_run(&format!("crates-unload-{name}"), |building| {
+        project(host).build(building, arguments);
+        project(module).build(building, arguments);
+    });
+    [
+        project(host).artifact(&format!("{profile}/crates-unload-host")),
+        project(module).artifact(&format!("{profile}/libcrates_unload_module.so")),
+    ]
+}
+
+fn run(build: Build, case: &str) -> Ended {
+    let [host, module] = built(build);
+    process::run(Command::new(host).arg(case).arg(module), DEADLINE)
+}
+
+#[track_caller]
+fn works(build: Build, case: &str) {
+    let ended = run(build, case);
+    assert_eq!(ended.result(), Some("ok"), "{ended}");
+    ended.assert_success();
+}
+
+macro_rules! cases {
+    ($($name:ident)*) => {
+        mod dev {
+            $(#[test]
+            fn $name() {
+                super::works(super::Build::Dev, stringify!($name));
+            })*
+        }
+
+        mod release {
+            $(#[test]
+            fn $name() {
+                super::works(super::Build::Release, stringify!($name));
+            })*
+        }
+
+        /// No case of the host is left out, and none is made up.
+        #[test]
+        fn the_table_is_complete() {
+            let [host, _] = built(Build::Dev);
+            let ended = process::run(Command::new(host).arg("list"), DEADLINE);
+            let known: Vec<&str> = ended.stdout.lines().collect();
+            assert_eq!([$(stringify!($name)),*], *known);
+        }
+    };
+}
+
+/// Ended by a signal: something called what is not there.
+#[track_caller]
+fn crashes(case: &str) {
+    let ended = run(Build::Forgetful, case);
+    let by_signal = ended.status.is_some_and(|status| status.code().is_none());
+    assert!(by_signal, "{ended}");
+}
+
+macro_rules! controls {
+    ($($name:ident)*) => {
+        mod control {
+            $(#[test]
+            fn $name() {
+                super::crashes(stringify!($name));
+            })*
+        }
+    };
+}
+
+controls! {
+    callsites_are_gone
+    own_callsites_are_gone
+    subscribers_are_gone
+    signal_actions_are_gone
+    rounds_at_once
+}
+
+cases! {
+    callsites_are_gone
+    own_callsites_are_gone
+    subscribers_are_gone
+    signal_actions_are_gone
+    rounds
+    rounds_at_once
+    subscribers
+    subscriber_of_a_thread
+    logger
+    signal_action
+}

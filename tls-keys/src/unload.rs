@@ -1,0 +1,105 @@
+//! What a module leaves behind in the state of a crate that the host shares, and who takes it out.
+//!
+//! # The problem
+//!
+//! Some crates keep, in a shared static, pointers to places of the image that called them: `tracing-core` has
+//! a list of callsites, which are statics; `signal-hook-registry` has closures. When the module is
+//! unmapped, these pointers dangle. The registry of keys cannot know of them: they are inside of values
+//! whose type it does not know.
+//!
+//! # How this fits
+//!
+//! The crate knows. Its recipe declares an [`OnUnload`], by `on_unload!`, where the crate is about to
+//! keep such a pointer. That is a process-wide key, so it is the host's functions that are
+//! noted, for the module that asked (`tls-slots`' `on_unload.rs`). The host asks for nothing, as it is
+//! never unloaded. An image whose key is its own asks for nothing either: then the state is its own, too.
+//!
+//! | when | what is called | on which thread |
+//! | --- | --- | --- |
+//! | somebody asks what of a module is in use | [`count`](OnUnload::count) | any |
+//! | a pointer into the module was found in a shared static | [`owns`](OnUnload::owns) | any |
+//! | the image's destructor runs, after its private values were dropped, and before its keys are unresolved | [`forget`](OnUnload::forget) | the one that unloads |
+//!
+//! No lock of the host's half is held during any of them.
+
+/// The addresses of an image.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl Span {
+    /// From the first address to one past the last.
+    pub const fn new(start: usize, end: usize) -> Self {
+        Self { start, end }
+    }
+
+    /// Whether this thing lies in the image.
+    pub fn contains<T>(&self, thing: *const T) -> bool {
+        (self.start..self.end).contains(&thing.addr())
+    }
+
+    /// Whether a pointer leads into the image, by its address or by its vtable.
+    ///
+    /// A closure of a module that is on the heap is known by its vtable only.
+    pub fn refers<T: ?Sized>(&self, pointer: *const T) -> bool {
+        let at = (&raw const pointer).cast::<usize>();
+        // A pointer is an address, or an address with a vtable or a length, in whichever order: nothing
+        // but words, none of them padding. A length is no address of an image: those are larger
+        // than any length of what lies in the same address space beside it.
+        (0..size_of::<*const T>() / size_of::<usize>()).any(|word| {
+            // SAFETY: inside of `pointer`, which is made of so many initialised words.
+            let word = unsafe { at.add(word).read() };
+            (self.start..self.end).contains(&word)
+        })
+    }
+}
+
+/// What a crate does about places of an image that is unloaded.
+pub struct OnUnload {
+    /// What is counted, in the plural, with the crate's name: "callsites registered with `tracing`".
+    pub what: &'static str,
+    /// Whether a module must not be unloaded while `count` finds some. Otherwise they are
+    /// taken out, and nobody misses them.
+    pub refuses: bool,
+    /// How many places of the image the crate refers to. The image is loaded, and its code may run.
+    pub count: fn(Span) -> usize,
+    /// Takes them out, so that the crate does not refer to the image any more when this returns, on no
+    /// thread.
+    ///
+    /// # Safety
+    ///
+    /// The image must still be mapped. No thread may run its code, but for destructors that this calls.
+    pub forget: unsafe fn(Span),
+    /// Whether a word of a shared static, at this address, is one of those that `forget` clears.
+    pub owns: fn(*const u8) -> bool,
+}
+
+/// Notes, for the module that this is called from, what the host does when it is unloaded.
+///
+/// Cheap enough for a cold path: a lock, and a short list.
+#[cfg(feature = "shared")]
+pub fn ask(hook: &'static crate::ProcessLocal<OnUnload>) {
+    if crate::ProcessLocal::is_own(hook) {
+        return;
+    }
+    // SAFETY: the id of the image that this code is in; the shared instance is the host's static.
+    unsafe { crate::abi::on_unload(crate::object::id(), &raw const **hook) }
+}
+
+/// A program that is no module is not unloaded.
+#[cfg(not(feature = "shared"))]
+pub fn ask(_: &'static crate::ProcessLocal<OnUnload>) {}
+
+/// Declares what the host does when a module is unloaded that has come by here.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __on_unload {
+    ($name:ident = $value:expr) => {{
+        $crate::process_local! {
+            static $name: $crate::unload::OnUnload = $value;
+        }
+        $crate::unload::ask(&$name);
+    }};
+}
