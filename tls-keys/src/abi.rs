@@ -412,7 +412,7 @@ pub struct Std {
 /// What `try_call` calls.
 pub type Call = unsafe extern "C-unwind" fn(*mut u8);
 
-pub(crate) use crate::object::{add_runtime, count, hold, idle, on_unload};
+pub(crate) use crate::object::{add_runtime, count, hold, idle};
 #[cfg(feature = "std")]
 pub(crate) use crate::object::{adopt, owner, try_call};
 pub use crate::object::{explain, get, register, reserve, unregister};

@@ -85,7 +85,7 @@ pub fn ask(hook: &'static crate::ProcessLocal<OnUnload>) {
         return;
     }
     // SAFETY: the id of the image that this code is in; the shared instance is the host's static.
-    unsafe { crate::abi::on_unload(crate::object::id(), &raw const **hook) }
+    unsafe { crate::object::on_unload(crate::object::id(), &raw const **hook) }
 }
 
 /// A program that is no module is not unloaded.
