@@ -57,6 +57,8 @@
 //! # Cargo features
 //!
 //! - `load`: [`Module`], which opens a module and gives typed access to its entries. Needs `libloading`.
+//! - `reload`: [`Reload`], which follows a module's file: each new build takes the calls, and the old one is
+//!   unloaded. Needs `notify`, and a thread.
 
 mod adopt;
 mod allocator;
@@ -96,6 +98,10 @@ pub use keys::abi::Kind;
 pub use load::{
     Call, CallError, Entry, EntryPanic, Function, HostProblem, LoadError, LoadOptions, Module,
     Signature, Source, Symbol, ThreadUse, Unload, UnloadError, UnloadProblem, Usage,
+};
+#[cfg(feature = "reload")]
+pub use load::{
+    Generation, Reload, ReloadEntry, ReloadError, ReloadEvent, ReloadFunction, ReloadOptions,
 };
 pub use manifest::manifest;
 pub use on_unload::{LeftBehind, left_behind};

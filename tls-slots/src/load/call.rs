@@ -286,6 +286,16 @@ enum State<R> {
     Refused(Option<CallError>),
 }
 
+impl<R> Call<R> {
+    /// A call that did not begin.
+    #[cfg(feature = "reload")]
+    pub(super) fn refused(error: CallError) -> Self {
+        Self {
+            state: State::Refused(Some(error)),
+        }
+    }
+}
+
 impl<R> Future for Call<R> {
     type Output = Result<R, CallError>;
 

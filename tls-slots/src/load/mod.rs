@@ -62,12 +62,18 @@ mod inspect;
 mod open;
 mod options;
 mod quiesce;
+#[cfg(feature = "reload")]
+mod reload;
 mod unload;
 mod usage;
 
 pub use call::{Call, CallError, Entry, Function};
 pub use error::{HostProblem, LoadError};
 pub use options::{LoadOptions, Source};
+#[cfg(feature = "reload")]
+pub use reload::{
+    Generation, Reload, ReloadEntry, ReloadError, ReloadEvent, ReloadFunction, ReloadOptions,
+};
 pub use tls_keys::entry::{EntryPanic, Signature};
 pub use unload::{Unload, UnloadError, UnloadProblem};
 pub use usage::{ThreadUse, Usage};

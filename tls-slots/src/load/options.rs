@@ -37,7 +37,7 @@ pub enum Source {
     Path,
 }
 
-type Verify = dyn Fn(&[u8]) -> Result<(), Box<dyn Error + Send + Sync>> + Send + Sync;
+pub(super) type Verify = dyn Fn(&[u8]) -> Result<(), Box<dyn Error + Send + Sync>> + Send + Sync;
 
 /// Conditions and ways of loading a module, as [`std::fs::OpenOptions`] has them for files.
 ///
