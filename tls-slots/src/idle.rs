@@ -113,7 +113,9 @@ pub(crate) unsafe fn drop_here(image: *const Key, memory: &Range<usize>) {
 // SAFETY: the name is this project's own (see `tls_keys::names`).
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn tls_slots_idle_v1() {
-    for Pending { image, memory } in lock(&PENDING).clone() {
+    // Not in the loop's head: what that makes lives as long as the loop, the lock too.
+    let pending = lock(&PENDING).clone();
+    for Pending { image, memory } in pending {
         // The lock is not held meanwhile, so the module could be gone: but it waits for this thread.
         let _visit = Visit::begin(image);
         if lock(&PENDING).iter().any(|pending| pending.image == image) {
