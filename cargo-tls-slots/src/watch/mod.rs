@@ -1,6 +1,6 @@
 //! Builds modules again whenever their sources change, for a host that reloads them.
 //!
-//! The problem: an edited module must be built as [`build`](crate::build) builds it, or the host refuses it;
+//! The problem: an edited module must be built as [`build`] builds it, or the host refuses it;
 //! a change that comes while cargo runs must not be lost; and a host that watches the file must never find
 //! half of it, though cargo and the linker write it in place.
 //!
