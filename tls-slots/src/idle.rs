@@ -118,7 +118,8 @@ unsafe extern "C-unwind" fn tls_slots_idle_v1() {
     for Pending { image, memory } in pending {
         // The lock is not held meanwhile, so the module could be gone: but it waits for this thread.
         let _visit = Visit::begin(image);
-        if lock(&PENDING).iter().any(|pending| pending.image == image) {
+        let is_pending = lock(&PENDING).iter().any(|pending| pending.image == image);
+        if is_pending {
             // SAFETY: listed, so it is loaded, and by `ask`'s contract runs no code; it stays so
             // until the visit is over.
             unsafe { drop_here(image as *const Key, &memory) }

@@ -555,6 +555,9 @@ fn work(
     }
     quiesce::wait(memory, deadline.max(Instant::now() + SOON))
         .map_err(UnloadProblem::NotSeenOutside)?;
+    if lock(&shared.state).is_cancelled {
+        return Err(UnloadProblem::Cancelled);
+    }
     // From here on, it is open no more, even if it is mapped.
     gate.spoil();
     // SAFETY: nothing of it is alive, every thread has left it, and who called `unload` promises the
@@ -571,6 +574,9 @@ fn wait_until(
 ) -> Result<(), UnloadProblem> {
     let mut pause = PAUSES[0];
     loop {
+        if lock(&shared.state).is_cancelled {
+            return Err(UnloadProblem::Cancelled);
+        }
         let mut usage = inner.counts(1);
         if usage.is_quiet() {
             // What takes longer to know, when it matters.
@@ -578,9 +584,6 @@ fn wait_until(
         }
         if is_enough(&usage) {
             return Ok(());
-        }
-        if lock(&shared.state).is_cancelled {
-            return Err(UnloadProblem::Cancelled);
         }
         if Instant::now() >= deadline {
             return Err(UnloadProblem::InUse(Box::new(usage)));
