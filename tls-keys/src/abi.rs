@@ -409,8 +409,21 @@ pub struct Std {
     pub take: Take,
 }
 
+/// What goes through a register: a pointer, or any value that is not larger, or nothing.
+pub type Word = MaybeUninit<*mut u8>;
+
+/// What comes back from `try_call`, and from what it calls: two words, which the C ABIs of the targets
+/// that have the host's frame return in two registers.
+#[repr(C)]
+pub struct Outcome {
+    /// What the function wants to give back.
+    pub word: Word,
+    /// Null from the function; from `try_call` the exception that was stopped, if there was one.
+    pub exception: *mut Exception,
+}
+
 /// What `try_call` calls.
-pub type Call = unsafe extern "C-unwind" fn(*mut u8);
+pub type Call = unsafe extern "C-unwind" fn(Word) -> Outcome;
 
 pub(crate) use crate::object::{add_runtime, count, hold, idle};
 #[cfg(feature = "std")]

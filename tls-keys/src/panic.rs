@@ -36,7 +36,7 @@ use core::mem::{ManuallyDrop, MaybeUninit};
 use core::panic::UnwindSafe;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
-use crate::abi::{self, Exception};
+use crate::abi::{self, Exception, Outcome, Word};
 use crate::arch;
 
 /// Runs a function, and catches its panic whichever image raises it.
@@ -80,16 +80,27 @@ where
     /// # Safety
     ///
     /// `data` must point to a `Data<F, R>` that holds a function.
-    unsafe extern "C-unwind" fn call<F: FnOnce() -> R, R>(data: *mut u8) {
-        let data = data.cast::<MaybeUninit<Data<F, R>>>();
+    unsafe extern "C-unwind" fn call<F: FnOnce() -> R, R>(data: Word) -> Outcome {
+        // SAFETY: a pointer, by the caller's promise.
+        let data: *mut Data<F, R> = unsafe { from_word(data) };
         // SAFETY: it holds a function, by the caller's promise, which is moved out here, once. If
         // it unwinds, `data` holds nothing any more, and nobody looks.
-        unsafe {
-            let function = (&raw const (*data.cast::<Data<F, R>>()).function).read();
-            let result = ManuallyDrop::into_inner(function)();
-            data.write(MaybeUninit::new(Data {
-                result: ManuallyDrop::new(result),
-            }));
+        let function = unsafe { (&raw const (*data).function).read() };
+        let result = ManuallyDrop::into_inner(function)();
+        let word = if is_word::<R>() {
+            to_word(result)
+        } else {
+            // SAFETY: as large as a result, and writable, by the caller's promise.
+            unsafe {
+                data.write(Data {
+                    result: ManuallyDrop::new(result),
+                });
+            }
+            Word::uninit()
+        };
+        Outcome {
+            word,
+            exception: core::ptr::null_mut(),
         }
     }
 
@@ -97,15 +108,53 @@ where
         function: ManuallyDrop::new(f),
     });
     // SAFETY: `call` is made for this `data`, which outlives the call.
-    let exception = unsafe { abi::try_call(call::<F, R>, data.as_mut_ptr().cast()) };
-    if exception.is_null() {
-        // SAFETY: `call` returned, so it has written the result.
-        return Ok(ManuallyDrop::into_inner(unsafe {
-            data.assume_init().result
-        }));
+    let outcome = unsafe { abi::try_call(to_word(data.as_mut_ptr()), call::<F, R>) };
+    if !outcome.exception.is_null() {
+        // SAFETY: it was caught just now, and is handed on once.
+        return Err(unsafe { caught(outcome.exception) });
     }
-    // SAFETY: it was caught just now, and is handed on once.
-    Err(unsafe { caught(exception) })
+    if is_word::<R>() {
+        // SAFETY: `call` returned, so it has put the result there.
+        return Ok(unsafe { from_word(outcome.word) });
+    }
+    // SAFETY: likewise.
+    Ok(ManuallyDrop::into_inner(unsafe {
+        data.assume_init().result
+    }))
+}
+
+/// A value that is no larger than a register, in one.
+#[repr(C)]
+union Register<T> {
+    value: ManuallyDrop<T>,
+    word: Word,
+}
+
+/// Whether a `T` fits.
+const fn is_word<T>() -> bool {
+    size_of::<T>() <= size_of::<Word>()
+}
+
+/// The register with that value. What the value leaves of it is anything.
+#[inline(always)]
+fn to_word<T>(value: T) -> Word {
+    let register = Register {
+        value: ManuallyDrop::new(value),
+    };
+    // SAFETY: any bytes, also none, are a `Word`.
+    unsafe { register.word }
+}
+
+/// The value in a register.
+///
+/// # Safety
+///
+/// It must have come from [`to_word`] for this very type, and be taken once.
+#[inline(always)]
+unsafe fn from_word<T>(word: Word) -> T {
+    let register = Register { word };
+    // SAFETY: the caller's promise.
+    ManuallyDrop::into_inner(unsafe { register.value })
 }
 
 /// # Safety

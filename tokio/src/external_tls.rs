@@ -18,6 +18,7 @@
 //! | `current_thread_id` | `std::thread::current().id()` | the id that the host's std gives the thread |
 //! | `on_host!` | nothing | leaves the rest of a function to the host's copy of it |
 //! | `catch_unwind` | `std::panic::catch_unwind` | `tls_keys::panic::catch_unwind`: the panics of all images |
+//! | `catch_where!` | the function that is named | `catch_unwind` where the condition holds, a plain call elsewhere |
 //! | `own_panics` | calls the function | makes another image's panic one of this image |
 //! | `unload` | not there | what the host must know to unload a module |
 //! | `or_pending!` | its argument | or a module is being unloaded |
@@ -157,6 +158,52 @@ pub(crate) use tls_keys::panic::{catch_unwind, own_panics};
 #[allow(unused_imports)]
 pub(crate) use std::panic::catch_unwind;
 
+/// A function that catches a panic where there may be one.
+///
+/// std's `catch_unwind` costs nothing until there is a panic. Ours is two calls and their frames (see
+/// `tls_keys::panic`), so it is left out where the condition says that nothing but tokio's own code
+/// runs, and that this code does not panic.
+#[cfg(feature = "external-tls")]
+#[allow(unused_macros)] // which features use it varies
+macro_rules! catch_where {
+    ($condition:expr, $catch:path) => {
+        $crate::external_tls::catch_if($condition)
+    };
+}
+#[cfg(not(feature = "external-tls"))]
+#[allow(unused_macros)]
+macro_rules! catch_where {
+    ($condition:expr, $catch:path) => {
+        $catch
+    };
+}
+#[allow(unused_imports)]
+pub(crate) use catch_where;
+
+#[cfg(feature = "external-tls")]
+#[allow(dead_code)] // which features use it varies
+#[inline(always)]
+pub(crate) fn catch_if<R, F: FnOnce() -> R>(
+    condition: bool,
+) -> impl FnOnce(F) -> std::thread::Result<R> {
+    move |f| match condition {
+        true => catch_unwind(std::panic::AssertUnwindSafe(f)),
+        false => Ok(f()),
+    }
+}
+
+/// Whether a waker's code is that of tokio's tasks; see there.
+#[cfg(all(feature = "external-tls", feature = "rt"))]
+#[allow(unused_imports)] // which features use it varies
+pub(crate) use crate::runtime::task::is_task_waker;
+
+/// Without a runtime there are no tasks.
+#[cfg(all(feature = "external-tls", not(feature = "rt")))]
+#[allow(dead_code)] // which features use it varies
+pub(crate) fn is_task_waker(_: &std::task::Waker) -> bool {
+    false
+}
+
 /// For code that runs below a `catch_unwind` that is not ours: the caller's of `block_on`, std's at the
 /// top of a thread.
 #[cfg(not(feature = "external-tls"))]
@@ -227,17 +274,40 @@ pub mod entry {
 
         fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
             let mut this = self.project();
-            let polled = call(|| match this.future.as_mut().as_pin_mut() {
-                Some(future) => future.poll(cx),
-                None => panic!("a module's entry was polled after it had ended"),
-            });
-            let result = match polled {
-                Ok(Poll::Pending) => return Poll::Pending,
-                Ok(Poll::Ready(output)) => Ok(output),
-                Err(panic) => Err(panic),
-            };
-            let dropped = call(|| this.future.set(None));
-            Poll::Ready(result.and_then(|output| dropped.map(|()| output)))
+            let mut output = None;
+            // What comes back fits a register, which `catch_unwind` makes use of.
+            let polled = catch_unwind(AssertUnwindSafe(|| {
+                match this.future.as_mut().as_pin_mut() {
+                    Some(future) => match future.poll(cx) {
+                        Poll::Ready(ready) => {
+                            output = Some(ready);
+                            true
+                        }
+                        Poll::Pending => false,
+                    },
+                    None => panic!("a module's entry was polled after it had ended"),
+                }
+            }));
+            match polled {
+                Ok(false) => Poll::Pending,
+                Ok(true) => Poll::Ready(ended(this.future, Ok(output))),
+                Err(payload) => Poll::Ready(ended(this.future, Err(payload))),
+            }
+        }
+    }
+
+    /// The result of a future that has ended. Apart, so that the polls before carry none of it.
+    #[inline(never)]
+    fn ended<F: Future>(
+        mut future: Pin<&mut Option<F>>,
+        polled: std::thread::Result<Option<F::Output>>,
+    ) -> Result<F::Output, EntryPanic> {
+        let dropped = call(|| future.set(None));
+        match polled {
+            Err(payload) => Err(caught(payload)),
+            // It was ready.
+            Ok(None) => unreachable!("a module's entry ended without a result"),
+            Ok(Some(output)) => dropped.map(|()| output),
         }
     }
 

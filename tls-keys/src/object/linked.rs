@@ -6,7 +6,7 @@
 
 use crate::abi::{Answer, Buffer, Image, Key, Text};
 #[cfg(feature = "std")]
-use crate::abi::{Call, Exception, Std, Take};
+use crate::abi::{Call, Exception, Outcome, Std, Take, Word};
 use crate::unload::OnUnload;
 use crate::usage::{Counted, Runtime};
 
@@ -128,13 +128,13 @@ unsafe extern "C" {
 
 #[cfg(feature = "std")]
 unsafe extern "C-unwind" {
-    /// Calls a function; gives null, or the Rust exception that it raised, whichever image's.
+    /// Calls a function; gives what it gives, or the Rust exception that it raised, whichever image's.
     ///
     /// # Safety
     ///
     /// Calls `call` with `data`: that must be sound.
     #[link_name = "tls_slots_try_v1"]
-    pub(crate) fn try_call(call: Call, data: *mut u8) -> *mut Exception;
+    pub(crate) fn try_call(data: Word, call: Call) -> Outcome;
 }
 
 unsafe extern "C" {

@@ -15,7 +15,7 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::abi::{Answer, Buffer, Image, Key, Status, Text};
 #[cfg(feature = "std")]
-use crate::abi::{Call, Exception, Std, Take};
+use crate::abi::{Call, Exception, Outcome, Std, Take, Word};
 use crate::unload::OnUnload;
 use crate::usage::{Counted, Runtime};
 
@@ -220,10 +220,9 @@ pub(crate) unsafe fn owner(_: *const Exception) -> Option<Take> {
 ///
 /// Calls `call` with `data`: that must be sound.
 #[cfg(feature = "std")]
-pub(crate) unsafe fn try_call(call: Call, data: *mut u8) -> *mut Exception {
+pub(crate) unsafe fn try_call(data: Word, call: Call) -> Outcome {
     // SAFETY: the caller's promise.
     unsafe { call(data) }
-    core::ptr::null_mut()
 }
 
 /// # Safety

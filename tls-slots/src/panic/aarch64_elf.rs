@@ -1,4 +1,5 @@
-//! The frame that stops a panic, on aarch64 ELF. See `x86_64_elf.rs`; the exception comes in `x0`.
+//! The frame that stops a panic, on aarch64 ELF. See `x86_64_elf.rs`; the two words are in `x0` and
+//! `x1`.
 
 std::arch::global_asm!(
     ".text",
@@ -14,10 +15,7 @@ std::arch::global_asm!(
     ".cfi_offset x29, -16",
     ".cfi_offset x30, -8",
     "mov x29, sp",
-    "mov x2, x0",
-    "mov x0, x1",
-    "blr x2",
-    "mov x0, xzr",
+    "blr x1",
     ".globl tls_slots_landing_v1",
     ".hidden tls_slots_landing_v1",
     "tls_slots_landing_v1:",

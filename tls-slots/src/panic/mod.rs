@@ -51,9 +51,10 @@ mod frame {
     const INSTALL_CONTEXT: c_int = 7;
     const CONTINUE_UNWIND: c_int = 8;
 
-    /// The register that takes the exception: `__builtin_eh_return_data_regno(0)`, which is `rax` by
-    /// the System V ABI for x86-64 (figure 3.36) and `x0` on aarch64.
-    const RESULT: c_int = 0;
+    /// The register that takes the exception, that of the second returned word:
+    /// `__builtin_eh_return_data_regno(1)`, which is `rdx` by the System V ABI for x86-64 (figure 3.36,
+    /// number 1) and `x1` on aarch64.
+    const EXCEPTION: c_int = 1;
 
     /// The unwinder's view of a frame.
     #[repr(C)]
@@ -97,7 +98,7 @@ mod frame {
         // SAFETY: the unwinder's own context of this frame, in the phase in which it may be written;
         // the address is inside the frame's function, where the stack is as it was at the call.
         unsafe {
-            _Unwind_SetGR(context, RESULT, exception as usize);
+            _Unwind_SetGR(context, EXCEPTION, exception as usize);
             _Unwind_SetIP(context, &raw const LANDING as usize);
         }
         INSTALL_CONTEXT

@@ -1,10 +1,13 @@
 //! The frame that stops a panic, on x86-64 ELF.
 //!
-//! `tls_slots_try_v1` calls its first argument with its second, by the System V calling convention,
-//! and returns null. Its personality is [`personality`](super::personality), which, for an exception
-//! that is to stop here, has the unwinder continue at `tls_slots_landing_v1` with the exception in
-//! `rax`: the same way out, with another result. The unwinder restores the stack pointer and the
-//! preserved registers to what they were at the call, by the call-frame information below.
+//! `tls_slots_try_v1` calls its second argument with its first, which is where the System V calling
+//! convention wants it already, and leaves the two words that come back, in `rax` and `rdx`, as they are. Its
+//! personality is [`personality`](super::personality), which, for an exception that is to stop here,
+//! has the unwinder continue at `tls_slots_landing_v1` with the exception in `rdx`: the same way out,
+//! with another result. The unwinder restores the stack pointer and the preserved registers to what
+//! they were at the call, by the call-frame information below.
+//!
+//! Four instructions, as every poll of a task passes here.
 
 std::arch::global_asm!(
     ".text",
@@ -17,10 +20,7 @@ std::arch::global_asm!(
     ".cfi_personality 0x1b, {personality}",
     "sub rsp, 8",
     ".cfi_adjust_cfa_offset 8",
-    "mov rax, rdi",
-    "mov rdi, rsi",
-    "call rax",
-    "xor eax, eax",
+    "call rsi",
     ".globl tls_slots_landing_v1",
     ".hidden tls_slots_landing_v1",
     "tls_slots_landing_v1:",
