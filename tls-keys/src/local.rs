@@ -123,7 +123,7 @@ impl<T: 'static> LocalKey<T> {
     /// # Panics
     ///
     /// When the initialiser panics, and in a module that the host has refused.
-    #[inline]
+    #[inline(always)]
     pub fn try_with<F, R>(&'static self, f: F) -> Result<R, AccessError>
     where
         F: FnOnce(&T) -> R,
