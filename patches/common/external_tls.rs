@@ -14,12 +14,13 @@
 //! | `StaticMut` | what is inside of a `static mut` that is shared | likewise |
 //! | `on_host!` | leaves the rest of a function to the host's copy of it | nothing |
 //! | `on_unload!` | notes what the host does when this image is unloaded | nothing |
+//! | `Deferred` | counts functions of this image that run later | nothing |
 //!
 //! The difference is the feature `shared` of `tls-keys`, see there; this crate has no feature of
 //! its own for it, as nobody names it in a manifest.
 
 #[allow(unused_imports)] // which are used varies
 pub use tls_keys::{
-    __on_host as on_host, __on_unload as on_unload, AccessError, LocalKey, StaticMut, process_local,
+    __on_host as on_host, __on_unload as on_unload, AccessError, Deferred, LocalKey, StaticMut, process_local,
     thread_local, unload,
 };

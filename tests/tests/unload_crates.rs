@@ -1,5 +1,5 @@
-//! What a module leaves in the state of shared crates when it is unloaded by `dlclose`: callsites and
-//! subscribers of `tracing`, a logger, actions for signals.
+//! What a module leaves in the state of shared crates when it is unloaded, by `dlclose` or by the loader: callsites
+//! and subscribers of `tracing`, a logger, actions for signals, deferred functions.
 //!
 //! The cases are those of `fixtures/crates_unload_host`, which says what each does. As the control, the
 //! same cases with forks whose modules do not ask to be forgotten.
@@ -123,6 +123,7 @@ controls! {
     own_callsites_are_gone
     subscribers_are_gone
     signal_actions_are_gone
+    deferred_are_run
     rounds_at_once
 }
 
@@ -131,10 +132,17 @@ cases! {
     own_callsites_are_gone
     subscribers_are_gone
     signal_actions_are_gone
+    deferred_are_run
     rounds
     rounds_at_once
     subscribers
     subscriber_of_a_thread
     logger
     signal_action
+    loader_rounds
+    loader_logger
+    loader_subscriber
+    loader_signal_action
+    loader_deferred
+    loader_deferred_elsewhere
 }

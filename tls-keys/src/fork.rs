@@ -46,3 +46,31 @@ macro_rules! __on_host {
         }
     };
 }
+
+/// A function of this image that a crate runs later, on whichever thread. Dropped when it has run.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Deferred(());
+
+impl Deferred {
+    /// It is to be run later.
+    #[inline]
+    pub fn begin() {
+        #[cfg(feature = "shared")]
+        crate::usage::begin(crate::usage::Counted::Deferred);
+    }
+
+    /// It is being run, by code of the same image.
+    #[inline]
+    pub fn running() -> Self {
+        Self(())
+    }
+}
+
+impl Drop for Deferred {
+    #[inline]
+    fn drop(&mut self) {
+        #[cfg(feature = "shared")]
+        crate::usage::end(crate::usage::Counted::Deferred);
+    }
+}

@@ -108,7 +108,7 @@ pub mod usage;
 #[cfg(feature = "shared")]
 pub use allocator::HostAllocator;
 #[doc(hidden)]
-pub use fork::StaticMut;
+pub use fork::{Deferred, StaticMut};
 #[cfg(feature = "shared")]
 pub use local::{AccessError, LocalKey};
 #[cfg(feature = "shared")]

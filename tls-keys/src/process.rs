@@ -48,6 +48,13 @@ impl<T: Sync + 'static> ProcessLocal<T> {
         core::ptr::eq(this.get(), this.key.own().cast())
     }
 
+    /// This image's own instance, which is not the one where the key is shared.
+    #[inline]
+    pub(crate) fn own(this: &'static Self) -> &'static T {
+        // SAFETY: `Key::process` has it from a `&'static T` of this image.
+        unsafe { &*this.key.own().cast::<T>() }
+    }
+
     #[inline(always)]
     fn get(&self) -> &'static T {
         let mut address = self.key.address();

@@ -18,9 +18,14 @@
 //! | --- | --- | --- |
 //! | somebody asks what of a module is in use | [`count`](OnUnload::count) | any |
 //! | a pointer into the module was found in a shared static | [`owns`](OnUnload::owns) | any |
+//! | a thread has nothing to do, and gives up what it has of a module that is being unloaded | [`idle`](OnUnload::idle) | that one, and the one that unloads |
 //! | the image's destructor runs, after its private values were dropped, and before its keys are unresolved | [`forget`](OnUnload::forget) | the one that unloads |
 //!
 //! No lock of the host's half is held during any of them.
+
+use core::sync::atomic::AtomicBool;
+#[cfg(feature = "shared")]
+use core::sync::atomic::Ordering;
 
 /// The addresses of an image.
 #[derive(Clone, Copy, Debug)]
@@ -74,25 +79,62 @@ pub struct OnUnload {
     pub forget: unsafe fn(Span),
     /// Whether a word of a shared static, at this address, is one of those that `forget` clears.
     pub owns: fn(*const u8) -> bool,
+    /// Does soon what the crate would do later, where that may be code of a module. Called without a lock,
+    /// where any code may run.
+    pub idle: fn(),
+    /// Of an image's own, otherwise unused instance: whether it has asked. Only set by [`ask`].
+    pub asked: AtomicBool,
 }
 
-/// Notes, for the module that this is called from, what the host does when it is unloaded.
+impl OnUnload {
+    /// Nothing, for the fields that a crate does not need.
+    #[allow(clippy::declare_interior_mutable_const)] // to begin with: each use is a new one
+    pub const NOTHING: Self = Self {
+        what: "",
+        refuses: false,
+        count: |_| 0,
+        forget: |_| (),
+        owns: |_| false,
+        idle: || (),
+        asked: AtomicBool::new(false),
+    };
+}
+
+/// Notes, for the module that this is called from, what the host does when it is unloaded. Says whether the state
+/// is another image's, the host's: else there was nothing to note.
 ///
-/// Cheap enough for a cold path: a lock, and a short list.
+/// A few loads, but for the first time.
 #[cfg(feature = "shared")]
-pub fn ask(hook: &'static crate::ProcessLocal<OnUnload>) {
+#[inline]
+pub fn ask(hook: &'static crate::ProcessLocal<OnUnload>) -> bool {
     if crate::ProcessLocal::is_own(hook) {
-        return;
+        return false;
     }
+    // Relaxed: who finds it set has nothing to do, and needs nothing that was done before.
+    if !crate::ProcessLocal::own(hook).asked.load(Ordering::Relaxed) {
+        ask_first(hook);
+    }
+    true
+}
+
+#[cfg(feature = "shared")]
+#[cold]
+fn ask_first(hook: &'static crate::ProcessLocal<OnUnload>) {
     // SAFETY: the id of the image that this code is in; the shared instance is the host's static.
     unsafe { crate::object::on_unload(crate::object::id(), &raw const **hook) }
+    // Afterwards, so that nobody goes on before the host knows.
+    let own = crate::ProcessLocal::own(hook);
+    own.asked.store(true, Ordering::Relaxed);
 }
 
 /// A program that is no module is not unloaded.
 #[cfg(not(feature = "shared"))]
-pub fn ask(_: &'static crate::ProcessLocal<OnUnload>) {}
+pub fn ask(_: &'static crate::ProcessLocal<OnUnload>) -> bool {
+    false
+}
 
-/// Declares what the host does when a module is unloaded that has come by here.
+/// Declares what the host does when a module is unloaded that has come by here; the value is that of
+/// [`ask`](unload::ask).
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __on_unload {
@@ -100,6 +142,6 @@ macro_rules! __on_unload {
         $crate::process_local! {
             static $name: $crate::unload::OnUnload = $value;
         }
-        $crate::unload::ask(&$name);
+        $crate::unload::ask(&$name)
     }};
 }

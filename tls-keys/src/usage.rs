@@ -18,6 +18,7 @@
 //! | who | counts |
 //! | --- | --- |
 //! | the forked tokio | tasks and blocking calls, from the allocation of their cell to its deallocation |
+//! | the forked crossbeam-epoch | deferred functions, from `defer` until they have run |
 //! | the host's loader | calls of entries, until their future is dropped |
 //! | whoever keeps code of an image elsewhere | a [`Hold`] |
 
@@ -40,18 +41,20 @@ pub enum Counted {
     Blocking = 1,
     /// A call of an entry.
     Call = 2,
+    /// A function that runs when no thread can need any more what it frees: `crossbeam-epoch`'s.
+    Deferred = 3,
 }
 
 impl Counted {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Task, Self::Blocking, Self::Call];
+    pub const ALL: [Self; 4] = [Self::Task, Self::Blocking, Self::Call, Self::Deferred];
 }
 
 /// How many lines a block has. The last one is for all images that found no line of their own; they
 /// are unloaded when none of them has anything alive.
 pub const LINES: usize = 128;
 
-/// Counters of one image and one thread. One more than there are kinds, for the alignment.
+/// Counters of one image and one thread.
 #[repr(C)]
 #[derive(Debug)]
 struct Line {

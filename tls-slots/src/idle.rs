@@ -21,7 +21,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::keys::abi::Key;
 use crate::keys::usage::{self, Runtime};
 use crate::sync::contain;
-use crate::{interpose, registry, thread};
+use crate::{interpose, on_unload, registry, thread};
 
 /// A module that is being unloaded, and that no code of is to run any more but destructors.
 #[derive(Clone)]
@@ -103,6 +103,8 @@ pub(crate) unsafe fn drop_here(image: *const Key, memory: &Range<usize>) {
             break;
         }
     }
+    // Last, as the destructors may have put something off.
+    contain(|| on_unload::idle(memory));
 }
 
 /// The calling thread gives up what it has of modules that are pending.

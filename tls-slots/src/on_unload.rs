@@ -6,6 +6,7 @@
 //! | who | does |
 //! | --- | --- |
 //! | a module's copy of a shared crate | asks, by `tls_slots_on_unload_v1`, when it is about to leave something behind |
+//! | a thread that gives up what it has of a module | has it done what would be done later, see [`idle`] |
 //! | the registry, in the image's destructor | has it taken out, see [`forget`] |
 //! | the loader, and hosts that load by hand | count what there is, see [`left`] |
 //! | the scan of shared values | leaves out what will be taken out, see [`is_taken_out`] |
@@ -169,6 +170,15 @@ pub(crate) unsafe fn forget(image: *const Key) {
     }
     // Not before: a destructor that ran above may have asked again.
     asked().retain(|one| one.image != image);
+}
+
+/// Has shared crates do soon what they would do later, where that may be code of the module in this range.
+///
+/// Any code may run: not to be called under a lock.
+pub(crate) fn idle(memory: &Range<usize>) {
+    for hook in hooks_of(memory) {
+        (hook.idle)();
+    }
 }
 
 /// Whether a word of a shared static, at this address, is cleared when the module goes that it points to.

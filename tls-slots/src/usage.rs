@@ -86,6 +86,7 @@ pub(crate) struct Alive {
     pub(crate) tasks: usize,
     pub(crate) blocking: usize,
     pub(crate) calls: usize,
+    pub(crate) deferred: usize,
 }
 
 /// What is alive of the image with that line.
@@ -114,6 +115,7 @@ pub(crate) fn alive(line: usize) -> Alive {
         tasks: of(Counted::Task),
         blocking: of(Counted::Blocking),
         calls: of(Counted::Call),
+        deferred: of(Counted::Deferred),
     }
 }
 

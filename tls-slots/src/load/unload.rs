@@ -26,7 +26,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::{Call, Inner, Module, Usage, lock, open, quiesce};
-use crate::{idle, image_file, image_memory, interpose};
+use crate::sync::contain;
+use crate::{idle, image_file, image_memory, interpose, on_unload};
 
 /// How long `try_unload` waits for threads to leave the module's last instructions.
 const SOON: Duration = Duration::from_secs(1);
@@ -322,6 +323,7 @@ impl Drop for Gate {
 /// As [`Module::try_unload`].
 unsafe fn unload_idle(gate: &Gate) -> Result<(), UnloadProblem> {
     let inner = &gate.inner;
+    inner.bring_forward();
     let usage = inner.usage(1);
     if !usage.is_idle() {
         return Err(UnloadProblem::InUse(Box::new(usage)));
@@ -345,6 +347,20 @@ unsafe fn unload_idle(gate: &Gate) -> Result<(), UnloadProblem> {
 }
 
 impl Inner {
+    /// Runs what was put off, as far as this thread can: garbage that nobody reads any more.
+    fn bring_forward(&self) {
+        let mut left = self.counts(1).deferred;
+        while left != 0 {
+            contain(|| on_unload::idle(&self.image.memory));
+            let now = self.counts(1).deferred;
+            if now >= left {
+                // Other threads have it, or stand in the way.
+                break;
+            }
+            left = now;
+        }
+    }
+
     /// Closes the library, and looks whether it is gone. Gives it back if not.
     ///
     /// # Safety
@@ -533,6 +549,7 @@ fn work(
             }
             usage.is_quiet() && lock(&shared.state).is_shut_down
         })?;
+        inner.bring_forward();
         if inner.counts(1).is_dropped() {
             break;
         }
@@ -543,6 +560,8 @@ fn work(
         let dropped = wait_until(shared, deadline, inner, |usage| {
             idle::wake();
             shared.wake();
+            // What other threads have given up is for anybody to run.
+            inner.bring_forward();
             !usage.is_quiet() || usage.is_dropped()
         });
         drop(asked);

@@ -40,6 +40,9 @@ pub struct Usage {
     pub threads: Vec<ThreadUse>,
     /// Values of `std::thread_local!`s and the like, whose destructors wait for their thread to end.
     pub destructors: Vec<ThreadUse>,
+    /// Functions of the module that `crossbeam-epoch` runs later: it frees what is in its queues and maps when no
+    /// thread can be reading it any more.
+    pub deferred: usize,
     /// Values of the module's private keys that need to be dropped.
     pub values: Vec<ThreadUse>,
     /// Signals whose action is a function of the module.
@@ -59,7 +62,10 @@ impl Usage {
     /// Whether nothing is alive but what the calling thread can drop itself.
     pub fn is_idle(&self) -> bool {
         let elsewhere = |threads: &[ThreadUse]| threads.iter().any(|it| !it.is_current);
-        self.is_quiet() && !elsewhere(&self.destructors) && !elsewhere(&self.values)
+        self.is_quiet()
+            && self.deferred == 0
+            && !elsewhere(&self.destructors)
+            && !elsewhere(&self.values)
     }
 
     /// Whether nothing is alive but what is of threads that live on.
@@ -75,7 +81,7 @@ impl Usage {
 
     /// Whether no thread has anything.
     pub(super) fn is_dropped(&self) -> bool {
-        self.destructors.is_empty() && self.values.is_empty()
+        self.destructors.is_empty() && self.values.is_empty() && self.deferred == 0
     }
 }
 
@@ -134,6 +140,11 @@ impl fmt::Display for Usage {
             let threads = on(&self.destructors);
             parts.push(format!("destructors of thread-locals ({threads})"));
         }
+        parts.extend(counted(
+            self.deferred,
+            "function deferred with `crossbeam-epoch`",
+            "functions deferred with `crossbeam-epoch`",
+        ));
         if !self.values.is_empty() {
             let threads = on(&self.values);
             parts.push(format!("values of private keys ({threads})"));
@@ -201,6 +212,7 @@ impl Inner {
             calls: alive.calls,
             tasks: alive.tasks,
             blocking_calls: alive.blocking,
+            deferred: alive.deferred,
             holds: usage::holds(image),
             threads: sorted(threads),
             destructors: sorted(destructors),
@@ -246,6 +258,7 @@ mod tests {
             holds: vec![("action of a signal".to_owned(), 1)],
             threads: vec![on("poller", false, 1)],
             destructors: vec![on("worker", false, 2), on("main", true, 1)],
+            deferred: 3,
             values: vec![on("worker", false, 1)],
             signal_actions: vec![15],
             pointers: vec!["the static `log::LOGGER` points to it".to_owned()],
@@ -257,7 +270,7 @@ mod tests {
             usage.to_string(),
             "1 other `Module`; 2 calls of entries; 1 task; 3 blocking calls; 1 action of a signal; \
              1 thread that it has started (`poller`); destructors of thread-locals (2 on thread \
-             `worker`, 1 on thread `main`, the calling one); values of private keys (1 on thread \
+             `worker`, 1 on thread `main`, the calling one); 3 functions deferred with `crossbeam-epoch`; values of private keys (1 on thread \
              `worker`); the action of signal 15; 2 actions for signals; the static `log::LOGGER` points to it"
         );
         assert!(!usage.is_idle());
