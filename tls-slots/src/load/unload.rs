@@ -23,6 +23,7 @@ use std::pin::Pin;
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{Call, Inner, Module, Usage, lock, open, quiesce};
@@ -401,6 +402,8 @@ pub struct Unload {
 enum Step {
     New(Module),
     Running {
+        /// Ends when there is a result.
+        thread: JoinHandle<()>,
         shared: Arc<Shared>,
         /// The module's own entry, dropped when it has ended.
         shutdown: Option<Call<()>>,
@@ -465,7 +468,10 @@ impl Future for Unload {
         }
         // A thread that no runtime of tokio knows has its turn here.
         tls_keys::usage::idle();
-        let Step::Running { shared, shutdown } = &mut this.step else {
+        let Step::Running {
+            shared, shutdown, ..
+        } = &mut this.step
+        else {
             panic!("`Unload` was polled after it had ended");
         };
         if let Some(call) = shutdown {
@@ -481,14 +487,23 @@ impl Future for Unload {
             return Poll::Pending;
         };
         drop(state);
-        this.step = Step::Over;
+        if let Step::Running { thread, .. } = std::mem::replace(&mut this.step, Step::Over) {
+            // It has nothing left to do, and so a module that is gone has left no thread either. An
+            // executor might poll from inside of `wake`, which is that thread.
+            if thread.thread().id() != std::thread::current().id() {
+                let _ = thread.join();
+            }
+        }
         Poll::Ready(result)
     }
 }
 
 impl Drop for Unload {
     fn drop(&mut self) {
-        if let Step::Running { shared, shutdown } = &mut self.step {
+        if let Step::Running {
+            shared, shutdown, ..
+        } = &mut self.step
+        {
             drop(shutdown.take());
             lock(&shared.state).is_cancelled = true;
         }
@@ -522,8 +537,15 @@ fn start(module: Module, abort_at: Instant, deadline: Instant) -> Result<Step, U
         for_thread.wake();
     };
     let thread = std::thread::Builder::new().name("tls-slots-unload".to_owned());
-    let Err(error) = thread.spawn(unload) else {
-        return Ok(Step::Running { shared, shutdown });
+    let error = match thread.spawn(unload) {
+        Ok(thread) => {
+            return Ok(Step::Running {
+                thread,
+                shared,
+                shutdown,
+            });
+        }
+        Err(error) => error,
     };
     drop(shutdown);
     let (module, gate) = lock(&slot).take().expect("there is no thread that took it");
