@@ -37,6 +37,7 @@ pub(crate) extern "C" fn adopt() {
         draw_thread_id,
         burn_thread_ids,
         take: crate::panic::take,
+        leave,
     };
     // SAFETY: this image's own description, and functions of its std.
     let report = unsafe { abi::adopt(&image, &std) };
@@ -66,6 +67,19 @@ unsafe impl Sync for Start {}
 impl Start {
     fn get(&self) -> *const Key {
         self.0
+    }
+}
+
+/// See [`Std::leave`]. Not from this image's own destructor: that also runs in `exit`, when other threads may
+/// still panic, and the host knows the difference.
+///
+/// The buffer of this std's standard output cannot be given back, as std has no function for it; nor is it
+/// flushed, as to ask for it would be to allocate it.
+extern "C" fn leave() {
+    // `take_hook` panics on a thread that is panicking. Then the hook is leaked, a few bytes.
+    if !std::thread::panicking() {
+        // The module may have set another one, and its destructor may panic.
+        crate::panic::contain(|| drop(std::panic::take_hook()));
     }
 }
 

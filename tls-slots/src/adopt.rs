@@ -24,6 +24,7 @@ struct Adopted {
     /// Where it lies in memory. Invariant: it is loaded while this is listed.
     memory: Range<usize>,
     take: Take,
+    leave: extern "C" fn(),
     file: Option<String>,
     first_thread_id: Option<u64>,
 }
@@ -55,13 +56,20 @@ pub(crate) fn first_thread_id(start: *const Key) -> Option<u64> {
     with(|one| one.start == start, |one| one.first_thread_id)
 }
 
-/// Forgets a module that is being unloaded. Its range of thread ids is not given to another.
+/// Forgets a module that is being unloaded, and has its std give back what it has. Its range of thread ids is not given to another.
 pub(crate) fn forget(image: &Image) {
     if registry::is_exiting() {
         return;
     }
-    let mut adopted = ADOPTED.write().unwrap_or_else(PoisonError::into_inner);
-    adopted.retain(|one| one.start != image.keys_start);
+    let gone = {
+        let mut adopted = ADOPTED.write().unwrap_or_else(PoisonError::into_inner);
+        let at = adopted.iter().position(|one| one.start == image.keys_start);
+        at.map(|at| adopted.swap_remove(at))
+    };
+    if let Some(gone) = gone {
+        // The module's code, so not under the lock.
+        (gone.leave)();
+    }
 }
 
 /// Where the host lies in memory.
@@ -100,6 +108,7 @@ unsafe extern "C" fn tls_slots_adopt_v1(image: *const Image, std: *const Std) ->
         start,
         memory: memory.map_or(0..0, |memory| memory.all),
         take: std.take,
+        leave: std.leave,
         file: image_file::of(start.cast()),
         first_thread_id,
     };

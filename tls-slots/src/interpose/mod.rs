@@ -13,9 +13,9 @@
 //!
 //! # What is done
 //!
-//! The host defines `__cxa_thread_atexit_impl`, `pthread_key_create`, `pthread_key_delete` and `pthread_create`. A
-//! definition in the executable is found before libc's, by every image, so each call of these comes here.
-//! What concerns a module that the registry has accepted is kept here; everything else is handed on to
+//! The host defines `__cxa_thread_atexit_impl`, `pthread_key_create`, `pthread_key_delete`, `pthread_setspecific` and
+//! `pthread_create`. A definition in the executable is found before libc's, by every image, so each call of these
+//! comes here. What concerns a module that the registry has accepted is kept here; everything else is handed on to
 //! libc, unchanged:
 //!
 //! | file | what | libc gets instead |
@@ -110,7 +110,7 @@ impl From<&Range<usize>> for Span {
     }
 }
 
-/// A thread that has destructors of a module to run.
+/// A thread that has destructors of a module to run: of thread-locals, and of values of pthread keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThreadDestructors {
     /// The system's number of the thread; `None` where it does not tell.
@@ -186,7 +186,7 @@ pub(crate) fn thread_ends() {
     system::thread_ends();
 }
 
-/// The threads that have destructors of an image's thread-locals to run.
+/// The threads that have destructors to run of an image's thread-locals, or of values of its pthread keys.
 pub(crate) fn destructors(range: &Range<usize>) -> Vec<ThreadDestructors> {
     system::destructors(range.into())
 }

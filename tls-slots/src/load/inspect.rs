@@ -6,7 +6,7 @@
 
 use object::{Architecture, BinaryFormat, Endianness, Object as _, ObjectKind, ObjectSymbol as _};
 
-use super::elf;
+use super::{elf, pinned};
 use crate::keys::names::ENTRY_PREFIX;
 
 /// What the loader knows of a file that may be a module.
@@ -197,7 +197,7 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<Seen, Unfit> {
     Ok(Seen {
         entries,
         host_symbols,
-        pins: Vec::new(),
+        pins: pinned::of(bytes, kind),
     })
 }
 
@@ -310,6 +310,34 @@ mod tests {
             for end in [5, 17, 64, 100, 0x1000, bytes.len() / 2, bytes.len() - 1] {
                 assert!(matches!(unfit(&bytes[..end]), Unfit::Corrupt(_)), "{end}");
             }
+        }
+
+        #[test]
+        fn what_keeps_a_file_mapped_is_named() {
+            use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
+
+            let mut bytes = shared_object();
+            let pins = |bytes: &[u8]| inspect(bytes).expect("it is whole").pins;
+            assert_eq!(pins(&bytes), [""; 0]);
+            let file = object::File::parse(&*bytes).expect("it is whole");
+            let symbols = file.section_by_name(".dynsym").expect("it has symbols");
+            let (symbols, _) = symbols.file_range().expect("they are in the file");
+            let mut defined = file
+                .dynamic_symbols()
+                .filter(|symbol| symbol.is_global() && symbol.is_definition() && !symbol.is_weak());
+            let symbol = defined.next().expect("a host defines some");
+            let name = symbol.name().expect("a name").to_owned();
+            // `Elf64_Sym` has 24 bytes, of which the fifth is binding and type.
+            let info = symbols as usize + 24 * symbol.index().0 + 4;
+            let flags: [u8; 16] = [0xfb, 0xff, 0xff, 0x6f, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
+            let flags = bytes.windows(16).position(|window| window == flags);
+            drop(defined);
+
+            bytes[info] = 10 << 4 | bytes[info] & 15;
+            assert!(pins(&bytes)[0].starts_with(&format!("the symbol `{name}`, ")));
+            bytes[flags.expect("as `shared_object` left them") + 8] |= 8;
+            assert!(pins(&bytes)[0].contains("`-z nodelete`"));
+            assert_eq!(pins(&bytes).len(), 2);
         }
 
         #[test]

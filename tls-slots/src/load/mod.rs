@@ -61,6 +61,7 @@ mod host;
 mod inspect;
 mod open;
 mod options;
+mod pinned;
 mod quiesce;
 #[cfg(feature = "reload")]
 mod reload;

@@ -368,11 +368,16 @@ impl Inner {
     ///
     /// No code of the image may run any more but its destructors, and nobody use what is its.
     unsafe fn unmap(&self) -> Result<(), UnloadProblem> {
+        // From here on no thread begins to run a destructor of a pthread key's value. One may have begun just
+        // before, as threads end when they like.
+        interpose::forget(&self.image.memory);
+        if !interpose::threads(&self.image.memory).is_empty() {
+            return Err(UnloadProblem::InUse(Box::new(self.usage(1))));
+        }
         let Some(library) = lock(&self.library).take() else {
             return Ok(());
         };
         let start: *const u8 = self.image.start().cast();
-        interpose::forget(&self.image.memory);
         // An error says that the system knows no such image, which is what is wanted.
         let _ = library.close();
         let opened_as = self.place.open_as.to_string_lossy();

@@ -4,6 +4,7 @@
 //! host's own, from inside of an allocator, under the loader's lock. So the list is a constant to
 //! start with, and nothing is called while its lock is held: no allocator, no loader.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use super::Span;
@@ -12,8 +13,14 @@ use super::Span;
 /// any function of another crate called.
 static MODULES: RwLock<Vec<Span>> = RwLock::new(Vec::new());
 
+/// Whether there has been a module. Relaxed: a module's code runs after its constructor, in which this is set.
+pub(super) static ANY: AtomicBool = AtomicBool::new(false);
+
 /// The module that an address is in.
 pub(super) fn of(address: usize) -> Option<Span> {
+    if !ANY.load(Ordering::Relaxed) {
+        return None;
+    }
     let modules = MODULES.read().unwrap_or_else(PoisonError::into_inner);
     modules.iter().copied().find(|span| span.contains(address))
 }
@@ -21,6 +28,7 @@ pub(super) fn of(address: usize) -> Option<Span> {
 /// Adds a module, unless it is listed. Modules are added and removed by constructors and destructors of
 /// images, which the loader runs one after the other; were it otherwise, none would be lost either.
 pub(super) fn add(new: Span) {
+    ANY.store(true, Ordering::Relaxed);
     let mut longer = Vec::new();
     loop {
         let room = {

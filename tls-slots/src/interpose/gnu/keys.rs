@@ -1,4 +1,5 @@
-//! pthread keys whose destructor is a module's: `pthread_key_create`, `pthread_key_delete`.
+//! pthread keys whose destructor is a module's: `pthread_key_create`, `pthread_key_delete`, and
+//! `pthread_setspecific`.
 //!
 //! libc calls a key's destructor with a thread's value when the thread ends, and knows nothing of images. So it
 //! gets one of a number of functions of the host's, the [`trampolines`], each with a [`Slot`] that tells which
@@ -18,14 +19,16 @@
 //! deleted already. It finds 0, unless its slot has become another key's meanwhile. So slots are
 //! used again in turn: not before all others were.
 //!
-//! Values of threads that have neither ended nor run [`run_here`] when a key is deleted are leaked.
+//! libc does not tell which threads have a value of a key. So setting one is noted in the thread's record
+//! (`threads.rs`), for these keys only: others cost one load. Values that are there when a key is deleted are
+//! leaked.
 
 use std::ffi::{c_int, c_void};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::next::{self, Destructor, PthreadKey};
-use super::{Span, images};
+use super::{Span, images, threads};
 use crate::interpose::ThreadInfo;
 use crate::sync::contain;
 
@@ -38,6 +41,7 @@ struct Slot {
     running: AtomicUsize,
 }
 
+/// By the slot's number.
 static SLOT: [Slot; SLOTS] = [const {
     Slot {
         destructor: AtomicUsize::new(0),
@@ -86,12 +90,45 @@ impl Table {
     }
 }
 
+/// More keys than this the C library does not make: `PTHREAD_KEYS_MAX` of glibc's `<limits.h>`.
+pub(super) const KEYS: usize = 1024;
+
+/// One bit for each key: whether it is a module's, with a destructor. Relaxed: who has a key's number has it from
+/// who made the key, after the bit was set.
+pub(super) static OF_MODULES: [AtomicU64; KEYS / 64] = [const { AtomicU64::new(0) }; KEYS / 64];
+
+fn bit(key: PthreadKey) -> Option<(&'static AtomicU64, u64)> {
+    let word = OF_MODULES.get(key as usize / 64)?;
+    Some((word, 1 << (key % 64)))
+}
+
+/// The image of a module's key.
+fn image_of(key: PthreadKey) -> Option<Span> {
+    let (word, mask) = bit(key)?;
+    if word.load(Ordering::Relaxed) & mask == 0 {
+        return None;
+    }
+    let table = table();
+    let known = table.keys.iter().find(|known| known.key == Some(key))?;
+    Some(known.image)
+}
+
 /// What a trampoline does.
 fn call(slot: usize, value: *mut c_void) {
-    let slot = &SLOT[slot];
+    let number = slot;
+    let slot = &SLOT[number];
     slot.running.fetch_add(1, Ordering::SeqCst);
     let destructor = slot.destructor.load(Ordering::SeqCst);
     if destructor != 0 {
+        // libc has taken the value from the thread.
+        let key = {
+            let table = table();
+            let known = table.keys.iter().find(|key| key.slot == Some(number));
+            known.and_then(|known| known.key)
+        };
+        if let Some(key) = key {
+            threads::no_value(key);
+        }
         // SAFETY: by the field's invariant.
         let destructor = unsafe { std::mem::transmute::<usize, Destructor>(destructor) };
         contain(|| {
@@ -172,7 +209,7 @@ mod trampolines {
 ///
 /// As POSIX has it.
 // SAFETY: has the type and does what libc's function of that name does, which is found by `next`.
-#[unsafe(no_mangle)]
+#[cfg_attr(not(tls_slots_thread_sanitizer), unsafe(no_mangle))]
 pub(super) unsafe extern "C" fn pthread_key_create(
     key: *mut PthreadKey,
     destructor: Option<Destructor>,
@@ -206,7 +243,42 @@ pub(super) unsafe extern "C" fn pthread_key_create(
         image,
         slot,
     });
+    if let Some((word, mask)) = bit(key) {
+        word.fetch_or(mask, Ordering::Relaxed);
+    }
     0
+}
+
+/// Replaces libc's.
+///
+/// # Safety
+///
+/// As POSIX has it.
+// SAFETY: has the type and does what libc's function of that name does, which is found by `next`.
+#[cfg_attr(not(tls_slots_thread_sanitizer), unsafe(no_mangle))]
+pub(super) unsafe extern "C" fn pthread_setspecific(
+    key: PthreadKey,
+    value: *const c_void,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    let error = unsafe { next::set(key, value) };
+    if error == 0
+        && let Some(image) = image_of(key)
+    {
+        match value.is_null() {
+            true => threads::no_value(key),
+            false => threads::value(key, image),
+        }
+    }
+    error
+}
+
+/// Notes that libc does not know a key any more, or is about to.
+fn gone(key: PthreadKey) {
+    if let Some((word, mask)) = bit(key) {
+        word.fetch_and(!mask, Ordering::Relaxed);
+    }
+    threads::forget_key(key);
 }
 
 /// Frees a slot that no key of libc's leads to.
@@ -229,6 +301,9 @@ pub(super) unsafe extern "C" fn pthread_key_delete(key: PthreadKey) -> c_int {
         let at = table.keys.iter().position(|known| known.key == Some(key));
         at.map(|at| table.keys.swap_remove(at))
     };
+    if known.is_some() {
+        gone(key);
+    }
     // SAFETY: the caller's promise.
     let error = unsafe { next::key_delete(key) };
     if let Some(slot) = known.and_then(|known| known.slot) {
@@ -292,7 +367,8 @@ pub(super) unsafe fn run_here(span: Span) -> usize {
                 continue;
             }
             // SAFETY: a key of this process, as it has a value. libc does the same before it calls a destructor.
-            unsafe { next::pthread_setspecific(key, std::ptr::null()) };
+            unsafe { next::set(key, std::ptr::null()) };
+            threads::no_value(key);
             contain(|| {
                 // SAFETY: this thread's value, which is not to be had any more, so this happens once; the
                 // module is loaded, by the caller's promise.
@@ -316,6 +392,7 @@ pub(super) fn forget(span: Span) {
             .collect()
     };
     for (key, slot) in keys {
+        gone(key);
         // SAFETY: a key of this process: it was listed, and taken from the list once.
         unsafe { next::key_delete(key) };
         if let Some(slot) = slot {

@@ -10,20 +10,29 @@ mod images;
 mod keys;
 mod next;
 mod signals;
+#[cfg(tls_slots_thread_sanitizer)]
+mod thread_sanitizer;
 mod threads;
+
+#[cfg(not(tls_slots_thread_sanitizer))]
+use keys::{pthread_key_create, pthread_setspecific};
+#[cfg(tls_slots_thread_sanitizer)]
+use thread_sanitizer::{pthread_key_create, pthread_setspecific};
 
 /// The functions that replace libc's.
 struct Ours {
     thread_atexit: unsafe extern "C" fn(Destructor, *mut c_void, *mut c_void) -> c_int,
     key_create: unsafe extern "C" fn(*mut PthreadKey, Option<Destructor>) -> c_int,
     key_delete: unsafe extern "C" fn(PthreadKey) -> c_int,
+    set: unsafe extern "C" fn(PthreadKey, *const c_void) -> c_int,
     create: unsafe extern "C" fn(*mut PthreadId, *const c_void, Routine, *mut c_void) -> c_int,
 }
 
 static OURS: Ours = Ours {
     thread_atexit: destructors::__cxa_thread_atexit_impl,
-    key_create: keys::pthread_key_create,
+    key_create: pthread_key_create,
     key_delete: keys::pthread_key_delete,
+    set: pthread_setspecific,
     create: threads::pthread_create,
 };
 
@@ -91,6 +100,7 @@ fn not_ours() -> Option<&'static CStr> {
         ),
         (c"pthread_key_create", OURS.key_create as *const c_void),
         (c"pthread_key_delete", OURS.key_delete as *const c_void),
+        (c"pthread_setspecific", OURS.set as *const c_void),
         (c"pthread_create", OURS.create as *const c_void),
     ];
     let missing = ours

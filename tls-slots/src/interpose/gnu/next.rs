@@ -32,7 +32,6 @@ unsafe extern "C" {
     static __dso_handle: u8;
 
     pub(super) fn pthread_getspecific(key: PthreadKey) -> *mut c_void;
-    pub(super) fn pthread_setspecific(key: PthreadKey, value: *const c_void) -> c_int;
 }
 
 /// `RTLD_NEXT` and `RTLD_DEFAULT` of `<dlfcn.h>`.
@@ -121,6 +120,20 @@ pub(super) unsafe fn key_delete(key: PthreadKey) -> c_int {
     let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
     // SAFETY: the caller's promise.
     unsafe { real(key) }
+}
+
+/// libc's `pthread_setspecific`.
+///
+/// # Safety
+///
+/// As that.
+pub(super) unsafe fn set(key: PthreadKey, value: *const c_void) -> c_int {
+    type Function = unsafe extern "C" fn(PthreadKey, *const c_void) -> c_int;
+    static REAL: Next = Next::new(c"pthread_setspecific");
+    // SAFETY: the function of that name has that type (POSIX).
+    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
+    // SAFETY: the caller's promise.
+    unsafe { real(key, value) }
 }
 
 std::arch::global_asm!(

@@ -1,11 +1,11 @@
-//! Threads that concern a module: those whose start routine is a module's, and those that have a list of
-//! modules' destructors.
+//! Threads that concern a module: those whose start routine is a module's, and those that have modules'
+//! destructors to run.
 //!
 //! | a thread's record | |
 //! | --- | --- |
-//! | is made | by whoever starts a thread with a module's routine, before it is started; else by the thread, when a module first registers a destructor on it |
+//! | is made | by whoever starts a thread with a module's routine, before it is started; else by the thread, when a module first registers a destructor on it, or sets a value of a pthread key |
 //! | is found | by its thread in [`HERE`], by others in [`THREADS`] |
-//! | is freed | by its thread, when pthread keys' destructors run ([`ends`]); that is after its thread-locals' |
+//! | is freed | by its thread, when pthread keys' destructors run ([`ends`]), which is after its thread-locals' |
 //!
 //! A start routine counts until it has returned into the host's code, or was ended by `pthread_exit`. What
 //! its thread does after that for the module, it does by a registered destructor, which counts by itself.
@@ -19,7 +19,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::next::{self, PthreadId, Routine};
+use super::next::{self, PthreadId, PthreadKey, Routine};
 use super::{Span, destructors::Node, images};
 use crate::exit;
 use crate::interpose::{ThreadDestructors, ThreadInfo};
@@ -39,13 +39,18 @@ pub(super) struct State {
     pub(super) nodes: Vec<Node>,
     /// The images whose destructors are running, the innermost last.
     pub(super) running: Vec<Span>,
+    /// The modules' pthread keys that the thread has a value of.
+    values: Vec<(PthreadKey, Span)>,
+    /// How often the record was kept for these values when it should have been freed.
+    kept: u32,
 }
 
 impl State {
     fn count(&self, span: Span) -> usize {
         let waiting = self.nodes.iter().filter(|node| node.image == span);
         let running = self.running.iter().filter(|image| **image == span);
-        waiting.count() + running.count()
+        let values = self.values.iter().filter(|(_, image)| *image == span);
+        waiting.count() + running.count() + values.count()
     }
 }
 
@@ -119,7 +124,22 @@ pub(super) fn current_or_new<'a>() -> Option<&'a Thread> {
 }
 
 /// Frees the calling thread's record. Its destructors have run.
+///
+/// If there are values of pthread keys whose destructors are still to run, it is kept for another round of libc's,
+/// of which there are four (`PTHREAD_DESTRUCTOR_ITERATIONS`), so that they count until then.
 pub(super) fn ends() {
+    const MOST: u32 = 2;
+
+    if let Some(thread) = current() {
+        let keep = {
+            let mut state = thread.state();
+            state.kept += 1;
+            !state.values.is_empty() && state.kept <= MOST
+        };
+        if keep && exit::arm_release() {
+            return;
+        }
+    }
     let thread = HERE.replace(ptr::null());
     if !thread.is_null() {
         // SAFETY: this thread's, and no longer to be found.
@@ -245,5 +265,30 @@ pub(super) fn with_destructors(span: Span) -> Vec<ThreadDestructors> {
 pub(super) fn forget(span: Span) {
     for thread in list().iter() {
         thread.state().nodes.retain(|node| node.image != span);
+    }
+}
+
+/// The calling thread has a value of a module's key now.
+pub(super) fn value(key: PthreadKey, image: Span) {
+    // Without a record it is not counted, and leaked if its module goes before its thread.
+    if let Some(thread) = current_or_new() {
+        let values = &mut thread.state().values;
+        if !values.iter().any(|(known, _)| *known == key) {
+            values.push((key, image));
+        }
+    }
+}
+
+/// The calling thread has no value of a key any more.
+pub(super) fn no_value(key: PthreadKey) {
+    if let Some(thread) = current() {
+        thread.state().values.retain(|(known, _)| *known != key);
+    }
+}
+
+/// No thread has a value of a key any more.
+pub(super) fn forget_key(key: PthreadKey) {
+    for thread in list().iter() {
+        thread.state().values.retain(|(known, _)| *known != key);
     }
 }
