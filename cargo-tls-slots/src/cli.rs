@@ -461,7 +461,7 @@ fn build_options(args: BuildArgs) -> BuildOptions {
 
 fn run_watch(args: WatchArgs) -> Result<(), Box<dyn Error>> {
     let options = WatchOptions {
-        build: build_options(args.build),
+        builds: vec![build_options(args.build)],
         out: args.out,
     };
     let watch = Watch::new(options)?;

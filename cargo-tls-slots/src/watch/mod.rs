@@ -53,8 +53,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What to watch and build, and where to put it.
 #[derive(Clone, Debug)]
 pub struct WatchOptions {
-    /// The projects, and how they are built.
-    pub build: BuildOptions,
+    /// The projects, and how they are built: those that are built alike together.
+    pub builds: Vec<BuildOptions>,
     /// The folder that built libraries are published in, each replaced at one stroke. Without one, they stay
     /// where cargo writes them, and a reader may find half a file there.
     pub out: Option<PathBuf>,
@@ -152,7 +152,7 @@ impl Stop {
 /// use cargo_tls_slots::watch::{Watch, WatchEvent, WatchOptions};
 ///
 /// let watch = Watch::new(WatchOptions {
-///     build: BuildOptions::new(["modules/markdown"], "target/forks"),
+///     builds: vec![BuildOptions::new(["modules/markdown"], "target/forks")],
 ///     out: Some("target/modules".into()),
 /// })?;
 /// watch.run(|event| match event {
@@ -178,6 +178,8 @@ pub struct Watch {
 #[derive(Debug)]
 struct Project {
     manifest: PathBuf,
+    /// For this project alone.
+    build: BuildOptions,
     sources: Sources,
     /// Whether it has to be built.
     changed: bool,
@@ -216,14 +218,19 @@ impl Watch {
                 source,
             })?;
         }
-        for manifest in &watch.options.build.manifests {
-            let sources = Sources::of(manifest)?;
-            watch.projects.push(Project {
-                manifest: manifest.clone(),
-                sources,
-                changed: true,
-                moved: false,
-            });
+        for build in &watch.options.builds {
+            for manifest in &build.manifests {
+                watch.projects.push(Project {
+                    manifest: manifest.clone(),
+                    build: BuildOptions {
+                        manifests: vec![manifest.clone()],
+                        ..build.clone()
+                    },
+                    sources: Sources::of(manifest)?,
+                    changed: true,
+                    moved: false,
+                });
+            }
         }
         watch.look()?;
         Ok(watch)
@@ -288,14 +295,10 @@ impl Watch {
             // Before cargo reads the files: what changes after this is seen.
             self.look()?;
         }
-        let manifest = self.projects[index].manifest.clone();
         if first && index == 0 {
-            build::common(&self.options.build)?;
+            self.options.builds.iter().try_for_each(build::common)?;
         }
-        let artifacts = build::build(&BuildOptions {
-            manifests: vec![manifest],
-            ..self.options.build.clone()
-        })?;
+        let artifacts = build::build(&self.projects[index].build)?;
         let mut made = Vec::new();
         for artifact in artifacts {
             let stamp = fs::metadata(&artifact.path)
@@ -379,10 +382,10 @@ impl Watch {
             _ => {}
         }
         let out = self.options.out.as_deref();
-        let forks = &self.options.build.fork_dir;
         for path in &event.paths {
             for project in &mut self.projects {
-                if !project.sources.concerns(path, &[Some(forks), out]) {
+                let without = [Some(&*project.build.fork_dir), out];
+                if !project.sources.concerns(path, &without) {
                     continue;
                 }
                 project.changed = true;
@@ -400,10 +403,10 @@ impl Watch {
     /// Watches what is not watched yet.
     fn look(&mut self) -> Result<(), Error> {
         let out = self.options.out.as_deref();
-        let forks = &self.options.build.fork_dir;
         let mut wanted = BTreeSet::new();
         for project in &self.projects {
-            project.sources.folders(&[Some(forks), out], &mut wanted);
+            let without = [Some(&*project.build.fork_dir), out];
+            project.sources.folders(&without, &mut wanted);
         }
         for gone in self.watched.difference(&wanted) {
             // It may be gone by itself.

@@ -16,7 +16,10 @@
 //!
 //! Each project has its own lock file and its own target folder. What did not change is not built
 //! again: cargo sees to that, and the fork is kept too.
+//!
+//! With `--watch`, another process of this program builds the modules when their sources change (`live.rs`).
 
+mod live;
 mod projects;
 
 use std::io;
@@ -36,12 +39,17 @@ use projects::Projects;
 #[command(
     name = "site",
     after_help = "Examples:\n  cargo run                        writes the site to target/site\n  \
-                  cargo run -- --serve --port 8080 serves it on 127.0.0.1:8080 until Ctrl-C"
+                  cargo run -- --serve --port 8080 serves it on 127.0.0.1:8080 until Ctrl-C\n  \
+                  cargo run -- --serve --watch     the same, and an edited module shows in the next page"
 )]
 struct Args {
     /// Serve the pages on 127.0.0.1, each rendered in the modules when it is asked for.
     #[arg(long, conflicts_with = "out")]
     serve: bool,
+
+    /// Build a module when its sources change, and load it without an end of the service.
+    #[arg(long, requires = "serve")]
+    watch: bool,
 
     /// The port to serve on; 0 finds a free one and prints it.
     #[arg(long, requires = "serve", default_value_t = 0)]
@@ -74,6 +82,14 @@ struct Args {
     /// The folder of the template, the style sheets and the demo's own pages.
     #[arg(long, value_name = "DIR")]
     content: Option<PathBuf>,
+
+    /// The folder of the projects `host`, `modules/…` and `contract` [default: the demo's].
+    #[arg(long, value_name = "DIR")]
+    projects: Option<PathBuf>,
+
+    /// Only build modules when their sources change, until standard input ends: what `--watch` starts.
+    #[arg(long, hide = true)]
+    watcher: bool,
 }
 
 fn main() -> ExitCode {
@@ -95,13 +111,16 @@ fn run(args: &Args) -> Result<ExitCode, String> {
         .ok_or("this program was built outside of its repository")?;
     let target = target_folder().unwrap_or_else(|| root.join("target"));
 
-    let built = Projects {
-        demo,
+    let projects = Projects {
+        folder: args.projects.as_deref().unwrap_or(demo),
         target: &target,
         release: args.release,
         offline: args.offline,
+    };
+    if args.watcher {
+        return live::watch(&projects).map(|()| ExitCode::SUCCESS);
     }
-    .build()?;
+    let built = projects.build()?;
     let seconds = start.elapsed().as_secs_f64();
     match built.changed {
         0 => eprintln!("nothing to build ({seconds:.1} s)"),
@@ -116,6 +135,10 @@ fn run(args: &Args) -> Result<ExitCode, String> {
     host.arg("--content")
         .arg(args.content.clone().unwrap_or_else(|| demo.join("content")));
     for (name, file) in &built.modules {
+        let file = match args.watch {
+            true => live::published(&projects, file),
+            false => file.clone(),
+        };
         host.arg(format!("--{name}")).arg(file);
     }
     host.arg("--workers").arg(args.workers.to_string());
@@ -124,6 +147,9 @@ fn run(args: &Args) -> Result<ExitCode, String> {
     }
     if args.serve {
         host.arg("--serve").arg("--port").arg(args.port.to_string());
+        if args.watch {
+            host.arg("--watch").stdin(live::start(args)?);
+        }
     } else {
         host.arg("--out")
             .arg(args.out.clone().unwrap_or_else(|| target.join("site")));

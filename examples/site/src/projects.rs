@@ -16,8 +16,8 @@ const MODULES: [&str; 3] = ["markdown", "math", "style"];
 /// The demo's projects, and how to build them.
 #[derive(Debug)]
 pub(crate) struct Projects<'a> {
-    /// The demo's folder.
-    pub(crate) demo: &'a Path,
+    /// The folder of `host`, `modules` and `contract`.
+    pub(crate) folder: &'a Path,
     /// The target folder, in which each project gets one of its own.
     pub(crate) target: &'a Path,
     pub(crate) release: bool,
@@ -52,20 +52,14 @@ impl Projects<'_> {
         })
     }
 
-    /// Builds the project in `folder`, and returns the file of the given kind.
-    fn project(
-        &self,
-        name: &str,
-        folder: &str,
-        kind: ArtifactKind,
-        changed: &mut usize,
-    ) -> Result<PathBuf, String> {
-        let manifest = self.demo.join(folder).join("Cargo.toml");
+    /// How the project in `folder` is built.
+    fn options(&self, name: &str, folder: &str) -> Result<BuildOptions, String> {
+        let manifest = self.folder.join(folder).join("Cargo.toml");
         let target = self.target.join("site-build").join(name);
         let target = target
             .to_str()
             .ok_or("the target folder's path is not UTF-8")?;
-        let options = BuildOptions {
+        Ok(BuildOptions {
             release: self.release,
             offline: self.offline,
             // The lock files are part of the demo: its projects agree on every version that both
@@ -75,8 +69,24 @@ impl Projects<'_> {
                 .to_vec(),
             progress: Progress::stderr(),
             ..BuildOptions::new([manifest], self.target.join("forks"))
-        };
-        let artifacts = build(&options)
+        })
+    }
+
+    /// How each of the modules is built.
+    pub(crate) fn modules(&self) -> Result<Vec<BuildOptions>, String> {
+        let options = |name: &&str| self.options(name, &format!("modules/{name}"));
+        MODULES.iter().map(options).collect()
+    }
+
+    /// Builds the project in `folder`, and returns the file of the given kind.
+    fn project(
+        &self,
+        name: &str,
+        folder: &str,
+        kind: ArtifactKind,
+        changed: &mut usize,
+    ) -> Result<PathBuf, String> {
+        let artifacts = build(&self.options(name, folder)?)
             .map_err(|error| format!("cannot build {folder}: {}", with_causes(&error)))?;
         *changed += usize::from(artifacts.iter().any(|artifact| !artifact.fresh));
         let artifact = artifacts.into_iter().find(|artifact| artifact.kind == kind);

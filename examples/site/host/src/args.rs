@@ -16,6 +16,7 @@ Usage: site-host --root DIR --content DIR --markdown FILE --math FILE --style FI
   --style FILE      the module that compiles style sheets
   --out DIR         write the site there [default: site]
   --serve           do not write; serve the pages on 127.0.0.1, each rendered when asked for
+  --watch           with --serve: load a module anew when its file changes
   --port N          with --serve: the port; 0 finds a free one [default: 0]
   --trace           print the spans of each page, the modules' too, on standard error
   --workers N       worker threads of the runtime, 1 to 64 [default: 4]
@@ -51,7 +52,11 @@ pub(crate) enum Mode {
     /// Write them into the folder.
     Render { out: PathBuf },
     /// Serve them on the port.
-    Serve { port: u16 },
+    Serve {
+        port: u16,
+        /// Whether to load modules anew when their files change.
+        watch: bool,
+    },
 }
 
 impl Args {
@@ -60,7 +65,7 @@ impl Args {
         let mut args = args;
         let (mut root, mut content, mut out) = (None, None, None);
         let (mut markdown, mut math, mut style) = (None, None, None);
-        let (mut serve, mut port, mut workers) = (false, None, 4);
+        let (mut serve, mut watch, mut port, mut workers) = (false, false, None, 4);
         let mut trace = false;
         while let Some(arg) = args.next() {
             let name = arg
@@ -70,6 +75,7 @@ impl Args {
             match name {
                 "--help" | "-h" => return Ok(None),
                 "--serve" => serve = true,
+                "--watch" => watch = true,
                 "--trace" => trace = true,
                 "--root" => root = Some(value()?.into()),
                 "--content" => content = Some(value()?.into()),
@@ -86,7 +92,9 @@ impl Args {
         let mode = match (serve, out, port) {
             (true, None, port) => Mode::Serve {
                 port: port.unwrap_or(0),
+                watch,
             },
+            (false, ..) if watch => return Err("--watch is for --serve".into()),
             (true, Some(_), _) => return Err("--serve writes nothing, so it takes no --out".into()),
             (false, _, Some(_)) => return Err("--port is for --serve".into()),
             (false, out, None) => Mode::Render {
@@ -146,6 +154,7 @@ mod tests {
             "--serve --port 65536",
             "--serve --port -1",
             "--serve --out o",
+            "--watch",
             "--workers 0",
             "--workers 65",
             "--workers",
@@ -165,6 +174,20 @@ mod tests {
         assert_eq!(args.workers, 64);
         assert!(matches!(args.mode, Mode::Render { out } if out.as_os_str() == "site"));
         let args = parse("--serve --port 80").unwrap().unwrap();
-        assert!(matches!(args.mode, Mode::Serve { port: 80 }));
+        assert!(matches!(
+            args.mode,
+            Mode::Serve {
+                port: 80,
+                watch: false
+            }
+        ));
+        let args = parse("--serve --watch").unwrap().unwrap();
+        assert!(matches!(
+            args.mode,
+            Mode::Serve {
+                port: 0,
+                watch: true
+            }
+        ));
     }
 }

@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | `main.rs` | the command line, the runtime, the order of things |
 //! | `args.rs` | the command line |
-//! | `modules.rs` | loads the modules and gives their entries types |
+//! | `modules.rs` | loads the modules, again if they change, and gives their entries types |
 //! | `catalogue.rs` | which files become which pages; the TCP service that answers for links |
 //! | `render.rs` | one page, all pages, the template |
 //! | `serve.rs` | the HTTP server |
@@ -29,20 +29,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use site_contract::Formula;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use args::{Args, Mode};
 use catalogue::Catalogue;
 use modules::Modules;
 use render::Renderer;
-
-/// Formulas that may wait for the math module before the pages' tasks have to.
-const FORMULAS_IN_FLIGHT: usize = 64;
 
 /// What may still take its time when everything is done: a blocking call, for instance.
 const SHUTDOWN: Duration = Duration::from_secs(5);
@@ -112,7 +106,8 @@ async fn run(args: Args) -> Result<(), String> {
     let catalogue = Arc::new(Catalogue::scan(&args.root, &args.content)?);
     // The modules are loaded here, in the middle of the runtime that they will run on. Nothing
     // tells them about it.
-    let modules = Modules::load(&args.modules)?;
+    let watch = matches!(args.mode, Mode::Serve { watch: true, .. });
+    let modules = Modules::load(&args.modules, watch)?;
     let loaded = start.elapsed();
 
     let listener = TcpListener::bind("127.0.0.1:0")
@@ -121,13 +116,7 @@ async fn run(args: Args) -> Result<(), String> {
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let answering = tokio::spawn(catalogue::answer(listener, catalogue.clone()));
 
-    // One end goes to the math module, the other to the Markdown module with every page.
-    let (formulas, asked) = mpsc::channel::<Formula>(FORMULAS_IN_FLIGHT);
-    let converting = {
-        let service = modules.math_serve.clone();
-        tokio::spawn(async move { modules::flatten(service.call((asked,)).await) })
-    };
-    let renderer = Renderer::new(&args.content, catalogue, modules, address, formulas)?;
+    let renderer = Renderer::new(&args.content, catalogue, modules, address)?;
     let renderer = Arc::new(renderer);
 
     let outcome = match &args.mode {
@@ -136,12 +125,12 @@ async fn run(args: Args) -> Result<(), String> {
             let site = render::render_site(&renderer, out).await;
             site.map(|site| say(&site.report(out, loaded, start.elapsed())))
         }
-        Mode::Serve { port } => serve::serve(renderer.clone(), *port).await,
+        Mode::Serve { port, .. } => serve::serve(renderer.clone(), *port).await,
     };
 
     let tasks = renderer.modules().tasks()?;
-    drop(renderer);
-    let converted = end_of_service(converting).await?;
+    let renderer = alone(renderer).await?;
+    let converted = renderer.into_modules().end(SHUTDOWN).await?;
     answering.abort();
     let _ = answering.await;
     outcome?;
@@ -156,13 +145,22 @@ async fn run(args: Args) -> Result<(), String> {
     threads::check(args.workers, &tasks)
 }
 
-/// The math module's service ends when the last sender of formulas is gone.
-async fn end_of_service(converting: JoinHandle<Result<u64, String>>) -> Result<u64, String> {
-    tokio::time::timeout(SHUTDOWN, converting)
+/// Waits until nobody else has it: the tasks of a site that was given up may take a moment to be gone.
+async fn alone(renderer: Arc<Renderer>) -> Result<Renderer, String> {
+    let mut renderer = renderer;
+    let alone = async {
+        let mut again = tokio::time::interval(Duration::from_millis(1));
+        loop {
+            match Arc::try_unwrap(renderer) {
+                Ok(renderer) => return renderer,
+                Err(shared) => renderer = shared,
+            }
+            again.tick().await;
+        }
+    };
+    tokio::time::timeout(SHUTDOWN, alone)
         .await
-        .map_err(|_| format!("the math module's service did not end within {SHUTDOWN:?}"))?
-        .map_err(|error| format!("the math module's service failed: {error}"))?
-        .map_err(|error| format!("the math module: {error}"))
+        .map_err(|_| format!("a page is still being rendered after {SHUTDOWN:?}"))
 }
 
 /// No task is left when all work is done: not in the host, and not in a module.

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use site_contract::{Formula, Job, PAGE, Page};
-use tokio::sync::mpsc;
+use site_contract::{Job, PAGE, Page};
 use tokio::task::JoinSet;
 use tracing::{Instrument as _, info_span};
 
@@ -22,6 +21,14 @@ pub(crate) const STYLE: &str = "style.css";
 /// The address of the page whose renderer panics; only when serving.
 pub(crate) const PANIC: &str = "panic";
 
+/// A page, and who made it.
+#[derive(Debug)]
+pub(crate) struct Rendered {
+    page: Page,
+    /// The modules' builds, if there may be others.
+    builds: String,
+}
+
 /// All that a page needs.
 #[derive(Debug)]
 pub(crate) struct Renderer {
@@ -29,7 +36,6 @@ pub(crate) struct Renderer {
     modules: Modules,
     /// The catalogue's TCP service.
     address: SocketAddr,
-    formulas: mpsc::Sender<Formula>,
     template: String,
     sheet: PathBuf,
 }
@@ -41,7 +47,6 @@ impl Renderer {
         catalogue: Arc<Catalogue>,
         modules: Modules,
         address: SocketAddr,
-        formulas: mpsc::Sender<Formula>,
     ) -> Result<Self, String> {
         let file = content.join("template.html");
         let template = fs::read_to_string(&file)
@@ -51,7 +56,6 @@ impl Renderer {
             catalogue,
             modules,
             address,
-            formulas,
             template,
             sheet,
         })
@@ -61,35 +65,53 @@ impl Renderer {
         &self.modules
     }
 
+    /// Gives the modules back, at the end.
+    pub(crate) fn into_modules(self) -> Modules {
+        self.modules
+    }
+
     pub(crate) fn catalogue(&self) -> &Catalogue {
         &self.catalogue
     }
 
     /// The page at `url` as the Markdown module makes it; `None` if there is no such page.
-    pub(crate) async fn page(&self, url: &str) -> Option<Result<Page, String>> {
+    pub(crate) async fn page(&self, url: &str) -> Option<Result<Rendered, String>> {
+        let (markdown, math) = (self.modules.markdown(), self.modules.math());
         // The page of the failing renderer is as good as any other, until its renderer fails.
         let (render, source) = match url {
-            PANIC => (&self.modules.markdown_panic, "index.html"),
-            _ => (&self.modules.markdown_render, url),
+            PANIC => (&markdown.panic, "index.html"),
+            _ => (&markdown.render, url),
         };
         let job = Job {
             source: self.catalogue.pages().get(source)?.source.clone(),
             catalogue: self.address,
-            formulas: self.formulas.clone(),
+            formulas: math.formulas.clone(),
         };
         let page = PAGE.scope(url.into(), render.call((job,)));
-        Some(flatten(page.instrument(info_span!("page", url)).await))
+        let page = flatten(page.instrument(info_span!("page", url)).await);
+        let builds = match (markdown.number(), math.number()) {
+            (Some(markdown), Some(math)) => {
+                format!(": markdown's build {markdown}, math's build {math}")
+            }
+            _ => String::new(),
+        };
+        Some(page.map(|page| Rendered { page, builds }))
     }
 
     /// The style sheet, as the style module makes it.
     pub(crate) async fn style(&self) -> Result<String, String> {
-        let sheet = self.sheet.clone();
-        let style = PAGE.scope(STYLE.into(), self.modules.style_render.call((sheet,)));
-        flatten(style.instrument(info_span!("page", url = STYLE)).await)
+        let (style, sheet) = (self.modules.style(), self.sheet.clone());
+        let css = PAGE.scope(STYLE.into(), style.render.call((sheet,)));
+        let css = flatten(css.instrument(info_span!("page", url = STYLE)).await)?;
+        Ok(match style.number() {
+            None => css,
+            Some(build) => format!("/* style's build {build} */\n{css}"),
+        })
     }
 
     /// The page at `url` as a whole document.
-    pub(crate) fn document(&self, url: &str, page: &Page) -> String {
+    pub(crate) fn document(&self, url: &str, rendered: &Rendered) -> String {
+        let page = &rendered.page;
         let mut navigation = String::new();
         let mut pages: Vec<_> = self.catalogue.pages().iter().collect();
         pages.sort_by_key(|(url, entry)| {
@@ -127,6 +149,7 @@ impl Renderer {
                 ("navigation", &navigation),
                 ("contents", &contents),
                 ("source", &escape(&source.unwrap_or_default())),
+                ("builds", &rendered.builds),
                 ("body", &page.html),
             ],
         )
@@ -183,11 +206,11 @@ pub(crate) async fn render_site(renderer: &Arc<Renderer>, out: &Path) -> Result<
         let file = out.join(&url);
         tasks.spawn(async move {
             let start = Instant::now();
-            let page = renderer
+            let rendered = renderer
                 .page(&url)
                 .await
                 .unwrap_or_else(|| Err(format!("no page {url}")))?;
-            let document = renderer.document(&url, &page);
+            let document = renderer.document(&url, &rendered);
             tokio::fs::write(&file, &document)
                 .await
                 .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
@@ -196,7 +219,7 @@ pub(crate) async fn render_site(renderer: &Arc<Renderer>, out: &Path) -> Result<
                 url,
                 path,
                 bytes,
-                page,
+                page: rendered.page,
                 time,
             })
         });
