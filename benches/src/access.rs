@@ -87,15 +87,27 @@ impl Ours {
     }
 }
 
+/// The accesses of one set in one place.
+fn own(ours: &Ours, name: &'static str, set: &'static str, in_module: bool) -> Variant {
+    let ours = ours.clone();
+    Variant {
+        name,
+        command: Box::new(move |kind, n| ours.access(set, kind, n, in_module)),
+    }
+}
+
+/// Thread-locals of std and of tls-keys, in both places.
+fn owns(ours: &Ours) -> Vec<Variant> {
+    vec![
+        own(ours, "std, executable", "std", false),
+        own(ours, "std, cdylib", "std", true),
+        own(ours, "tls-keys, host", "slots", false),
+        own(ours, "tls-keys, module", "slots", true),
+    ]
+}
+
 fn variants(work: &Work) -> Result<Variants, Error> {
     let ours = Ours::build(work, Profile::Release)?;
-    let own = |name, set: &'static str, in_module| {
-        let ours = ours.clone();
-        Variant {
-            name,
-            command: Box::new(move |kind, n| ours.access(set, kind, n, in_module)),
-        }
-    };
     let peer = |project, target| {
         work.build(Build {
             project,
@@ -145,21 +157,19 @@ fn variants(work: &Work) -> Result<Variants, Error> {
     };
     Ok(Variants {
         static_: vec![
-            own("static, executable", "std", false),
-            own("static, cdylib", "std", true),
+            own(&ours, "static, executable", "std", false),
+            own(&ours, "static, cdylib", "std", true),
         ],
         process: vec![
-            own("process_local!, host", "slots", false),
-            own("process_local!, module", "slots", true),
+            own(&ours, "process_local!, host", "slots", false),
+            own(&ours, "process_local!, module", "slots", true),
             rubicon(),
         ],
-        kinds: vec![
-            own("std, executable", "std", false),
-            own("std, cdylib", "std", true),
-            own("tls-keys, host", "slots", false),
-            own("tls-keys, module", "slots", true),
-            rubicon(),
-        ],
+        kinds: {
+            let mut kinds = owns(&ours);
+            kinds.push(rubicon());
+            kinds
+        },
         lazy_only: vec![
             plugin_tls("plugin_tls 0.4.1, host", false),
             plugin_tls("plugin_tls 0.4.1, plugin", true),
@@ -222,6 +232,14 @@ pub fn measure(work: &Work, effort: &Effort, count: bool) -> Result<Vec<Row>, Er
             list.extend(variants.lazy_only.iter().map(|one| (one, kind)));
         }
         group(kind, &list)?;
+    }
+    if effort.fat {
+        // Only what is ours and std's: whether a linker that sees everything makes a difference.
+        let fat = owns(&Ours::build(work, Profile::Fat)?);
+        for kind in KINDS {
+            let list: Vec<_> = fat.iter().map(|one| (one, kind)).collect();
+            group(&format!("{kind}, fat LTO"), &list)?;
+        }
     }
     Ok(rows)
 }

@@ -47,7 +47,7 @@ pub struct Effort {
     pub counts: usize,
     /// Whether to do less of everything: to see that it works.
     pub quick: bool,
-    /// Whether to measure the runtime with fat LTO as well, which takes long to build.
+    /// Whether to measure with fat LTO as well, which takes long to build.
     pub fat: bool,
     /// Only rows whose name contains this.
     pub filter: Option<String>,

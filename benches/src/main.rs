@@ -32,7 +32,7 @@ struct Args {
     /// Less of everything, to see that it works; the numbers mean little.
     #[arg(long)]
     quick: bool,
-    /// Measure the runtime with fat LTO as well; that takes long to build.
+    /// Measure accesses and runtime with fat LTO as well; that takes long to build.
     #[arg(long)]
     fat: bool,
 

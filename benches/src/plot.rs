@@ -32,7 +32,8 @@ struct Group {
 pub fn access(results: &Results) -> String {
     let mut groups: Vec<Group> = Vec::new();
     for row in results.rows().filter(|row| row.unit == "ns") {
-        if row.section != crate::results::Section::Access {
+        // With fat LTO the picture is the same.
+        if row.section != crate::results::Section::Access || row.name.ends_with("fat LTO") {
             continue;
         }
         if groups.last().is_none_or(|group| group.heading != row.name) {

@@ -33,6 +33,27 @@ fn the_main_sections_were_measured() {
     }
 }
 
+/// A module that is opened in the stub must find what a host has.
+#[test]
+fn the_stub_has_every_function_of_a_host() {
+    let read = |file: &str| fs::read_to_string(repository().join(file)).unwrap();
+    let stub = read("benches/projects/stub/src/main.rs");
+    let mut functions = 0;
+    // As the helper for build scripts lists them.
+    for line in read("tls-slots-build/src/lib.rs").lines() {
+        let Some(name) = line.trim().strip_prefix("\"tls_slots_") else {
+            continue;
+        };
+        functions += 1;
+        let name = format!("tls_slots_{}", name.trim_end_matches("\","));
+        assert!(
+            stub.split_whitespace().any(|word| word == name),
+            "the stub has no `{name}`"
+        );
+    }
+    assert!(functions > 10, "tls-slots-build lists the functions");
+}
+
 /// A document may quote lines of the table and the sentences with the means, and then quotes them
 /// as they are.
 #[test]

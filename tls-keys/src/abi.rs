@@ -322,53 +322,77 @@ pub struct Answer {
     pub status: Status,
     /// The value or its storage, where `status` says so, else null.
     pub value: *mut u8,
-    /// How many bytes of the caller's buffer were written.
+    /// The length of the message that the caller's buffer has been given.
     pub message: usize,
 }
 
-/// Room for a message of the host.
+/// Takes a message of the host.
 ///
-/// The caller provides it, so that nothing has to be freed by the other side's allocator, even if the
-/// caller goes on by unwinding.
+/// The caller keeps it, by a function of its own image, so that nothing has to be freed by the other side's
+/// allocator, even if the caller goes on by unwinding. A few words, as it is on the stack of the first
+/// access that a thread makes: room for the text itself would cost each thread a page that it has not
+/// touched before, which takes the kernel ten times as long as all the rest.
 #[repr(C)]
 pub struct Buffer {
-    bytes: [MaybeUninit<u8>; Buffer::SIZE],
-    /// How many bytes of a message there are. Invariant: so many of `bytes` are initialised.
-    written: usize,
+    /// Copies so many bytes into a block of the buffer's own image.
+    put: unsafe extern "C" fn(&mut Self, *const u8, usize),
+    /// Invariant: null, or a boxed slice of `len` bytes from the allocator of `put`'s image.
+    text: *mut u8,
+    len: usize,
 }
 
 impl Buffer {
-    /// Enough for a mismatch of a dozen points. It is on the stack of the first access that a thread
-    /// makes, so nothing is written to it in advance.
-    const SIZE: usize = 4096;
-
     /// An empty buffer.
     pub const fn new() -> Self {
         Self {
-            bytes: [MaybeUninit::uninit(); Self::SIZE],
-            written: 0,
+            put: Self::put,
+            text: core::ptr::null_mut(),
+            len: 0,
         }
     }
 
-    /// Copies as much of `message` as fits, whole characters only, and returns how many bytes.
+    /// # Safety
+    ///
+    /// There must be `len` bytes at `bytes`, and the buffer be one of this image's.
+    unsafe extern "C" fn put(&mut self, bytes: *const u8, len: usize) {
+        self.clear();
+        // SAFETY: the caller's promise.
+        let text: Box<[u8]> = unsafe { core::slice::from_raw_parts(bytes, len) }.into();
+        self.text = Box::into_raw(text).cast();
+        self.len = len;
+    }
+
+    fn clear(&mut self) {
+        let text = core::mem::replace(&mut self.text, core::ptr::null_mut());
+        if !text.is_null() {
+            // SAFETY: the field's invariant; it is gone from there. This runs in `put`'s image: `put` is
+            // called through the field, and a buffer is dropped by who made it.
+            drop(unsafe { Box::from_raw(core::ptr::slice_from_raw_parts_mut(text, self.len)) });
+        }
+    }
+
+    /// Has the caller's image copy a message; returns its length.
     pub fn write(&mut self, message: &str) -> usize {
-        let mut len = message.len().min(Self::SIZE);
-        while !message.is_char_boundary(len) {
-            len -= 1;
-        }
-        for (to, from) in self.bytes.iter_mut().zip(&message.as_bytes()[..len]) {
-            to.write(*from);
-        }
-        self.written = len;
-        len
+        let put = self.put;
+        // SAFETY: the bytes of a text, and the function that this very buffer brings.
+        unsafe { put(self, message.as_ptr(), message.len()) }
+        message.len()
     }
 
     /// The first `len` bytes as text.
     pub fn read(&self, len: usize) -> &str {
-        let len = len.min(self.written).min(Self::SIZE);
-        // SAFETY: initialised, by the invariant of `written`.
-        let bytes = unsafe { core::slice::from_raw_parts(self.bytes.as_ptr().cast::<u8>(), len) };
+        if self.text.is_null() {
+            return "";
+        }
+        // SAFETY: so many bytes, by the field's invariant.
+        let bytes = unsafe { core::slice::from_raw_parts(self.text, len.min(self.len)) };
         core::str::from_utf8(bytes).unwrap_or("(unreadable message)")
+    }
+}
+
+impl core::ops::Drop for Buffer {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

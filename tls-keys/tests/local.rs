@@ -325,3 +325,17 @@ fn first_access_on_many_threads_at_once() {
         }
     }
 }
+
+/// What the host's message goes into is on the stack of a thread's first access: room for the text
+/// there would be a page that the thread had not touched, and two microseconds.
+#[test]
+fn a_message_takes_no_room_until_there_is_one() {
+    let mut buffer = tls_keys::abi::Buffer::new();
+    assert!(size_of_val(&buffer) <= 4 * size_of::<usize>());
+    assert_eq!(buffer.read(7), "");
+    let long = "a message ".repeat(1000);
+    assert_eq!(buffer.write("short"), 5);
+    assert_eq!(buffer.write(&long), long.len());
+    assert_eq!(buffer.read(long.len()), long);
+    assert_eq!(buffer.read(9), "a message");
+}

@@ -163,6 +163,24 @@ macro_rules! accesses {
     };
 }
 
+/// A row that reads a process-wide static, in a table named `PROCESS`.
+#[macro_export]
+macro_rules! process_access {
+    ($declare:path) => {
+        #[inline(never)]
+        fn process_local() -> u64 {
+            $declare! {
+                static COUNT: ::std::sync::atomic::AtomicU64 =
+                    ::std::sync::atomic::AtomicU64::new(1);
+            }
+            COUNT.load(::std::sync::atomic::Ordering::Relaxed)
+        }
+
+        /// The process-wide static.
+        pub const PROCESS: &[$crate::Row] = &[("process_local!", process_local)];
+    };
+}
+
 /// Keeps the process on one processor from now on, where the system knows how.
 pub fn pin() {
     #[cfg(target_os = "linux")]
@@ -219,6 +237,21 @@ fn processor_time() -> u64 {
     }
     static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
     u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The memory that this process has, in kB.
+pub fn memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("VmRSS:")?
+                .split_whitespace()
+                .next()?
+                .parse()
+                .ok()
+        })
+        .unwrap_or_default()
 }
 
 /// The signature of the function `bench_access` that a library exports: the row's name, and

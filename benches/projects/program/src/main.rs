@@ -20,7 +20,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use bench_access::{PLAIN, Row};
+use bench_access::{PLAIN, Row, memory};
 use bench_workloads::Times;
 use tokio::runtime::{Builder, Runtime};
 
@@ -32,17 +32,8 @@ mod own {
 /// Our `thread_local!`.
 #[cfg(feature = "slots")]
 mod slots {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
     bench_access::accesses!(tls_keys::thread_local);
-
-    #[inline(never)]
-    fn process_local() -> u64 {
-        tls_keys::process_local!(static COUNT: AtomicU64 = AtomicU64::new(1));
-        COUNT.load(Ordering::Relaxed)
-    }
-
-    pub(crate) const PROCESS: &[bench_access::Row] = &[("process_local!", process_local)];
+    bench_access::process_access!(tls_keys::process_local);
 }
 
 fn main() -> ExitCode {
@@ -204,21 +195,6 @@ fn threads(set: &str, n: u64) -> Result<String, String> {
 
 /// Later accesses of each thread.
 const LATER: u32 = 10_000;
-
-/// The memory that this process has, in kB.
-fn memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status
-        .lines()
-        .find_map(|line| {
-            line.strip_prefix("VmRSS:")?
-                .split_whitespace()
-                .next()?
-                .parse()
-                .ok()
-        })
-        .unwrap_or_default()
-}
 
 /// Runs a workload of this program or of a module: a boxed future in any case, as a module's entry
 /// gives one.

@@ -6,6 +6,8 @@
 
 use std::time::Instant;
 
+use bench_access::memory;
+
 macro_rules! nothing {
     ($($name:ident)+) => {
         $(
@@ -22,6 +24,7 @@ nothing! {
     tls_slots_register_v1 tls_slots_unregister_v1 tls_slots_get_v1 tls_slots_reserve_v1
     tls_slots_explain_v1 tls_slots_adopt_v1 tls_slots_try_v1 tls_slots_owner_v1
     tls_slots_alloc_v1 tls_slots_dealloc_v1 tls_slots_alloc_zeroed_v1 tls_slots_realloc_v1
+    tls_slots_count_v1 tls_slots_hold_v1 tls_slots_idle_v1 tls_slots_runtime_v1
     tls_slots_on_unload_v1
 }
 
@@ -66,21 +69,6 @@ fn main() {
     // Without the modules' destructors, which would call the host.
     // SAFETY: ends the process.
     unsafe { libc_exit(0) }
-}
-
-/// The memory that this process has, in kB.
-fn memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status
-        .lines()
-        .find_map(|line| {
-            line.strip_prefix("VmRSS:")?
-                .split_whitespace()
-                .next()?
-                .parse()
-                .ok()
-        })
-        .unwrap_or_default()
 }
 
 unsafe extern "C" {
