@@ -184,7 +184,9 @@ impl Module {
     ///
     /// - values that an entry has returned, or that were sent to the host, and that have a function or a
     ///   `'static` reference of the module in them: trait objects, `&'static str`, function pointers, panic
-    ///   payloads, `tracing` spans. Plain data is not concerned, nor are channels, locks and other types of tokio;
+    ///   payloads, `tracing` spans; also those that hide one, such as `Box<dyn Error>`, an `io::Error` with a
+    ///   message of its own, or `bytes::Bytes`. Plain data is not concerned, nor are channels, locks and other
+    ///   types of tokio;
     /// - futures, streams and iterators of the module that did not come from an [`Entry`](crate::Entry);
     /// - memory that a global allocator of the module's own has given (`host_allocator!` is the host's);
     /// - what C code of the module has registered elsewhere, but for TLS destructors, pthread keys and
