@@ -12,6 +12,8 @@
 //! that moment. A thread that ends adds its counters to [`GONE`] under the lock of the list of threads,
 //! which is held during both readings.
 
+use std::time::Instant;
+
 use crate::keys::abi::{Key, Text};
 use crate::keys::usage::{self, Counted, Counters, LINE_SIZE, LINES};
 use crate::sync::{Mutex, MutexGuard, Ordering, PoisonError, fence, statics};
@@ -34,6 +36,23 @@ statics! {
     /// The holds of all images, see `tls_keys::usage::Hold`. Invariant: no count is zero. Lock order: after
     /// the registry's; nobody's code runs under it.
     static HELD: Mutex<Vec<Held>> = Mutex::new(Vec::new());
+}
+
+statics! {
+    /// When an image was last let go by a hold. Lock order as for [`HELD`].
+    static LET_GO: Mutex<Vec<(usize, Instant)>> = Mutex::new(Vec::new());
+}
+
+fn let_go() -> MutexGuard<'static, Vec<(usize, Instant)>> {
+    LET_GO.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// When an image was last let go by a hold: what the hold was part of may still be on its way to free its memory.
+#[cfg(feature = "load")]
+pub(crate) fn last_let_go(image: *const Key) -> Option<Instant> {
+    let let_go = let_go();
+    let found = let_go.iter().find(|(known, _)| *known == image as usize);
+    found.map(|(_, when)| *when)
 }
 
 fn held() -> MutexGuard<'static, Vec<Held>> {
@@ -152,6 +171,7 @@ pub(crate) fn holds(image: *const Key) -> Vec<(String, usize)> {
 /// Forgets the holds of an image that is gone.
 pub(crate) fn forget(image: *const Key) {
     held().retain(|held| held.image != image);
+    let_go().retain(|(known, _)| *known != image as usize);
 }
 
 /// # Safety
@@ -178,6 +198,10 @@ unsafe extern "C" fn tls_slots_hold_v1(image: *const Key, name: Text, begins: bo
     match (found, begins) {
         (Some(at), true) => held[at].count += 1,
         (Some(at), false) => {
+            let mut let_go = let_go();
+            let_go.retain(|(known, _)| *known != image as usize);
+            let_go.push((image as usize, Instant::now()));
+            drop(let_go);
             held[at].count -= 1;
             if held[at].count == 0 {
                 held.swap_remove(at);

@@ -23,6 +23,7 @@
 //! | `unload` | not there | what the host must know to unload a module |
 //! | `or_pending!` | its argument | or a module is being unloaded |
 //! | `cfg_each_task!` | upstream's condition | always |
+//! | `held!`, `text_name!`, `default_name!` | the function in an `Arc` | it holds its image, or is the host's |
 //!
 //! So with the feature off the crate compiles to what upstream compiles to.
 
@@ -98,6 +99,67 @@ macro_rules! or_pending {
 }
 #[allow(unused_imports)]
 pub(crate) use or_pending;
+
+/// A function that a runtime keeps, and that is the code of whoever builds it: it holds that image.
+#[allow(unused_macros)] // which features use it varies
+#[cfg(feature = "external-tls")]
+macro_rules! held {
+    ($function:ident $(, $argument:ident)?) => {{
+        let hold = ::tls_keys::usage::Hold::new("callback of a runtime");
+        // The function is the first to be taken in, and so the first to be dropped.
+        std::sync::Arc::new(move |$($argument: &crate::runtime::TaskMeta<'_>)?| {
+            let result = $function($($argument)?);
+            let _ = &hold;
+            result
+        })
+    }};
+}
+#[allow(unused_macros)]
+#[cfg(not(feature = "external-tls"))]
+macro_rules! held {
+    ($function:ident $(, $argument:ident)?) => {
+        std::sync::Arc::new($function)
+    };
+}
+#[allow(unused_imports)]
+pub(crate) use held;
+
+/// The names of a runtime's threads, as a function of the host's.
+#[allow(unused_macros)] // which features use it varies
+#[cfg(feature = "external-tls")]
+macro_rules! text_name {
+    ($name:ident) => {
+        $crate::external_tls::unload::name_on_host($name)
+    };
+}
+#[allow(unused_macros)]
+#[cfg(not(feature = "external-tls"))]
+macro_rules! text_name {
+    ($name:ident) => {
+        std::sync::Arc::new(move || $name.clone())
+    };
+}
+#[allow(unused_imports)]
+pub(crate) use text_name;
+
+/// Likewise, where nobody has chosen a name.
+#[allow(unused_macros)] // which features use it varies
+#[cfg(feature = "external-tls")]
+macro_rules! default_name {
+    ($function:expr) => {{
+        let name: fn() -> String = $function;
+        $crate::external_tls::unload::name_on_host(name())
+    }};
+}
+#[allow(unused_macros)]
+#[cfg(not(feature = "external-tls"))]
+macro_rules! default_name {
+    ($function:expr) => {
+        std::sync::Arc::new($function)
+    };
+}
+#[allow(unused_imports)]
+pub(crate) use default_name;
 
 /// Functions that visit each task, which upstream has for its task dumps only.
 #[allow(unused_macros)] // which features use it varies

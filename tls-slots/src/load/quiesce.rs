@@ -12,6 +12,9 @@
 //! - to be gone.
 //!
 //! Nothing is done to the threads: no signal, no stop.
+//!
+//! A named hold is dropped together with what it is part of, whose memory is freed after it: a call of the
+//! allocator, which may wait for another thread there. So after the last hold [`SETTLE`] has to pass first.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,15 +24,26 @@ use std::time::{Duration, Instant};
 /// Processor time after which a thread has run far more than what is left to be run.
 const ENOUGH: Duration = Duration::from_millis(1);
 
+/// How long after a hold the memory that it was part of may still be about to be freed.
+pub(super) const SETTLE: Duration = Duration::from_millis(10);
+
 /// How long is waited between two looks.
 const PAUSE: Duration = Duration::from_micros(100);
 
-/// Waits until every thread but the calling one has been seen outside of `memory`.
+/// Waits until every thread but the calling one has been seen outside of `memory`, after `let_go`, when the last
+/// hold was dropped.
 ///
 /// # Errors
 ///
 /// The threads that have not been seen outside by the deadline, or why nothing can be seen.
-pub(super) fn wait(memory: &Range<usize>, deadline: Instant) -> Result<(), String> {
+pub(super) fn wait(
+    memory: &Range<usize>,
+    let_go: Option<Instant>,
+    deadline: Instant,
+) -> Result<(), String> {
+    if let Some(let_go) = let_go {
+        std::thread::sleep(SETTLE.saturating_sub(let_go.elapsed()));
+    }
     let mut waited_for: Option<BTreeMap<u32, u64>> = None;
     let own = own_id();
     loop {
@@ -135,7 +149,7 @@ mod tests {
             }
         });
         let deadline = Instant::now() + Duration::from_secs(60);
-        assert_eq!(wait(&(0..1), deadline), Ok(()));
+        assert_eq!(wait(&(0..1), Some(Instant::now()), deadline), Ok(()));
         STOP.store(true, Ordering::Relaxed);
         drop(end);
         assert!(sleeper.join().unwrap().is_err());
@@ -151,7 +165,7 @@ mod tests {
             .unwrap();
         // Wherever it sleeps is inside of this range.
         let soon = Instant::now() + Duration::from_millis(5);
-        let error = wait(&(0..usize::MAX), soon).unwrap_err();
+        let error = wait(&(0..usize::MAX), None, soon).unwrap_err();
         assert!(error.contains("`sleeper` ("), "{error}");
         drop(end);
         assert!(sleeper.join().unwrap().is_err());

@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use super::{Call, Inner, Module, Usage, lock, open, quiesce};
 use crate::sync::contain;
-use crate::{idle, image_file, image_memory, interpose, on_unload};
+use crate::{idle, image_file, image_memory, interpose, on_unload, usage};
 
 /// How long `try_unload` waits for threads to leave the module's last instructions.
 const SOON: Duration = Duration::from_secs(1);
@@ -341,7 +341,8 @@ unsafe fn unload_idle(gate: &Gate) -> Result<(), UnloadProblem> {
             return Err(UnloadProblem::InUse(Box::new(usage)));
         }
     }
-    quiesce::wait(&inner.image.memory, Instant::now() + SOON)
+    let let_go = usage::last_let_go(inner.image.start());
+    quiesce::wait(&inner.image.memory, let_go, Instant::now() + SOON)
         .map_err(UnloadProblem::NotSeenOutside)?;
     // From here on, it is open no more, even if it is mapped.
     gate.spoil();
@@ -601,8 +602,12 @@ fn work(
         dropped?;
         // A destructor may have started something: then all begins anew.
     }
-    quiesce::wait(memory, deadline.max(Instant::now() + SOON))
-        .map_err(UnloadProblem::NotSeenOutside)?;
+    quiesce::wait(
+        memory,
+        usage::last_let_go(image),
+        deadline.max(Instant::now() + SOON),
+    )
+    .map_err(UnloadProblem::NotSeenOutside)?;
     if lock(&shared.state).is_cancelled {
         return Err(UnloadProblem::Cancelled);
     }

@@ -61,6 +61,17 @@ impl<S: Schedule> Drop for TaskEnds<S> {
     }
 }
 
+/// As the builder has it.
+#[cfg(feature = "rt")]
+type ThreadName = std::sync::Arc<dyn Fn() -> String + Send + Sync>;
+
+/// A function that gives the name, and is the host's.
+#[cfg(feature = "rt")]
+pub(crate) fn name_on_host(name: String) -> ThreadName {
+    crate::external_tls::on_host!(NAME: fn(String) -> ThreadName = name_on_host; (name));
+    std::sync::Arc::new(move || name.clone())
+}
+
 // loom's `Arc` has no weak references, and its models load no modules.
 #[cfg(all(feature = "rt", not(loom)))]
 mod runtime {
