@@ -14,6 +14,7 @@
 //! | `StaticMut` | what is inside of a `static mut` that is shared | likewise |
 //! | `on_host!` | leaves the rest of a function to the host's copy of it | nothing |
 //! | `on_unload!` | notes what the host does when this image is unloaded | nothing |
+//! | `Spawned` | counts jobs of this image that nobody waits for | nothing |
 //! | `Deferred` | counts functions of this image that run later | nothing |
 //!
 //! The difference is the feature `shared` of `tls-keys`, see there; this crate has no feature of
@@ -21,6 +22,6 @@
 
 #[allow(unused_imports)] // which are used varies
 pub use tls_keys::{
-    __on_host as on_host, __on_unload as on_unload, AccessError, Deferred, LocalKey, StaticMut,
-    process_local, thread_local, unload,
+    __on_host as on_host, __on_unload as on_unload, AccessError, Deferred, LocalKey, Spawned,
+    StaticMut, process_local, thread_local, unload,
 };

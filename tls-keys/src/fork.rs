@@ -47,30 +47,49 @@ macro_rules! __on_host {
     };
 }
 
-/// A function of this image that a crate runs later, on whichever thread. Dropped when it has run.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Deferred(());
+/// What this image gives to a crate that runs it later, on whichever thread: counted from [`begin`](Self::begin) until
+/// the guard is dropped that it has when it is run.
+///
+/// The guard is the first local variable of the function that runs it, so that it is dropped last: what is
+/// left of that function then are a few instructions without a call.
+macro_rules! runs_later {
+    ($(#[$attr:meta])* $name:ident: $counted:ident) => {
+        $(#[$attr])*
+        #[doc(hidden)]
+        #[derive(Debug)]
+        pub struct $name(());
 
-impl Deferred {
-    /// It is to be run later.
-    #[inline]
-    pub fn begin() {
-        #[cfg(feature = "shared")]
-        crate::usage::begin(crate::usage::Counted::Deferred);
-    }
+        impl $name {
+            /// It is given away.
+            #[inline]
+            pub fn begin() {
+                #[cfg(feature = "shared")]
+                crate::usage::begin(crate::usage::Counted::$counted);
+            }
 
-    /// It is being run, by code of the same image.
-    #[inline]
-    pub fn running() -> Self {
-        Self(())
-    }
+            /// It is being run, by code of the same image.
+            #[inline]
+            pub fn running() -> Self {
+                Self(())
+            }
+        }
+
+        impl Drop for $name {
+            #[inline]
+            fn drop(&mut self) {
+                #[cfg(feature = "shared")]
+                crate::usage::end(crate::usage::Counted::$counted);
+            }
+        }
+    };
 }
 
-impl Drop for Deferred {
-    #[inline]
-    fn drop(&mut self) {
-        #[cfg(feature = "shared")]
-        crate::usage::end(crate::usage::Counted::Deferred);
-    }
+runs_later! {
+    /// A function that frees what others may still read.
+    Deferred: Deferred
+}
+
+runs_later! {
+    /// A job of a pool that is not tokio's.
+    Spawned: Task
 }

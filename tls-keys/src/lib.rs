@@ -108,7 +108,7 @@ pub mod usage;
 #[cfg(feature = "shared")]
 pub use allocator::HostAllocator;
 #[doc(hidden)]
-pub use fork::{Deferred, StaticMut};
+pub use fork::{Deferred, Spawned, StaticMut};
 #[cfg(feature = "shared")]
 pub use local::{AccessError, LocalKey};
 #[cfg(feature = "shared")]

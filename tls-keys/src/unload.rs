@@ -25,7 +25,7 @@
 
 use core::sync::atomic::AtomicBool;
 #[cfg(feature = "shared")]
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// The addresses of an image.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +58,42 @@ impl Span {
             let word = unsafe { at.add(word).read() };
             (self.start..self.end).contains(&word)
         })
+    }
+}
+
+#[cfg(feature = "shared")]
+crate::process_local! {
+    /// Where the host begins and ends, and 0 where that is not known. Written by the host, always the same.
+    static HOST: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+}
+
+/// Tells where the host lies in memory.
+#[cfg(feature = "shared")]
+pub fn set_host(start: usize, end: usize) {
+    HOST[0].store(start, Ordering::Relaxed);
+    HOST[1].store(end, Ordering::Relaxed);
+}
+
+/// Whether that was told.
+#[cfg(feature = "shared")]
+pub fn host_is_known() -> bool {
+    HOST[1].load(Ordering::Relaxed) != 0
+}
+
+/// Whether a thing is a place of the host, and so there for good: a literal, say. False where that is not known.
+#[inline]
+pub fn is_lasting<T>(thing: *const T) -> bool {
+    #[cfg(feature = "shared")]
+    {
+        // Relaxed: a zero that is no longer one leads to a copy that need not be.
+        let [start, end] = [&HOST[0], &HOST[1]].map(|bound| bound.load(Ordering::Relaxed));
+        Span::new(start, end).contains(thing)
+    }
+    // A program that loads no modules has nothing that goes.
+    #[cfg(not(feature = "shared"))]
+    {
+        let _ = thing;
+        true
     }
 }
 

@@ -22,7 +22,8 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::keys::abi::Key;
-use crate::keys::unload::{OnUnload, Span};
+use crate::keys::host;
+use crate::keys::unload::{self, OnUnload, Span};
 use crate::{image_memory, scan};
 
 /// A module's wish.
@@ -58,6 +59,16 @@ unsafe extern "C" fn tls_slots_on_unload_v1(image: *const Key, hook: *const OnUn
     let known = |one: &Asked| one.image == image && std::ptr::eq(one.hook, hook);
     if !asked.iter().any(known) {
         asked.push(Asked { image, hook });
+    }
+}
+
+/// Tells shared crates which addresses are the host's, and so never go. To be called without a lock.
+pub(crate) fn tell_host() {
+    if unload::host_is_known() {
+        return;
+    }
+    if let Some(memory) = image_memory::of(host::image().keys_start.cast()) {
+        unload::set_host(memory.all.start, memory.all.end);
     }
 }
 

@@ -409,6 +409,8 @@ pub(crate) unsafe fn register(image: &Image) {
         known.any(|known| std::ptr::eq(known.start, image.keys_start))
     };
     if is_known(&mut registry()) {
+        // The host itself, for one. Now its keys resolve.
+        on_unload::tell_host();
         return;
     }
     // What the image says of itself comes first; trying its allocator runs its code. Neither under our

@@ -83,6 +83,8 @@ pub(crate) mod interpose {
 
 /// What shared crates do about a module: there are no such crates.
 pub(crate) mod on_unload {
+    pub(crate) fn tell_host() {}
+
     pub(crate) unsafe fn forget(_: *const crate::abi::Key) {}
 }
 
