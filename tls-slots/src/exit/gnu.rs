@@ -5,7 +5,8 @@
 //! registrations while it runs, and runs before the destructors of pthread keys
 //! (nptl/pthread_create.c, `start_thread`).
 //!
-//! Only the host registers, and the host is never unloaded: no module is pinned by a key.
+//! Only the host registers, and the host is never unloaded: no module is pinned by a key. The function of that name
+//! is the host's own (`interpose`), which hands this on to libc's.
 
 use std::ffi::{c_int, c_void};
 
