@@ -102,6 +102,11 @@ fn a_generation_that_is_held_is_not_closed() {
 }
 
 #[test]
+fn a_host_that_panics_is_reloaded_all_the_same() {
+    run("clumsy");
+}
+
+#[test]
 fn a_task_that_never_ends_is_aborted() {
     run("task");
 }

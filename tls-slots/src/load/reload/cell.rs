@@ -157,6 +157,10 @@ mod tests {
                         let known = replaced.load(Ordering::SeqCst);
                         let number = cell.read(|value| {
                             let value = value.expect("it is never taken");
+                            if value.number % 16 == 0 {
+                                // The writer has its turn in the middle of this.
+                                thread::yield_now();
+                            }
                             assert!(!value.is_closed.load(Ordering::SeqCst), "it was given back");
                             value.number
                         });
@@ -167,12 +171,15 @@ mod tests {
                     }
                 });
             }
+            // So that a reader that is too late finds its mark, and no other value in the same place.
+            let mut kept = Vec::new();
             for number in 1..20_000 {
                 let old = cell.replace(Some(value(number)));
                 let old = old.expect("it is never taken");
                 assert_eq!(old.number, number - 1);
                 old.is_closed.store(true, Ordering::SeqCst);
                 replaced.store(number, Ordering::SeqCst);
+                kept.push(old);
             }
             ended.store(true, Ordering::SeqCst);
         });

@@ -105,9 +105,14 @@ impl<T> Generation<T> {
     ///
     /// Gives the generation back if somebody else holds it.
     pub fn into_module(self: Arc<Self>) -> Result<Module, Arc<Self>> {
-        let Self { value, module, .. } = Arc::try_unwrap(self)?;
+        let (value, module) = self.parts()?;
         drop(value);
         Ok(module)
+    }
+
+    fn parts(self: Arc<Self>) -> Result<(T, Module), Arc<Self>> {
+        let Self { value, module, .. } = Arc::try_unwrap(self)?;
+        Ok((value, module))
     }
 }
 
@@ -323,7 +328,7 @@ impl<T: Send + Sync + 'static> Reload<T> {
         unsafe { ReloadOptions::new().watch(path, bind) }
     }
 
-    /// The file.
+    /// The file, absolute.
     pub fn path(&self) -> &Path {
         &self.shared.path
     }

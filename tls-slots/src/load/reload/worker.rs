@@ -42,8 +42,8 @@ pub(super) enum Message {
     Check,
     /// A future of ours is to be polled.
     Wake,
-    /// A future that the host drives has ended.
-    Ended(u64, Result<(), UnloadError>),
+    /// A future that the host drives has ended; `None` if it was dropped before.
+    Ended(u64, Option<Result<(), UnloadError>>),
     Stop {
         /// Whether to see the old builds off first.
         drain: bool,
@@ -141,6 +141,21 @@ impl fmt::Display for Halt {
 
 impl std::error::Error for Halt {}
 
+/// Tells the thread of the end of a future that the host drives, however it ends.
+struct End {
+    number: u64,
+    result: Option<Result<(), UnloadError>>,
+    sender: Sender<Message>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        // The thread has ended: so be it.
+        let message = Message::Ended(self.number, self.result.take());
+        let _ = self.sender.send(message);
+    }
+}
+
 /// Wakes the thread.
 struct Alarm(Mutex<Sender<Message>>);
 
@@ -171,6 +186,8 @@ impl<T: Send + Sync + 'static> Worker<T> {
         path: &Path,
         bind: Bind<T>,
     ) -> Result<Reload<T>, ReloadError> {
+        // The current folder may become another one.
+        let path = &std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         // The folder is watched from before the first look: what changes meanwhile is noticed.
         let (sender, messages) = mpsc::channel();
         let watcher = watch(path, &sender).map_err(|error| ReloadError::Watch {
@@ -444,8 +461,12 @@ impl<T: Send + Sync + 'static> Worker<T> {
                     deadline,
                     pause,
                     due,
-                } if due <= now => match generation.into_module() {
-                    Ok(module) => self.unload(old.number, module),
+                } if due <= now => match generation.parts() {
+                    Ok((value, module)) => {
+                        // A panic there is reported by the hook, and must not end the reloading.
+                        crate::panic::contain(|| drop(value));
+                        self.unload(old.number, module)
+                    }
                     Err(generation) => {
                         let references = Arc::strong_count(&generation) - 1;
                         if now >= deadline && references > 0 {
@@ -491,23 +512,40 @@ impl<T: Send + Sync + 'static> Worker<T> {
         let Some(drive) = &self.options.drive else {
             return Step::Unloading(Box::pin(unload));
         };
-        let sender = self.sender.clone();
+        let end = End {
+            number,
+            result: None,
+            sender: self.sender.clone(),
+        };
         let work: Work = Box::pin(async move {
-            let result = unload.await;
-            // The thread has ended: so be it.
-            let _ = sender.send(Message::Ended(number, result));
+            // All of it, so that it is dropped here and not before.
+            let mut end = end;
+            end.result = Some(unload.await);
         });
         drive(work);
         Step::Driven
     }
 
-    fn ended(&mut self, number: u64, result: Result<(), UnloadError>) {
+    fn ended(&mut self, number: u64, result: Option<Result<(), UnloadError>>) {
         let mut events = Vec::new();
-        let index = self.retiring.iter().position(|old| old.number == number);
-        if let Some(index) = index
-            && !self.retiring[index].ended(&mut events, result, self.options.retry)
-        {
-            self.retiring.remove(index);
+        if let Some(index) = self.retiring.iter().position(|old| old.number == number) {
+            let stays = match result {
+                Some(result) => self.retiring[index].ended(&mut events, result, self.options.retry),
+                None => {
+                    events.push(ReloadEvent::StillInUse {
+                        generation: number,
+                        references: 0,
+                        error: Some(
+                            "what drives the unloading has dropped it; it stays loaded".to_owned(),
+                        ),
+                        usage: None,
+                    });
+                    false
+                }
+            };
+            if !stays {
+                self.retiring.remove(index);
+            }
         }
         for event in events {
             self.say(event);
@@ -517,7 +555,7 @@ impl<T: Send + Sync + 'static> Worker<T> {
     fn say(&mut self, event: ReloadEvent) {
         if let Some(on_event) = &mut self.options.on_event {
             // A panic there is reported by the hook, and must not end the reloading.
-            let _ = std::panic::catch_unwind(AssertUnwindSafe(|| on_event(event)));
+            crate::panic::contain(|| on_event(event));
         }
     }
 }
