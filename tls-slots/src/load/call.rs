@@ -247,7 +247,26 @@ impl<S: Signature> Function<S> {
     ///
     /// [`CallError::Panicked`] when it panics, [`CallError::Closed`] if the module is being unloaded.
     pub fn call(&self, args: S::Args) -> Result<S::Output, CallError> {
-        let _in_progress = InProgress::begin_if_open(&self.inner)?;
+        self.begin()?.call(args)
+    }
+
+    /// Counts a call, which is still to be made.
+    pub(super) fn begin(&self) -> Result<Begun<S>, CallError> {
+        Ok(Begun {
+            call: self.call,
+            _in_progress: InProgress::begin_if_open(&self.inner)?,
+        })
+    }
+}
+
+/// A call of a [`Function`] that is counted and not made yet.
+pub(super) struct Begun<S: Signature> {
+    call: CallSync<S>,
+    _in_progress: InProgress,
+}
+
+impl<S: Signature> Begun<S> {
+    pub(super) fn call(self, args: S::Args) -> Result<S::Output, CallError> {
         (self.call)(args).map_err(CallError::Panicked)
     }
 }

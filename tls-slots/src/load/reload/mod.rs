@@ -438,10 +438,12 @@ impl<T, S: Signature> ReloadFunction<T, S> {
     ///
     /// As [`Function::call`].
     pub fn call(&self, args: S::Args) -> Result<S::Output, CallError> {
-        // Not as in `ReloadEntry`: this may take its time, and a read must be short.
-        let newest = self.shared.newest.get();
-        let newest = newest.ok_or_else(|| self.shared.closed())?;
-        (self.select)(&newest.value).call(args)
+        // Counted while this reads, and made afterwards: it may take its time, and a read must be short.
+        let begun = self.shared.newest.read(|newest| match newest {
+            Some(newest) => (self.select)(&newest.value).begin(),
+            None => Err(self.shared.closed()),
+        })?;
+        begun.call(args)
     }
 }
 
