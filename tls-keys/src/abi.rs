@@ -431,7 +431,7 @@ pub struct Std {
     pub burn_thread_ids: extern "C" fn(u64) -> u64,
     /// Takes exceptions of this std.
     pub take: Take,
-    /// Gives back what [`adopt`] has set up in this std. To be called once, last of all, when no other code of
+    /// Gives back what `adopt` has set up in this std. To be called once, last of all, when no other code of
     /// the image runs any more.
     pub leave: extern "C" fn(),
 }
