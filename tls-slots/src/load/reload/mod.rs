@@ -61,6 +61,9 @@ mod worker;
 
 pub use event::{ReloadError, ReloadEvent};
 
+/// How long [`Reload::stop`] waits between two looks.
+const PAUSE: Duration = Duration::from_millis(1);
+
 /// What a host's check of a new build fails with.
 type Cause = Box<dyn Error + Send + Sync>;
 
@@ -364,10 +367,17 @@ impl<T: Send + Sync + 'static> Reload<T> {
     /// [`ReloadEvent::StillInUse`]. Gives the newest one, which stays loaded until somebody unloads it; calls of
     /// [`ReloadEntry`]s give [`CallError::Closed`] from now on.
     ///
-    /// It blocks the calling thread: on a runtime, call it from a blocking call.
+    /// It blocks the calling thread: on a runtime, call it from a blocking call. While it waits, the thread gives up what
+    /// it has of older builds itself, as nobody else can.
     pub fn stop(mut self) -> Arc<Generation<T>> {
         let _ = self.sender.send(Message::Stop { drain: true });
         if let Some(thread) = self.thread.take() {
+            while !thread.is_finished() {
+                // This thread may have run the module before, as one of a blocking pool, and has thread-locals of
+                // it: then the wait is for itself.
+                tls_keys::usage::idle();
+                std::thread::sleep(PAUSE);
+            }
             // It contains panics, and reports nothing by its end.
             let _ = thread.join();
         }
