@@ -9,18 +9,18 @@
 //! | who | does |
 //! | --- | --- |
 //! | the unloading thread | [`ask`]s: lists the module as pending, and wakes the runtimes |
-//! | a worker, a thread in `block_on` | drops what it has ([`here`]) before it sleeps again |
+//! | a worker, a thread in `block_on` | drops what it has ([`drop_here`]) before it sleeps again |
 //! | an idle thread of the blocking pool | ends, as after its time-out, and drops what it has by that |
 //!
 //! Other threads of the host are not reached: what they have is reported.
 
 use std::ops::Range;
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::keys::abi::Key;
 use crate::keys::usage::{self, Runtime};
-use crate::sync::contain;
+use crate::sync::{contain, lock};
 use crate::{interpose, on_unload, registry, thread};
 
 /// A module that is being unloaded, and that no code of is to run any more but destructors.
@@ -38,10 +38,6 @@ static PENDING: Mutex<Vec<Pending>> = Mutex::new(Vec::new());
 /// The runtimes of this process that can be woken. Nobody's code runs under the lock but theirs, which is
 /// the host's copy of tokio.
 static RUNTIMES: Mutex<Vec<Box<dyn Runtime>>> = Mutex::new(Vec::new());
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// While this lives, threads that have nothing to do give up what they have of a module.
 pub(crate) struct Asked(usize);
@@ -67,7 +63,7 @@ impl Drop for Asked {
     }
 }
 
-/// Wakes all runtimes, so that their threads call [`here`].
+/// Wakes all runtimes, so that their threads call `tls_keys::usage::idle`.
 pub(crate) fn wake() {
     let mut runtimes = lock(&RUNTIMES);
     runtimes.retain(|runtime| runtime.is_alive());

@@ -34,3 +34,8 @@ impl Witness {
     /// The block is freed now.
     pub(crate) fn free(&self) {}
 }
+
+/// A lock, whether or not somebody has panicked under it: what it guards here is never half changed.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -48,38 +48,14 @@
 
 use std::ops::Range;
 
-#[cfg(all(
-    target_os = "linux",
-    target_env = "gnu",
-    target_pointer_width = "64",
-    not(target_feature = "crt-static"),
-    not(miri)
-))]
+#[cfg(tls_slots_interpose)]
 mod gnu;
-#[cfg(all(
-    target_os = "linux",
-    target_env = "gnu",
-    target_pointer_width = "64",
-    not(target_feature = "crt-static"),
-    not(miri)
-))]
+#[cfg(tls_slots_interpose)]
 use gnu as system;
 
-#[cfg(not(all(
-    target_os = "linux",
-    target_env = "gnu",
-    target_pointer_width = "64",
-    not(target_feature = "crt-static"),
-    not(miri)
-)))]
+#[cfg(not(tls_slots_interpose))]
 mod none;
-#[cfg(not(all(
-    target_os = "linux",
-    target_env = "gnu",
-    target_pointer_width = "64",
-    not(target_feature = "crt-static"),
-    not(miri)
-)))]
+#[cfg(not(tls_slots_interpose))]
 use none as system;
 
 use crate::keys::abi::Image;

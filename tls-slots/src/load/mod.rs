@@ -38,7 +38,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use libloading::Library;
 use sha2::{Digest as _, Sha256};
@@ -47,6 +47,7 @@ use tls_keys::entry::{self, EntryKind, Misfit};
 use tls_keys::names::ENTRY_PREFIX;
 use tls_slots_manifest::{FileError, Manifest};
 
+use crate::sync::lock;
 use crate::{image_file, image_memory, registry};
 use copy::{Original, Place};
 use inspect::{Seen, Unfit};
@@ -347,10 +348,6 @@ fn forget_list(list: &Images) {
         let is_in_use = || Arc::strong_count(known) > 2 || !lock(known).is_empty();
         !Arc::ptr_eq(known, list) || is_in_use()
     });
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Does all that [`LoadOptions::load`] promises.

@@ -84,46 +84,36 @@ mod runtime {
 
     struct Known<T>(Weak<T>);
 
-    impl tls_keys::usage::Runtime for Known<current_thread::Handle> {
-        fn is_alive(&self) -> bool {
-            self.0.strong_count() > 0
-        }
+    /// One implementation for the handles of both schedulers, whose functions have the same names.
+    macro_rules! known {
+        ($handle:ty) => {
+            impl tls_keys::usage::Runtime for Known<$handle> {
+                fn is_alive(&self) -> bool {
+                    self.0.strong_count() > 0
+                }
 
-        fn wake(&self) {
-            if let Some(handle) = self.0.upgrade() {
-                handle.wake_for_unload();
+                fn wake(&self) {
+                    if let Some(handle) = self.0.upgrade() {
+                        handle.wake_for_unload();
+                    }
+                }
+
+                fn abort(&self, image: Range<usize>) -> usize {
+                    let handle = self.0.upgrade();
+                    handle.map_or(0, |handle| handle.abort_for_unload(&image))
+                }
             }
-        }
-
-        fn abort(&self, image: Range<usize>) -> usize {
-            let handle = self.0.upgrade();
-            handle.map_or(0, |handle| handle.abort_for_unload(&image))
-        }
+        };
     }
+    known!(current_thread::Handle);
+    #[cfg(feature = "rt-multi-thread")]
+    known!(multi_thread::Handle);
 
     /// Makes a runtime known to the host.
     pub(crate) fn add_current_thread(handle: &Arc<current_thread::Handle>) {
         crate::external_tls::on_host!(ADD_CURRENT_THREAD:
             fn(&Arc<current_thread::Handle>) = add_current_thread; (handle));
         tls_keys::usage::add_runtime(Box::new(Known(Arc::downgrade(handle))));
-    }
-
-    #[cfg(feature = "rt-multi-thread")]
-    impl tls_keys::usage::Runtime for Known<multi_thread::Handle> {
-        fn is_alive(&self) -> bool {
-            self.0.strong_count() > 0
-        }
-
-        fn wake(&self) {
-            if let Some(handle) = self.0.upgrade() {
-                handle.wake_for_unload();
-            }
-        }
-
-        fn abort(&self, image: Range<usize>) -> usize {
-            let handle = self.0.upgrade();
-            handle.map_or(0, |handle| handle.abort_for_unload(&image))
-        }
     }
 
     /// Makes a runtime known to the host.
