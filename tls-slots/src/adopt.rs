@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::sync::{OnceLock, PoisonError, RwLock};
 
 use crate::keys::abi::{Exception, Image, Key, Std, Take};
-use crate::keys::host;
+use crate::keys::{host, panic};
 use crate::{hook, image_file, image_memory, registry, thread_ids};
 
 /// A module whose std is known.
@@ -130,7 +130,7 @@ unsafe extern "C" fn tls_slots_owner_v1(exception: *const Exception) -> Option<T
     // SAFETY: the caller's promise.
     let cleanup = unsafe { (*exception).cleanup }? as usize;
     if host_memory().is_some_and(|memory| memory.contains(&cleanup)) {
-        return Some(host::take);
+        return Some(panic::take);
     }
     with(|one| one.memory.contains(&cleanup), |one| Some(one.take))
 }

@@ -30,7 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::adopt;
 use crate::keys::abi::Key;
-use crate::keys::host::Report;
+use crate::keys::image_std::Report;
 use crate::keys::panic::discard_panic;
 
 /// As std's.

@@ -623,7 +623,7 @@ pub struct KeyInfo {
 pub fn images() -> Vec<ImageInfo> {
     // Were this registry to resolve the image's keys, which another has resolved, they would have two
     // owners.
-    if !image_file::is_here(abi::register as *const u8) {
+    if !image_file::is_here(host::register as *const u8) {
         return Vec::new();
     }
     let host = host::image();
@@ -691,7 +691,7 @@ fn image_info(image: &Registered, registry: &Registry) -> ImageInfo {
 /// assert_eq!((dropped, DEPTH.get()), (1, 1));
 /// ```
 pub unsafe fn reset_thread(mut wanted: impl FnMut(&ImageInfo, &KeyInfo) -> bool) -> usize {
-    if !image_file::is_here(abi::register as *const u8) {
+    if !image_file::is_here(host::register as *const u8) {
         return 0;
     }
     // The caller's code runs without the lock.

@@ -19,13 +19,6 @@
 
 extern crate alloc;
 
-#[path = "../../../tls-keys/src/abi.rs"]
-mod abi;
-#[path = "../../../tls-keys/src/local.rs"]
-mod local;
-#[path = "../../../tls-keys/src/process.rs"]
-mod process;
-
 #[path = "../../src/export.rs"]
 mod export;
 #[path = "../../src/registry.rs"]
@@ -35,25 +28,19 @@ mod table;
 #[path = "../../src/thread.rs"]
 mod thread;
 
+mod keys;
 mod stand_ins;
 mod sync;
-
-/// What the files of `tls-slots` know of `tls-keys`.
-mod keys {
-    pub(crate) use crate::abi;
-    pub(crate) use crate::stand_ins::{arch, host, names};
-}
 
 use std::any::Any;
 use std::cell::Cell;
 
 use loom::sync::mpsc;
 
-use abi::{Declared, Image, Key, Text};
-use process::ProcessLocal;
-use stand_ins::{
-    adopt, allocator, arch, exit, image_file, interpose, manifest, object, on_unload, usage,
-};
+use keys::abi::{Declared, Image, Key, Text};
+use keys::process::ProcessLocal;
+use keys::{access, calls, image};
+use stand_ins::{adopt, allocator, exit, image_file, interpose, manifest, on_unload, usage};
 use sync::{AtomicUsize, is_in_use};
 
 /// As in `lib.rs`.
@@ -233,7 +220,7 @@ impl Loaded {
     /// `dlopen`: maps it and runs its constructor.
     fn open(keys: Vec<Key>) -> Self {
         let image = Self::map(keys);
-        object::within(image, object::enter);
+        image::within(image, image::enter);
         image
     }
 
@@ -248,7 +235,7 @@ impl Loaded {
     /// Its destructor.
     fn leave(self) {
         // SAFETY: a loaded image of nothing but keys, whose code does not run any more.
-        unsafe { object::unregister(&self.describe()) }
+        unsafe { calls::unregister(&self.describe()) }
     }
 
     /// Uses a thread-local: who made the value, and how often it was used before.
@@ -266,9 +253,9 @@ impl Loaded {
         } else {
             T::by_module
         };
-        object::within(self, || {
+        image::within(self, || {
             // SAFETY: a key of this image for a `T`; null, or a value of this thread.
-            unsafe { local::access::<T>(&self.keys[at], None, init).as_ref() }.map(code)
+            unsafe { access::access::<T>(&self.keys[at], None, init).as_ref() }.map(code)
         })
     }
 
@@ -276,7 +263,7 @@ impl Loaded {
     fn address(self, at: usize) -> *const u8 {
         // SAFETY: a transparent wrapper, and a key for a `u8`.
         let key = unsafe { &*(&raw const self.keys[at]).cast::<ProcessLocal<u8>>() };
-        object::within(self, || std::ptr::from_ref::<u8>(key))
+        image::within(self, || std::ptr::from_ref::<u8>(key))
     }
 }
 

@@ -19,23 +19,23 @@ pub(crate) mod image_file {
 
 /// Whether a module's allocator fits: there is only one here.
 pub(crate) mod allocator {
-    pub(crate) unsafe fn fit(_: &crate::abi::Image) -> Result<(), String> {
+    pub(crate) unsafe fn fit(_: &crate::keys::abi::Image) -> Result<(), String> {
         Ok(())
     }
 }
 
 /// Whether a module's manifest fits: there is only one here.
 pub(crate) mod manifest {
-    pub(crate) unsafe fn fits(_: &crate::abi::Image) -> Result<(), String> {
+    pub(crate) unsafe fn fits(_: &crate::keys::abi::Image) -> Result<(), String> {
         Ok(())
     }
 }
 
 /// Modules' copies of std: there are none.
 pub(crate) mod adopt {
-    pub(crate) fn forget(_: &crate::abi::Image) {}
+    pub(crate) fn forget(_: &crate::keys::abi::Image) {}
 
-    pub(crate) fn first_thread_id(_: *const crate::abi::Key) -> Option<u64> {
+    pub(crate) fn first_thread_id(_: *const crate::keys::abi::Key) -> Option<u64> {
         None
     }
 }
@@ -67,25 +67,25 @@ pub(crate) mod usage {
         Alive
     }
 
-    pub(crate) fn forget(_: *const crate::abi::Key) {}
+    pub(crate) fn forget(_: *const crate::keys::abi::Key) {}
 
     pub(crate) fn thread_ends(_: impl FnOnce(usize) -> Option<*mut u8>) {}
 }
 
 /// What modules leave with libc: nothing.
 pub(crate) mod interpose {
-    pub(crate) fn register(_: &crate::abi::Image) {}
+    pub(crate) fn register(_: &crate::keys::abi::Image) {}
 
-    pub(crate) unsafe fn leave(_: &crate::abi::Image) {}
+    pub(crate) unsafe fn leave(_: &crate::keys::abi::Image) {}
 
-    pub(crate) unsafe fn unregister(_: &crate::abi::Image) {}
+    pub(crate) unsafe fn unregister(_: &crate::keys::abi::Image) {}
 }
 
 /// What shared crates do about a module: there are no such crates.
 pub(crate) mod on_unload {
     pub(crate) fn tell_host() {}
 
-    pub(crate) unsafe fn forget(_: *const crate::abi::Key) {}
+    pub(crate) unsafe fn forget(_: *const crate::keys::abi::Key) {}
 }
 
 /// The table: a block of atomics that goes with its thread.
@@ -184,17 +184,9 @@ pub(crate) mod exit {
     }
 }
 
-/// The calls from a module into its host, by symbol, as in `object/elf.rs`.
-pub(crate) mod object {
-    use std::cell::Cell;
-
-    use crate::abi::{Answer, Buffer, Image, Key};
-
-    /// What counting and unloading ask for, which is not modelled here.
-    pub(crate) fn count() {}
-    pub(crate) fn hold() {}
-    pub(crate) fn quiescent_state() {}
-    pub(crate) fn add_runtime() {}
+/// The host's functions, by symbol, as in `shared/calls/linked.rs` of `tls-keys`.
+pub(crate) mod calls {
+    use crate::keys::abi::{Answer, Buffer, Image, Key};
 
     #[allow(improper_ctypes)] // both sides are this crate
     unsafe extern "C" {
@@ -213,6 +205,11 @@ pub(crate) mod object {
         #[link_name = "tls_slots_reserve_v1"]
         pub fn reserve(key: *const Key, buffer: *mut Buffer) -> Answer;
     }
+}
+
+/// The image whose code runs, and its constructor.
+pub(crate) mod image {
+    use std::cell::Cell;
 
     loom::thread_local! {
         /// Whose code the thread runs.
@@ -231,13 +228,15 @@ pub(crate) mod object {
     pub(crate) fn enter() {
         let image = IMAGE.with(Cell::get).expect("code of some image");
         // SAFETY: a loaded image of nothing but keys.
-        unsafe { register(&image.describe()) }
+        unsafe { super::calls::register(&image.describe()) }
     }
 }
 
 /// What the host's half needs of `tls-keys`.
 pub(crate) mod host {
-    pub(crate) fn image() -> crate::abi::Image {
+    pub(crate) use super::calls::register;
+
+    pub(crate) fn image() -> crate::keys::abi::Image {
         crate::HOST.describe()
     }
 }
