@@ -72,11 +72,11 @@
 //! | `shared/object/` | sections and constructors: one file per object format |
 //! | `shared/image` | how this image presents itself to the host |
 //! | `shared/record/` | the image's manifest: what it was built by, and from |
-//! | `shared/allocator` | [`HostAllocator`]: a module's memory is the host's |
-//! | [`entry`] | functions that a module exports by name |
-//! | [`counters`] | what of an image is in use, counted for unloading |
-//! | `shared/hold` | [`Hold`]: keeps an image from being unloaded |
-//! | [`quiescence`] | when threads give up what they have of modules |
+//! | `shared/allocator` | `HostAllocator`: a module's memory is the host's |
+//! | `shared/entry` | functions that a module exports by name |
+//! | `shared/counters` | what of an image is in use, counted for unloading |
+//! | `shared/hold` | `Hold`: keeps an image from being unloaded |
+//! | `shared/quiescence` | when threads give up what they have of modules |
 //! | `shared/on_unload` | how a module asks for an unload hook |
 //! | `image_std/present` | what the image's std is told at load |
 //! | `image_std/panic` | how the panics of all images are caught |

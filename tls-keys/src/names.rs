@@ -1,12 +1,12 @@
 //! Every symbol and section name of the project, in one file.
 //!
 //! A host and its modules agree on nothing but these names and on the layout of
-//! [`abi`](crate::abi). Both change together, and the `v1` in a name says which pair it is: an image
+//! the types in `abi`. Both change together, and the `v1` in a name says which pair it is: an image
 //! of another version fails to find the host's symbols instead of misreading them.
 //!
 //! | name | what | who defines it | who refers to it |
 //! | --- | --- | --- | --- |
-//! | `tls_slots_keys_v1` | section of [`Key`](crate::abi::Key)s (`__start_`/`__stop_` on ELF) | every image | its own constructor |
+//! | `tls_slots_keys_v1` | section of `Key`s (`__start_`/`__stop_` on ELF) | every image | its own constructor |
 //! | `tls_slots_manifest_v1` | section of plain bytes, the image's manifest (`__start_`/`__stop_` on ELF) | every image | its own constructor, and readers of the file |
 //! | `tls_slots_table_v1` | thread-local table of pointers to values | host | every image, by inline `asm!` |
 //! | `tls_slots_value_v1` | returns that table, on targets without inline access | host | every image |
