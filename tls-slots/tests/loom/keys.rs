@@ -14,7 +14,7 @@ pub(crate) mod process;
 
 use crate::sync;
 
-pub(crate) use crate::stand_ins::{arch, calls, host, image, names};
+pub(crate) use crate::stand_ins::{arch, calls, host, names, own_image as image};
 
 /// As in `tls-keys`.
 pub(crate) mod abi {
