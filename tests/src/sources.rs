@@ -32,7 +32,7 @@ impl Tokio {
 }
 
 /// `tests/fixtures` of this package.
-pub fn fixtures() -> PathBuf {
+pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
