@@ -24,8 +24,9 @@ const STATIC_MUT: &str = include_str!("static_mut.rs.in");
 ///
 /// # Errors
 ///
-/// Why the crate cannot be forked: its library is a procedural macro or is not there, its root is no
-/// Rust, it has a file of ours already, or two edits meet in one place. `tree` is then unchanged.
+/// Why the crate cannot be forked: its library is a procedural macro or is not there, its root is
+/// no Rust, it has a file of ours already, or two edits meet in one place. `tree` is then
+/// unchanged.
 pub(crate) fn apply(
     name: &str,
     version: &Version,

@@ -1,8 +1,8 @@
 //! Constants that refer to statics.
 //!
 //! The compiler evaluates constants, and it cannot ask the host for an address. So a static that a
-//! constant refers to is not shared. And a static whose initialiser refers to one that is not shared
-//! is not shared either: through it one copy would see the state of another.
+//! constant refers to is not shared. And a static whose initialiser refers to one that is not
+//! shared is not shared either: through it one copy would see the state of another.
 
 use super::decide::Decision;
 use super::uses::Use;

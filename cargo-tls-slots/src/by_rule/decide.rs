@@ -1,7 +1,7 @@
 //! What happens to each static and thread-local.
 //!
-//! The decision is made on the declaration alone: where it stands, which attributes it has, and what
-//! its type is. [`constants`](super::constants) then takes back what constants refer to.
+//! The decision is made on the declaration alone: where it stands, which attributes it has, and
+//! what its type is. [`constants`](super::constants) then takes back what constants refer to.
 
 use super::macros::{Macros, last};
 use crate::source::library::{File, Library, type_of};

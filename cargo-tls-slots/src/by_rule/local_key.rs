@@ -1,9 +1,9 @@
 //! The names of a thread-local's types.
 //!
 //! A shared thread-local is no `std::thread::LocalKey`, and its error is no
-//! `std::thread::AccessError`. Where a crate names these types, it must name ours. An import becomes
-//! an import of ours beside it, because a list such as `use std::thread::{self, LocalKey}` may be
-//! needed for its other names.
+//! `std::thread::AccessError`. Where a crate names these types, it must name ours. An import
+//! becomes an import of ours beside it, because a list such as `use std::thread::{self, LocalKey}`
+//! may be needed for its other names.
 
 use std::ops::Range;
 

@@ -1,8 +1,8 @@
 //! The macros that a crate defines.
 //!
 //! A static in a macro's definition is declared wherever the macro is called. If only other crates
-//! call the macro, the state is theirs. And a static in a macro's *arguments* can be wrapped only if
-//! the macro takes what the wrapped declaration is: an item, or any tokens.
+//! call the macro, the state is theirs. And a static in a macro's *arguments* can be wrapped only
+//! if the macro takes what the wrapped declaration is: an item, or any tokens.
 
 use std::collections::BTreeMap;
 

@@ -1,10 +1,10 @@
-//! Forks a crate by rule: there is no recipe for it, and every static and thread-local that is state
-//! is shared.
+//! Forks a crate by rule: there is no recipe for it, and every static and thread-local that is
+//! state is shared.
 //!
 //! # The problem
 //!
-//! A recipe says of each static whether it is shared, because somebody has thought about it. Of most
-//! crates nobody has. Here the rule is mechanical:
+//! A recipe says of each static whether it is shared, because somebody has thought about it. Of
+//! most crates nobody has. Here the rule is mechanical:
 //!
 //! | declaration | becomes |
 //! | --- | --- |

@@ -1,7 +1,7 @@
 //! What became of each static and thread-local of a crate that was forked by rule.
 //!
-//! A person must be able to see what a mechanical rule did. The report is kept in the fork's folder,
-//! so that it can be shown again when nothing has to be done.
+//! A person must be able to see what a mechanical rule did. The report is kept in the fork's
+//! folder, so that it can be shown again when nothing has to be done.
 
 use std::path::Path;
 use std::{fmt, fs};

@@ -6,8 +6,8 @@
 //! | `deny` becomes `warn`, and all warnings are allowed | see below |
 //! | `extern crate tls_keys;`, in Rust 2015 | what the crate says about itself names `::tls_keys` |
 //!
-//! cargo caps the lints of a registry's crate, so that `#![deny(warnings)]` does not break it under a
-//! newer compiler. A crate that is patched in by its path has no such protection. `forbid` stays:
+//! cargo caps the lints of a registry's crate, so that `#![deny(warnings)]` does not break it under
+//! a newer compiler. A crate that is patched in by its path has no such protection. `forbid` stays:
 //! what the edits bring in passes `forbid(unsafe_code)`, as it comes from macros of another crate.
 
 use crate::source::edit::Edit;

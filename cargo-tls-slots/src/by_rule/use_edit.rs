@@ -36,7 +36,8 @@ pub(super) fn of(source: &Source<'_>, one: &Use, get: Get) -> Edit {
 /// The tokens that take the address of the static at `path`, and what makes our pointer one of
 /// their type. `None` if its address is not taken.
 ///
-/// Such an expression needs no `unsafe` for a static, but would need it for what a pointer points to.
+/// Such an expression needs no `unsafe` for a static, but would need it for what a pointer points
+/// to.
 fn address(source: &Source<'_>, path: &Range<usize>) -> Option<(Range<usize>, &'static str)> {
     let Range { start, end } = *path;
     let alone = source.before(start, 1) == "(" && source.at(end) == ")";

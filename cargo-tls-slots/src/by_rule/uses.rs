@@ -1,8 +1,8 @@
 //! Every place where an expression names a static.
 //!
-//! A shared static has another type than before: `ProcessLocal<T>` instead of `T`. So the places that
-//! name it must be changed, and only those: the same word may be a pattern, a field, a type or a
-//! macro's business. A word that is in doubt is no use. It stays as it is, and then either works
+//! A shared static has another type than before: `ProcessLocal<T>` instead of `T`. So the places
+//! that name it must be changed, and only those: the same word may be a pattern, a field, a type or
+//! a macro's business. A word that is in doubt is no use. It stays as it is, and then either works
 //! through auto-dereferencing or does not compile.
 
 use std::ops::Range;
@@ -146,8 +146,8 @@ fn may_be_expression(source: &Source<'_>, index: usize) -> bool {
     }
 }
 
-/// Whether the path from `start` to the name at `index` may be changed, should it stand in a call of a
-/// macro. A macro that is not known may take an argument that is nothing but a name for an
+/// Whether the path from `start` to the name at `index` may be changed, should it stand in a call
+/// of a macro. A macro that is not known may take an argument that is nothing but a name for an
 /// identifier.
 fn may_change_in_macro(source: &Source<'_>, start: usize, index: usize) -> bool {
     let Some(call) = source.tokens[index].parent.and_then(|open| {

@@ -88,8 +88,8 @@ fn set_keys(
 
 /// Makes the `Cargo.toml` of a fork from the text of upstream's.
 ///
-/// `additions` come from the recipe. `pins` are releases by package; `tests` are paths of test files
-/// of ours, inside the crate.
+/// `additions` come from the recipe. `pins` are releases by package; `tests` are paths of test
+/// files of ours, inside the crate.
 ///
 /// # Errors
 ///
@@ -133,8 +133,8 @@ fn add_tests(root: &mut Table, tests: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-/// Makes a fork depend on `tls-keys`, which lies beside it, without the feature `shared`: only hosts
-/// and modules turn that on.
+/// Makes a fork depend on `tls-keys`, which lies beside it, without the feature `shared`: only
+/// hosts and modules turn that on.
 ///
 /// The fork's warnings are silenced as well. cargo does not show those of a registry's crate, but a
 /// fork is a path dependency.
@@ -159,8 +159,8 @@ pub(crate) fn depend_on_keys(text: &str) -> Result<String, String> {
 
 /// Sets the versions of dependencies, by package, to one release each, for every platform.
 ///
-/// cargo then takes that release or says why it cannot. Development dependencies stay open: a fork's
-/// user does not get them.
+/// cargo then takes that release or says why it cannot. Development dependencies stay open: a
+/// fork's user does not get them.
 fn pin(root: &mut Table, pins: &BTreeMap<String, String>) {
     let pin_in = |dependencies: Option<&mut Item>| {
         let dependencies = dependencies.and_then(Item::as_table_like_mut);

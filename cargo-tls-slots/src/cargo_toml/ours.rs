@@ -10,7 +10,8 @@ use super::document::{parse, table, with_own_workspace};
 /// Makes the `Cargo.toml` of one of our crates stand on its own.
 ///
 /// `workspace` is the text of this repository's root `Cargo.toml`. What the crate inherits from it
-/// is written out; what only makes sense inside the repository (lints, tests, examples) is left out.
+/// is written out; what only makes sense inside the repository (lints, tests, examples) is left
+/// out.
 ///
 /// # Errors
 ///

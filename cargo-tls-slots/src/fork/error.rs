@@ -1,7 +1,7 @@
 //! Why a fork could not be made.
 //!
-//! Each variant is one step that failed. A message says in one sentence what is wrong and, where the
-//! user can do something about it, what.
+//! Each variant is one step that failed. A message says in one sentence what is wrong and, where
+//! the user can do something about it, what.
 
 use std::io;
 use std::path::{Path, PathBuf};

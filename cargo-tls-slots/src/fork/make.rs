@@ -96,8 +96,8 @@ struct Made {
     pins: BTreeMap<String, String>,
 }
 
-/// Makes what is planned from what cargo `got`: one release for each plan that is not for a crate of
-/// ours, in the plans' order.
+/// Makes what is planned from what cargo `got`: one release for each plan that is not for a crate
+/// of ours, in the plans' order.
 fn make(
     plans: &[Plan],
     got: Vec<release::Upstream>,

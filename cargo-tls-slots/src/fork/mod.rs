@@ -1,8 +1,8 @@
-//! From a lock file, or from names, to forked crates in a folder and the lines that patch a project to
-//! them.
+//! From a lock file, or from names, to forked crates in a folder and the lines that patch a project
+//! to them.
 //!
-//! This is the one place that knows all layers below: [`upstream`](crate::upstream) gets a release, a
-//! [recipe](crate::recipe) or the [rule](crate::by_rule) edits its sources,
+//! This is the one place that knows all layers below: [`upstream`](crate::upstream) gets a release,
+//! a [recipe](crate::recipe) or the [rule](crate::by_rule) edits its sources,
 //! [`cargo_toml`](crate::cargo_toml) its `Cargo.toml`, and
 //! [`self_description`](crate::self_description) adds what the crate says about itself.
 //!

@@ -77,7 +77,8 @@ impl FromStr for CrateSpec {
     ///
     /// # Errors
     ///
-    /// One sentence, if the name has a character that no crate's name has, or the version is a range.
+    /// One sentence, if the name has a character that no crate's name has, or the version is a
+    /// range.
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, version) = match text.split_once('@') {
             None => (text, None),

@@ -1,8 +1,8 @@
 //! The versions that a fork's dependencies are pinned to.
 //!
-//! The layouts of a crate depend on types of its dependencies. cargo would choose their versions for
-//! each project anew, so two projects with one fork could differ. A fork's `Cargo.toml` pins them,
-//! and what the crate says about itself is then what was compiled.
+//! The layouts of a crate depend on types of its dependencies. cargo would choose their versions
+//! for each project anew, so two projects with one fork could differ. A fork's `Cargo.toml` pins
+//! them, and what the crate says about itself is then what was compiled.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,8 +29,8 @@ use crate::upstream::resolve::resolve;
 ///    it;
 /// 4. what cargo would choose today.
 ///
-/// A package that is in none of them (an optional dependency that was not vendored, say) stays open:
-/// nobody can build with it now.
+/// A package that is in none of them (an optional dependency that was not vendored, say) stays
+/// open: nobody can build with it now.
 ///
 /// # Errors
 ///

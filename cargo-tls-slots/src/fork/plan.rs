@@ -1,9 +1,9 @@
 //! Decides which crates are made, in which release, before anything is got or written.
 //!
 //! A release is chosen by the first of these that says something: the caller's `NAME@VERSION`, the
-//! lock file, the recipe's default. A crate that is forked *along* another (tokio-macros along tokio)
-//! has the release that the lock file has, if that file also decided about the other one; else the
-//! one that was tried together with it.
+//! lock file, the recipe's default. A crate that is forked *along* another (tokio-macros along
+//! tokio) has the release that the lock file has, if that file also decided about the other one;
+//! else the one that was tried together with it.
 
 use std::path::PathBuf;
 
@@ -130,8 +130,8 @@ impl Plan {
     }
 }
 
-/// Decides what is made: each crate that is forked, what is forked along with it, and our own crates
-/// that it needs.
+/// Decides what is made: each crate that is forked, what is forked along with it, and our own
+/// crates that it needs.
 ///
 /// # Errors
 ///

@@ -3,14 +3,15 @@
 //! # The problem
 //!
 //! Of each static somebody has to say whether two copies must agree on it. And upstream's source
-//! must not be kept here: a patch with context lines would hold it, and would break at each release.
+//! must not be kept here: a patch with context lines would hold it, and would break at each
+//! release.
 //!
 //! # The way
 //!
-//! A recipe is data, one file of `patches/` for a crate; `patches/README.md` describes the format for
-//! those who write one. Each *entry* names what it is about by a name or by a short run of tokens.
-//! An entry that does not match exactly as often as it says is an error, and so is a static that no
-//! entry is about: a new release either fits or says what is new in it.
+//! A recipe is data, one file of `patches/` for a crate; `patches/README.md` describes the format
+//! for those who write one. Each *entry* names what it is about by a name or by a short run of
+//! tokens. An entry that does not match exactly as often as it says is an error, and so is a static
+//! that no entry is about: a new release either fits or says what is new in it.
 //!
 //! | file | what |
 //! | --- | --- |

@@ -1,9 +1,9 @@
 //! Reads a function's signature off its tokens, for `[[on_host]]`.
 //!
-//! The edit puts one macro call at the start of a function's body. In an image that is not the host,
-//! the macro calls the host's copy of the function instead, through a process-wide key that holds a
-//! function pointer. The key needs a type, so the signature is turned into that of a function
-//! pointer: without parameter names, with the receiver spelled out, and with `Self` named.
+//! The edit puts one macro call at the start of a function's body. In an image that is not the
+//! host, the macro calls the host's copy of the function instead, through a process-wide key that
+//! holds a function pointer. The key needs a type, so the signature is turned into that of a
+//! function pointer: without parameter names, with the receiver spelled out, and with `Self` named.
 //!
 //! `fn poll(self: &mut Self, cx: &Context) -> u8` of `impl T` becomes
 //! `fn(&mut T, &Context) -> u8`, with the arguments `self, cx`.

@@ -101,8 +101,8 @@ fn counts_are_exact() {
         fail(&share("A"), twice),
         str![[r#"
 src/lib.rs: `static A` to be shared is there 2 times, not once
-the entry is there because: why
-it can go when: never
+    the entry is there because: why
+    it can go when: never
 
 "#]]
     );
@@ -110,8 +110,8 @@ it can go when: never
         fail(&share("A"), "fn f() {}"),
         str![[r#"
 src/lib.rs: `static A` to be shared is there not at all, not once
-the entry is there because: why
-it can go when: never
+    the entry is there because: why
+    it can go when: never
 
 "#]]
     );
@@ -132,11 +132,11 @@ fn all_problems_are_told_at_once_with_their_lines() {
         ),
         str![[r#"
 src/lib.rs: `static GONE` to be shared is there not at all, not once
-the entry is there because: why
-it can go when: never
+    the entry is there because: why
+    it can go when: never
 src/lib.rs: `a b` is there once, not 3 times
-the entry is there because: why
-it can go when: then
+    the entry is there because: why
+    it can go when: then
 src/lib.rs:3: `static A` is not classified: patches/up.toml must say whether it is shared, per copy or test only
 src/lib.rs:5: `static B` is not classified: patches/up.toml must say whether it is shared, per copy or test only
 src/lib.rs:6: `thread_local!` is not classified: patches/up.toml must say whether it is shared, per copy or test only
@@ -162,8 +162,8 @@ fn what_is_left_must_exist() {
         fail(&entries, "static A: u8 = 1;"),
         str![[r#"
 src/lib.rs: `static B` to be left as it is matches nothing
-the entry is there because: why
-it can go when: never
+    the entry is there because: why
+    it can go when: never
 
 "#]]
     );

@@ -1,7 +1,8 @@
 //! What every entry of a recipe carries.
 //!
-//! An edit of upstream's text is a burden at each upgrade. So no entry stands there without a reason
-//! and without a condition under which it can go; both are shown when the entry does not fit.
+//! An edit of upstream's text is a burden at each upgrade. So no entry stands there without a
+//! reason and without a condition under which it can go; both are shown when the entry does not
+//! fit.
 
 use semver::{Version, VersionReq};
 use serde::Deserialize;

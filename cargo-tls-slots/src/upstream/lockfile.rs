@@ -30,7 +30,8 @@ pub(crate) struct LockedPackage {
     pub(crate) name: String,
     /// Its release.
     pub(crate) version: Version,
-    /// The registry's checksum. A crate from a path has none, such as one that is patched to a fork.
+    /// The registry's checksum. A crate from a path has none, such as one that is patched to a
+    /// fork.
     pub(crate) checksum: Option<String>,
     /// `name`, or `name version` where the lock file has several releases; where a package comes
     /// from follows if that does not tell them apart either.

@@ -3,7 +3,8 @@
 //! # The problem
 //!
 //! A fork starts from exactly the release that the user's project would get. Where that comes from
-//! is the user's business: a mirror, a private registry, vendored sources, credentials, `--offline`.
+//! is the user's business: a mirror, a private registry, vendored sources, credentials,
+//! `--offline`.
 //!
 //! # The way
 //!

@@ -23,8 +23,8 @@ pub(crate) struct Replace {
     /// How often the run is there.
     #[serde(default = "one")]
     pub(crate) count: usize,
-    /// The statics in `from` that the edit makes shared: a thread-local, a `static mut`, or one of a
-    /// macro, of which no other entry could say so.
+    /// The statics in `from` that the edit makes shared: a thread-local, a `static mut`, or one of
+    /// a macro, of which no other entry could say so.
     #[serde(default)]
     pub(crate) shares: Vec<String>,
 }
