@@ -14,13 +14,14 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// What is embedded: every text file in these folders, but for the names in [`SKIPPED`].
-const FOLDERS: [&str; 11] = [
+const FOLDERS: [&str; 12] = [
     "patches",
     "tokio",
     "tokio-macros",
     "tls-keys",
     "tls-slots",
     "tls-slots-build",
+    "tls-slots-load",
     "tls-slots-manifest",
     // What decides about a fork's text. The rest of this crate does not.
     "cargo-tls-slots/src/by_rule",
@@ -73,18 +74,14 @@ fn main() {
     fs::write(out, table).unwrap();
 }
 
-/// Adds every file below `folder`, as a path from the repository's root. A folder that is not there
-/// has none.
+/// Adds every file below `folder`, as a path from the repository's root.
 fn collect(repository: &Path, folder: &Path, files: &mut Vec<PathBuf>) {
     // A new file must be seen too, and cargo compares a folder by its newest entry.
     println!(
         "cargo::rerun-if-changed={}",
         repository.join(folder).display()
     );
-    let Ok(entries) = fs::read_dir(repository.join(folder)) else {
-        return;
-    };
-    for entry in entries {
+    for entry in fs::read_dir(repository.join(folder)).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name();
         let name = name

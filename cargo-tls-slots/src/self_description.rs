@@ -18,7 +18,7 @@
 //! | sources | a digest of what is compiled, the recipe's edits and our files included |
 //! | features | all that `Cargo.toml` declares, those that optional dependencies imply included |
 //! | cfgs | `check-cfg` of `Cargo.toml`, the recipe's `cfgs`, and `debug_assertions` |
-//! | dependencies | the recipe's; each is pinned in `Cargo.toml`, so the version is the one compiled |
+//! | dependencies | the recipe's; `Cargo.toml` pins each to the version that is told |
 //! | types | a table in one of our own files, which the recipe names |
 //!
 //! A feature is a *group* if all it does is to turn on others: no source names it, and it adds no

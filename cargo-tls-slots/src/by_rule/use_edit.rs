@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | `NAME` | `__tls_slots_get!(NAME)` | the value, a place of lifetime `'static` |
 //! | `NAME`, a `static mut` | `__tls_slots_get_mut!(NAME)` | likewise, in the same `unsafe` block |
-//! | `addr_of_mut!(NAME)`, `&raw mut NAME` | `__tls_slots_pointer!(NAME)` | the address; needs no `unsafe` |
+//! | `addr_of_mut!(NAME)`, `&raw mut NAME` | `__tls_slots_pointer!(NAME)` | the address |
 //!
 //! The macros are defined in `external_tls.rs.in`.
 

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | features and dependencies of a recipe | the switch that turns sharing on, and what it needs |
 //! | `tls-keys` as a dependency | the keys that the edits of the sources declare |
-//! | versions of dependencies, pinned to one release | a layout depends on them: what the crate says of itself must be what was compiled |
+//! | versions of dependencies, pinned to one release | see [`fork::pins`](crate::fork) |
 //! | `[[test]]` for each test of ours | cargo looks for none by itself in a published package |
 //! | `[workspace]` | the types are the same in whichever project builds the fork |
 

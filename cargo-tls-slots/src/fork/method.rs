@@ -6,7 +6,7 @@ use super::error::Error;
 use crate::recipe::format::{Pin, Recipe, RecipeError};
 
 /// Our crates that every fork by rule needs beside it.
-const COMPANIONS: [&str; 3] = ["tls-keys", "tls-slots", "tls-slots-build"];
+const COMPANIONS: [&str; 4] = ["tls-keys", "tls-slots", "tls-slots-build", "tls-slots-load"];
 
 /// How an upstream crate is forked.
 #[derive(Clone, Debug)]

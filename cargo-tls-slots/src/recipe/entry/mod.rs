@@ -6,7 +6,7 @@
 //! | [`ThreadLocal`](thread_local::ThreadLocal) | one goes through a seam | |
 //! | [`Seam`](seam::Seam) | those in a macro's definition are patterns | |
 //! | [`Left`](left::Left) | some stay as they are | |
-//! | [`Replace`](replace::Replace) | those in the run become something shared | tokens become a text |
+//! | [`Replace`](replace::Replace) | those in the run are shared | tokens become a text |
 //! | [`Insert`](insert::Insert) | | a text beside tokens |
 //! | [`Append`](append::Append) | | a text at the end of a file |
 //! | [`OnHost`](on_host::OnHost) | | a function begins with a call of the host's copy |
