@@ -10,12 +10,15 @@
 //! | [`fixtures`] | the hosts and modules of the scenarios, one set per configuration  |
 //! | [`process`]  | runs a program with a deadline and shows what it said              |
 //! | [`sanitizer`]| builds and runs all of it under a sanitizer, if asked to           |
+//! | `guide`      | the Rust blocks of `docs/`, as documentation tests                 |
 //!
 //! Builds are shared by the test binaries of a run. Those are separate processes, and under
 //! nextest each test is one, so a file lock keeps the builds apart, and a stamp with the run's
 //! name says which have been looked at already.
 
 pub mod fixtures;
+#[cfg(doctest)]
+pub mod guide;
 pub mod process;
 pub mod project;
 pub mod sanitizer;
