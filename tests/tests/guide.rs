@@ -332,6 +332,49 @@ fn the_versions_in_the_documents_are_those_of_the_crates() {
     assert_none(&wrong);
 }
 
+/// The texts of files below a folder whose names end so.
+fn texts(folder: &Path, ending: &str) -> String {
+    let mut texts = String::new();
+    for entry in fs::read_dir(folder).expect("a folder of the repository") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            texts += &self::texts(&path, ending);
+        } else if path.to_string_lossy().ends_with(ending) {
+            texts += &fs::read_to_string(&path).expect("a text");
+        }
+    }
+    texts
+}
+
+/// The words that a reader looks for are those that a test or a snapshot expects.
+#[test]
+fn the_words_of_errors_are_tested() {
+    let tested = texts(&repository().join("tests/tests"), ".rs")
+        + &texts(&repository().join("tls-slots-load/src"), ".snap");
+    let page = Document::read("docs/troubleshooting.md");
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for row in page.text.lines() {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let [words, from, _] = cells[..] else {
+            continue;
+        };
+        if from != "`Module::load`" && !from.starts_with("a panic") {
+            continue;
+        }
+        seen += 1;
+        let words = words.trim_start_matches('|').trim_matches(['`', ' ']);
+        // A word or two between two gaps says nothing.
+        for part in words.split('…').filter(|part| part.len() > 15) {
+            if !tested.contains(part) {
+                wrong.push(format!("no test expects {part:?}"));
+            }
+        }
+    }
+    assert!(seen >= 5, "{seen} rows");
+    assert_none(&wrong);
+}
+
 #[test]
 fn the_readme_is_two_screens() {
     let lines = Document::read("README.md").text.lines().count();
