@@ -163,7 +163,7 @@ struct BuildArgs {
 /// and the project stays watched. Ctrl-C ends it.
 ///
 /// With --out, each built library is copied there under another name and then renamed, so that a host that
-/// watches the file (`tls_slots::Reload`) never finds half of it; cargo writes its own in place.
+/// watches the file (`tls_slots_load::Reload`) never finds half of it; cargo writes its own in place.
 #[derive(Args)]
 #[command(after_help = "\
 Standard output has a line for each result, with the time in milliseconds at its end:

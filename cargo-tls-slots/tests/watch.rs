@@ -221,7 +221,7 @@ package, of the packages that it depends on by path, and others that the compile
 compiler says is printed, and the project stays watched. Ctrl-C ends it.
 
 With --out, each built library is copied there under another name and then renamed, so that a host
-that watches the file (`tls_slots::Reload`) never finds half of it; cargo writes its own in place.
+that watches the file (`tls_slots_load::Reload`) never finds half of it; cargo writes its own in place.
 
 Usage: cargo tls-slots watch [OPTIONS] [-- <CARGO ARGS>...]
 

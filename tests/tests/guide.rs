@@ -133,7 +133,7 @@ fn markdown_in(folder: &str) -> Vec<Document> {
 /// All documents that people write.
 fn documents() -> Vec<Document> {
     let mut documents = markdown_in("");
-    for folder in ["docs", "patches", "fuzz", "examples/site"] {
+    for folder in ["docs", "patches", "fuzz", "findings", "examples/site"] {
         documents.extend(markdown_in(folder));
     }
     // The others in these two folders are written by commands.

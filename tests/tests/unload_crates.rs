@@ -21,13 +21,13 @@ const FORGETFUL: Place = Place {
 };
 
 fn nobody_asks(path: &Path, text: &str) -> String {
-    if !path.starts_with("tls-keys") || !path.ends_with("unload.rs") {
+    if !path.starts_with("tls-keys") || !path.ends_with("on_unload.rs") {
         return text.to_owned();
     }
     let edits = [
         (
-            "if crate::ProcessLocal::is_own(hook) {",
-            "if !crate::ProcessLocal::is_own(hook) {",
+            "if ProcessLocal::is_own(hook) {",
+            "if !ProcessLocal::is_own(hook) {",
         ),
         // Whatever a text is of, it lasts.
         (

@@ -218,13 +218,13 @@ fn run(runtime: &Runtime, workload: &str, n: u64, module: Option<&str>) -> Resul
 }
 
 #[cfg(feature = "slots")]
-fn load(file: &str) -> Result<tls_slots::Module, String> {
+fn load(file: &str) -> Result<tls_slots_load::Module, String> {
     // The file itself and no private copy of it: so callgrind and perf find its symbols.
     // SAFETY: the driver has built the file with the compiler, the profile and the fork that it
     // built this program with, and does not write to it while it is in use.
     unsafe {
-        tls_slots::LoadOptions::new()
-            .source(tls_slots::Source::Path)
+        tls_slots_load::LoadOptions::new()
+            .source(tls_slots_load::Source::Path)
             .load(file)
     }
     .map_err(text)

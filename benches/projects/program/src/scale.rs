@@ -7,7 +7,7 @@
 
 use std::time::Instant;
 
-use tls_slots::Module;
+use tls_slots_load::Module;
 
 use crate::{load, text};
 
