@@ -794,7 +794,7 @@ fn locked_packages(options: &ForkOptions) -> Result<Option<(PathBuf, Vec<LockedP
         Some(path) => path.clone(),
         None => {
             let found =
-                cargo::workspace_manifest(&options.folder, options.manifest_path.as_deref())
+                cargo::workspace_cargo_toml(&options.folder, options.manifest_path.as_deref())
                     .map(|manifest| manifest.with_file_name("Cargo.lock"))
                     .filter(|lock| lock.is_file());
             match found {

@@ -1,0 +1,41 @@
+//! `cargo tls-slots inspect`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::shared::{Done, Format};
+use crate::inspect;
+
+/// Print what a host or module says about itself
+///
+/// Which compiler built it and how, which forked crates are in it, in which versions and with which
+/// features and cfgs, and which thread-locals and statics it may share: all that `check` compares.
+/// Nothing is loaded.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Exit status:
+  0  it is there
+  2  the file cannot be read, or is no host and no module
+
+Examples:
+  cargo tls-slots inspect module/target/debug/libmodule.so
+      for a person
+  cargo tls-slots inspect host/target/debug/host --format json
+      for a program")]
+pub(super) struct Args {
+    /// The host or module
+    file: PathBuf,
+
+    /// How the result is written
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+}
+
+impl Args {
+    /// Reads the file, and prints what it says.
+    pub(super) fn run(self) -> Done {
+        let image = inspect::read(&self.file)?;
+        self.format.print(|| image.render(), || image.json())?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
