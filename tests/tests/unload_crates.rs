@@ -21,7 +21,7 @@ const FORGETFUL: Place = Place {
 };
 
 fn nobody_asks(path: &Path, text: &str) -> String {
-    if !path.starts_with("tls-keys") || !path.ends_with("unload.rs") {
+    if !path.starts_with("tls-keys") || !path.ends_with("on_unload.rs") {
         return text.to_owned();
     }
     let edits = [

@@ -7,11 +7,11 @@
 //!
 //! A [`Key`] is a descriptor that each image has in a section of its own. Its life:
 //!
-//! | state | `record` | thread-local: `slot` | process-wide: `address` |
+//! | state | `definition` | thread-local: `slot` | process-wide: `address` |
 //! | --- | --- | --- | --- |
 //! | unresolved (before registration, or refused) | null | 0, the slot that is always null | null |
-//! | shared (the host has the same key) | host's record | host's slot | host's static |
-//! | private (the host has no such key) | a record of this image | a slot of its own | this image's static |
+//! | shared (the host has the same key) | host's definition | host's slot | host's static |
+//! | private (the host has no such key) | a definition of this image | a slot of its own | this image's static |
 //!
 //! It goes from unresolved to one of the others once, in the image's constructor, before other
 //! code of the image runs, and back when the image is unloaded.
@@ -98,7 +98,7 @@ pub struct Declared {
 /// A writer of an initial value, see [`Key::init`].
 pub type Init = unsafe extern "C-unwind" fn(*mut u8);
 /// A destructor of a value in place, see [`Key::drop`].
-pub type Drop = unsafe extern "C-unwind" fn(*mut u8);
+pub type DropInPlace = unsafe extern "C-unwind" fn(*mut u8);
 
 /// The descriptor of one key in one image.
 ///
@@ -116,14 +116,14 @@ pub struct Key {
     /// Process-wide statics: the address of the one instance; null while unresolved. Written only by
     /// the registry.
     address: AtomicPtr<u8>,
-    /// The registry's record of the key; null while unresolved. Written only by the registry.
-    record: AtomicPtr<u8>,
+    /// The registry's definition of the key; null while unresolved. Written only by the registry.
+    definition: AtomicPtr<u8>,
     /// Process-wide statics: this image's own instance. Thread-locals: null.
     own: *const u8,
     /// Thread-locals: writes a first value.
     init: Option<Init>,
     /// Thread-locals whose type needs it: drops a value in place.
-    drop: Option<Drop>,
+    drop: Option<DropInPlace>,
     size: usize,
     align: usize,
     kind: Kind,
@@ -140,7 +140,7 @@ impl Key {
         Self {
             slot: AtomicUsize::new(0),
             address: AtomicPtr::new(core::ptr::null_mut()),
-            record: AtomicPtr::new(core::ptr::null_mut()),
+            definition: AtomicPtr::new(core::ptr::null_mut()),
             own: core::ptr::null(),
             init: Some(init),
             drop: if core::mem::needs_drop::<T>() {
@@ -160,7 +160,7 @@ impl Key {
         Self {
             slot: AtomicUsize::new(0),
             address: AtomicPtr::new(core::ptr::null_mut()),
-            record: AtomicPtr::new(core::ptr::null_mut()),
+            definition: AtomicPtr::new(core::ptr::null_mut()),
             own: core::ptr::from_ref(own).cast(),
             init: None,
             drop: None,
@@ -210,7 +210,7 @@ impl Key {
 
     /// Thread-locals whose type needs it: the function of this image that drops the value at the
     /// given address.
-    pub fn drop(&self) -> Option<Drop> {
+    pub fn drop(&self) -> Option<DropInPlace> {
         self.drop
     }
 
@@ -234,28 +234,29 @@ impl Key {
         self.address.load(Ordering::Relaxed)
     }
 
-    /// The registry's record; null while unresolved.
-    pub fn record(&self) -> *mut u8 {
-        self.record.load(Ordering::Acquire)
+    /// The registry's definition; null while unresolved.
+    pub fn definition(&self) -> *mut u8 {
+        self.definition.load(Ordering::Acquire)
     }
 
     /// Resolves the key.
     ///
     /// # Safety
     ///
-    /// For the registry only, under its lock. `record` must be the record of this key; `slot`, for a
+    /// For the registry only, under its lock. `definition` must be the definition of this key; `slot`, for a
     /// thread-local, an offset inside the table whose non-null pointers on every thread point to a
     /// live value of the key's type; `address`, for a process-wide static, the address of an instance of its
     /// type. They must stay so until [`unresolve`](Self::unresolve).
-    pub unsafe fn resolve(&self, record: *mut u8, slot: usize, address: *mut u8) {
+    pub unsafe fn resolve(&self, definition: *mut u8, slot: usize, address: *mut u8) {
         self.slot.store(slot, Ordering::Relaxed);
         self.address.store(address, Ordering::Relaxed);
-        self.record.store(record, Ordering::Release);
+        self.definition.store(definition, Ordering::Release);
     }
 
     /// Makes the key unresolved again, when its image is unloaded.
     pub fn unresolve(&self) {
-        self.record.store(core::ptr::null_mut(), Ordering::Release);
+        self.definition
+            .store(core::ptr::null_mut(), Ordering::Release);
         self.address.store(core::ptr::null_mut(), Ordering::Relaxed);
         self.slot.store(0, Ordering::Relaxed);
     }
@@ -288,8 +289,8 @@ pub struct Image {
     pub alloc: unsafe extern "C" fn(usize, usize) -> *mut u8,
     /// Its counterpart: block, size and alignment.
     pub dealloc: unsafe extern "C" fn(*mut u8, usize, usize),
-    /// Where the registry writes the offset of the image's line of [`Counters`](crate::usage::Counters).
-    pub place: *const AtomicUsize,
+    /// Where the registry writes the offset of the image's row of [`Counters`](crate::counters::Counters).
+    pub row: *const AtomicUsize,
 }
 
 // SAFETY: immutable; the pointers are the bounds of sections of `Sync` keys, and of bytes, and the address
@@ -390,7 +391,7 @@ impl Buffer {
     }
 }
 
-impl core::ops::Drop for Buffer {
+impl Drop for Buffer {
     fn drop(&mut self) {
         self.clear();
     }
@@ -431,7 +432,7 @@ pub struct Std {
     pub burn_thread_ids: extern "C" fn(u64) -> u64,
     /// Takes exceptions of this std.
     pub take: Take,
-    /// Gives back what `adopt` has set up in this std. To be called once, last of all, when no other code of
+    /// Gives back what `present_std` has set up in this std. To be called once, last of all, when no other code of
     /// the image runs any more.
     pub leave: extern "C" fn(),
 }
@@ -452,7 +453,7 @@ pub struct Outcome {
 /// What `try_call` calls.
 pub type Call = unsafe extern "C-unwind" fn(Word) -> Outcome;
 
-pub(crate) use crate::object::{add_runtime, count, hold, idle};
-#[cfg(feature = "std")]
-pub(crate) use crate::object::{adopt, owner, try_call};
+pub(crate) use crate::object::{add_runtime, count, hold, quiescent_state};
 pub use crate::object::{explain, get, register, reserve, unregister};
+#[cfg(feature = "std")]
+pub(crate) use crate::object::{owner, present_std, try_call};

@@ -64,7 +64,7 @@ macro_rules! runs_later {
             #[inline]
             pub fn begin() {
                 #[cfg(feature = "shared")]
-                crate::usage::begin(crate::usage::Counted::$counted);
+                crate::counters::begin(crate::counters::Counted::$counted);
             }
 
             /// It is being run, by code of the same image.
@@ -78,7 +78,7 @@ macro_rules! runs_later {
             #[inline]
             fn drop(&mut self) {
                 #[cfg(feature = "shared")]
-                crate::usage::end(crate::usage::Counted::$counted);
+                crate::counters::end(crate::counters::Counted::$counted);
             }
         }
     };

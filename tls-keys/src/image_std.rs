@@ -29,7 +29,7 @@ use crate::object;
 pub type Report = fn(&PanicHookInfo<'_>, *const Key, Option<&dyn Display>);
 
 /// Presents this image's std to the host.
-pub(crate) extern "C" fn adopt() {
+pub(crate) extern "C" fn present_std() {
     // The order of constructors is not the same on all systems.
     object::enter();
     let image = object::image();
@@ -40,7 +40,7 @@ pub(crate) extern "C" fn adopt() {
         leave,
     };
     // SAFETY: this image's own description, and functions of its std.
-    let report = unsafe { abi::adopt(&image, &std) };
+    let report = unsafe { abi::present_std(&image, &std) };
     if report.is_null() {
         // The host itself, or a refused image.
         return;
@@ -79,7 +79,7 @@ extern "C" fn leave() {
     // `take_hook` panics on a thread that is panicking. Then the hook is leaked, a few bytes.
     if !std::thread::panicking() {
         // The module may have set another one, and its destructor may panic.
-        crate::panic::contain(|| drop(std::panic::take_hook()));
+        crate::panic::discard_panic(|| drop(std::panic::take_hook()));
     }
 }
 

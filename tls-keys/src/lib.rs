@@ -47,10 +47,12 @@
 //! | `arch` | how a thread finds its table: one file per way |
 //! | `record` | the image's manifest: what it was built by and from |
 //! | `object` | constructors, sections, host symbols: one file per object format |
-//! | `usage` | what of an image is in use, counted for unloading |
-//! | `alone` | all of it without `shared` |
+//! | [`counters`] | what of an image is in use, counted for unloading |
+//! | `hold` | [`Hold`]: keeps an image from being unloaded |
+//! | [`quiescence`] | when threads give up what they have of modules |
+//! | `unshared` | all of it without `shared` |
 //! | `fork` | what forked crates call beside |
-//! | `unload` | what a crate does about a module's places in its state when that is unloaded |
+//! | `on_unload` | what a crate does about a module's places in its state when that is unloaded |
 //!
 //! # Examples
 //!
@@ -80,8 +82,12 @@ mod allocator;
 #[cfg(feature = "shared")]
 pub mod arch;
 #[cfg(feature = "shared")]
+pub mod counters;
+#[cfg(feature = "shared")]
 pub mod entry;
 mod fork;
+#[cfg(feature = "shared")]
+mod hold;
 #[cfg(feature = "std")]
 mod image_std;
 #[cfg(feature = "shared")]
@@ -91,33 +97,35 @@ mod macros;
 pub mod names;
 #[cfg(feature = "shared")]
 mod object;
+#[doc(hidden)]
+pub mod on_unload;
 #[cfg(feature = "std")]
 pub mod panic;
 #[cfg(feature = "shared")]
 mod process;
 #[cfg(feature = "shared")]
+pub mod quiescence;
+#[cfg(feature = "shared")]
 #[doc(hidden)]
 pub mod record;
 #[cfg(feature = "shared")]
 mod sync;
-#[doc(hidden)]
-pub mod unload;
-#[cfg(feature = "shared")]
-pub mod usage;
 
 #[cfg(feature = "shared")]
 pub use allocator::HostAllocator;
 #[doc(hidden)]
 pub use fork::{Deferred, Spawned, StaticMut};
 #[cfg(feature = "shared")]
+pub use hold::Hold;
+#[cfg(feature = "shared")]
 pub use local::{AccessError, LocalKey};
 #[cfg(feature = "shared")]
 pub use process::ProcessLocal;
 
 #[cfg(not(feature = "shared"))]
-mod alone;
+mod unshared;
 #[cfg(not(feature = "shared"))]
-pub use alone::{AccessError, LocalKey, ProcessLocal, thread_local, usage};
+pub use unshared::{AccessError, Hold, LocalKey, ProcessLocal, thread_local};
 
 /// What the host's half needs of this one, and users do not.
 #[doc(hidden)]

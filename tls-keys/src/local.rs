@@ -312,7 +312,7 @@ pub(crate) unsafe fn cold<T>(
     init: fn() -> T,
 ) -> *const T {
     let mut buffer = Buffer::new();
-    if key.record().is_null() {
+    if key.definition().is_null() {
         // Some other constructor of this image runs before ours, or the image was refused; in
         // the latter case this changes nothing.
         crate::object::enter();

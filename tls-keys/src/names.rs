@@ -18,12 +18,12 @@
 //! | `tls_slots_dealloc_v1` | `GlobalAlloc::dealloc` | host | likewise |
 //! | `tls_slots_alloc_zeroed_v1` | `GlobalAlloc::alloc_zeroed` | host | likewise |
 //! | `tls_slots_realloc_v1` | `GlobalAlloc::realloc` | host | likewise |
-//! | `tls_slots_adopt_v1` | takes care of an image's std | host | second constructor of an image, feature `std` |
+//! | `tls_slots_present_std_v1` | takes care of an image's std | host | second constructor of an image, feature `std` |
 //! | `tls_slots_try_v1` | catches the panics of all images | host | every image, feature `std` |
 //! | `tls_slots_owner_v1` | whose panic an exception is | host | every image, feature `std` |
 //! | `tls_slots_count_v1` | counts for a thread that is ending | host | every image |
 //! | `tls_slots_hold_v1` | something named holds an image, or no longer | host | `Hold` of every image |
-//! | `tls_slots_idle_v1` | a thread gives up what it has of modules that are unloaded | host | runtimes |
+//! | `tls_slots_quiescent_state_v1` | a thread gives up what it has of modules that are unloaded | host | runtimes |
 //! | `tls_slots_runtime_v1` | takes a runtime that can be woken | host | the host's copy of a runtime |
 //! | `tls_slots_on_unload_v1` | notes what a shared crate does when an image is unloaded | host | every image |
 //! | `tls_slots_value_v1` | the table by function call | host | images on targets without inline access |

@@ -222,7 +222,7 @@ pub fn own_panics<R>(f: impl FnOnce() -> R) -> R {
 /// Runs a function whose panic nobody can be told of, whichever image raises it. The panic hook has
 /// run by then.
 #[inline]
-pub fn contain(f: impl FnOnce()) {
+pub fn discard_panic(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
         discard(payload);
     }

@@ -5,7 +5,7 @@
 //!
 //! | who | asks |
 //! | --- | --- |
-//! | a module's second constructor | to be adopted (`tls_slots_adopt_v1`) |
+//! | a module's second constructor | to be adopted (`tls_slots_present_std_v1`) |
 //! | whoever has caught a panic | whose it is (`tls_slots_owner_v1`) |
 //! | the panic hook | which file it is from |
 //! | the registry | to forget a module that is unloaded |
@@ -90,7 +90,7 @@ fn host_memory() -> Option<&'static Range<usize>> {
 /// Both must be those of the image whose constructor calls this.
 // SAFETY: the name is this project's own (see `tls_keys::names`).
 #[unsafe(no_mangle)]
-unsafe extern "C" fn tls_slots_adopt_v1(image: *const Image, std: *const Std) -> *const () {
+unsafe extern "C" fn tls_slots_present_std_v1(image: *const Image, std: *const Std) -> *const () {
     // SAFETY: the caller's promise. The registry has compared the compilers before `std` is read.
     let start = unsafe { (*image).keys_start };
     if !registry::is_accepted_module(start) {

@@ -31,7 +31,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use crate::adopt;
 use crate::keys::abi::Key;
 use crate::keys::host::Report;
-use crate::keys::panic::contain;
+use crate::keys::panic::discard_panic;
 
 /// As std's.
 type Hook = dyn Fn(&PanicHookInfo<'_>) + Send + Sync;
@@ -104,7 +104,7 @@ fn report(info: &PanicHookInfo<'_>, start: *const Key, backtrace: Option<&dyn Di
     let current = Current { start, backtrace };
     let _reset = Reset(CURRENT.replace(Some(NonNull::from(&current).cast())));
     // A panic of the hook must not unwind into the module's std, which is in the middle of its own.
-    contain(|| match host_hook() {
+    discard_panic(|| match host_hook() {
         Some(hook) => hook(info),
         None => print(info, &current),
     });

@@ -3,7 +3,7 @@
 //! The problem: a thread of the runtime that has run a module's code may keep values of it: thread-locals of
 //! the module's std with their destructors, values of the module's private keys. They belong to their thread, so
 //! only it can drop them. A worker does not end; but it passes a place where it has nothing to do
-//! and runs no module's code: before it sleeps. There it calls `tls_keys::usage::idle`, which is one load where
+//! and runs no module's code: before it sleeps. There it calls `tls_keys::quiescence::quiescent_state`, which is one load where
 //! nothing is to be done.
 //!
 //! | who | does |
@@ -19,8 +19,8 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
 use crate::keys::abi::Key;
-use crate::keys::usage::{self, Runtime};
-use crate::sync::{contain, lock};
+use crate::keys::quiescence::{self, Runtime};
+use crate::sync::{discard_panic, lock};
 use crate::{interpose, on_unload, registry, thread};
 
 /// A module that is being unloaded, and that no code of is to run any more but destructors.
@@ -31,7 +31,7 @@ struct Pending {
     memory: Range<usize>,
 }
 
-/// The modules that threads are asked about. Invariant: `usage::pending()` is their number; each is loaded
+/// The modules that threads are asked about. Invariant: `quiescence::pending()` is their number; each is loaded
 /// while it is listed. Nobody's code runs under the lock.
 static PENDING: Mutex<Vec<Pending>> = Mutex::new(Vec::new());
 
@@ -51,7 +51,7 @@ pub(crate) struct Asked(usize);
 pub(crate) unsafe fn ask(image: *const Key, memory: Range<usize>) -> Asked {
     let image = image as usize;
     lock(&PENDING).push(Pending { image, memory });
-    usage::pending().fetch_add(1, Ordering::SeqCst);
+    quiescence::pending().fetch_add(1, Ordering::SeqCst);
     Asked(image)
 }
 
@@ -59,11 +59,11 @@ impl Drop for Asked {
     fn drop(&mut self) {
         let mut pending = lock(&PENDING);
         pending.retain(|pending| pending.image != self.0);
-        usage::pending().fetch_sub(1, Ordering::SeqCst);
+        quiescence::pending().fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-/// Wakes all runtimes, so that their threads call `tls_keys::usage::idle`.
+/// Wakes all runtimes, so that their threads call `tls_keys::quiescence::quiescent_state`.
 pub(crate) fn wake() {
     let mut runtimes = lock(&RUNTIMES);
     runtimes.retain(|runtime| runtime.is_alive());
@@ -94,13 +94,13 @@ pub(crate) unsafe fn drop_here(image: *const Key, memory: &Range<usize>) {
         // SAFETY: the caller's promise.
         let ran = unsafe { interpose::run_here(memory) };
         let mut dropped = 0;
-        contain(|| dropped = thread::reset(&registry::private_thread_locals(image)));
+        discard_panic(|| dropped = thread::reset(&registry::private_thread_locals(image)));
         if ran + dropped == 0 {
             break;
         }
     }
     // Last, as the destructors may have put something off.
-    contain(|| on_unload::idle(memory));
+    discard_panic(|| on_unload::idle(memory));
 }
 
 /// The calling thread gives up what it has of modules that are pending.
@@ -110,7 +110,7 @@ pub(crate) unsafe fn drop_here(image: *const Key, memory: &Range<usize>) {
 /// No code of such a module may be running on this thread.
 // SAFETY: the name is this project's own (see `tls_keys::names`).
 #[unsafe(no_mangle)]
-unsafe extern "C-unwind" fn tls_slots_idle_v1() {
+unsafe extern "C-unwind" fn tls_slots_quiescent_state_v1() {
     // Not in the loop's head: what that makes lives as long as the loop, the lock too.
     let pending = lock(&PENDING).clone();
     for Pending { image, memory } in pending {

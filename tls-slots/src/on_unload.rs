@@ -1,6 +1,6 @@
 //! What shared crates do about a module's places in their state when the module is unloaded.
 //!
-//! The problem, and the crates' half, are described in `tls-keys`' `unload.rs`. Here is the list of what modules have
+//! The problem, and the crates' half, are described in `tls-keys`' `on_unload.rs`. Here is the list of what modules have
 //! asked for, and who looks at it:
 //!
 //! | who | does |
@@ -23,7 +23,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::keys::abi::Key;
 use crate::keys::host;
-use crate::keys::unload::{self, OnUnload, Span};
+use crate::keys::on_unload::{self, OnUnload, Span};
 use crate::{image_memory, scan};
 
 /// A module's wish.
@@ -64,11 +64,11 @@ unsafe extern "C" fn tls_slots_on_unload_v1(image: *const Key, hook: *const OnUn
 
 /// Tells shared crates which addresses are the host's, and so never go. To be called without a lock.
 pub(crate) fn tell_host() {
-    if unload::host_is_known() {
+    if on_unload::host_is_known() {
         return;
     }
     if let Some(memory) = image_memory::of(host::image().keys_start.cast()) {
-        unload::set_host(memory.all.start, memory.all.end);
+        on_unload::set_host(memory.all.start, memory.all.end);
     }
 }
 
@@ -176,7 +176,7 @@ pub(crate) unsafe fn forget(image: *const Key) {
         let memory = memory.all;
         for hook in hooks_of(&memory) {
             // SAFETY: the caller's promise.
-            unsafe { (hook.forget)(Span::new(memory.start, memory.end)) }
+            unsafe { (hook.take_out)(Span::new(memory.start, memory.end)) }
         }
     }
     // Not before: a destructor that ran above may have asked again.
@@ -188,7 +188,7 @@ pub(crate) unsafe fn forget(image: *const Key) {
 /// Any code may run: not to be called under a lock.
 pub(crate) fn idle(memory: &Range<usize>) {
     for hook in hooks_of(memory) {
-        (hook.idle)();
+        (hook.quiescent)();
     }
 }
 
@@ -196,5 +196,5 @@ pub(crate) fn idle(memory: &Range<usize>) {
 pub(crate) fn is_taken_out(word: *const u8) -> bool {
     // Called without the lock.
     let hooks: Vec<&OnUnload> = asked().iter().map(|one| one.hook).collect();
-    hooks.iter().any(|hook| (hook.owns)(word))
+    hooks.iter().any(|hook| (hook.takes_out)(word))
 }

@@ -19,7 +19,7 @@ use crate::keys::host;
 use crate::keys::names::TABLE_SLOTS;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, Witness, statics};
 use crate::thread;
-use crate::usage::{self, Alive, Lines};
+use crate::usage::{self, Alive, Rows};
 use crate::{adopt, allocator, exit, image_file, manifest, on_unload};
 
 /// What makes two keys the same.
@@ -78,7 +78,7 @@ pub(crate) struct Record {
     /// Of a value. Invariant: not of size zero.
     pub(crate) layout: Layout,
     /// The owner's destructor.
-    pub(crate) drop: Option<abi::Drop>,
+    pub(crate) drop: Option<abi::DropInPlace>,
     /// The owner's initialiser.
     pub(crate) init: Option<abi::Init>,
     /// The owner's key. Invariant: its image is loaded while the record lives.
@@ -131,8 +131,8 @@ struct Registered {
     file: Option<String>,
     is_host: bool,
     refused: Option<String>,
-    /// Its line of the threads' counters: the host's, if it was refused.
-    line: usize,
+    /// Its row of the threads' counters: the host's, if it was refused.
+    row: usize,
     /// Records that this image owns.
     records: Vec<Owned>,
 }
@@ -153,7 +153,7 @@ struct Registry {
     free_slots: Vec<usize>,
     next_slot: usize,
     /// Of the threads' counters.
-    lines: Lines,
+    rows: Rows,
 }
 
 statics! {
@@ -167,7 +167,7 @@ statics! {
         next_index: 0,
         free_slots: Vec::new(),
         next_slot: 1,
-        lines: Lines::new(),
+        rows: Rows::new(),
     });
 
     /// Set in `exit`: the dynamic linker finalises modules while other threads may still run their
@@ -314,7 +314,7 @@ impl Registry {
             file,
             is_host: true,
             refused: None,
-            line: 0,
+            row: 0,
             records,
         });
     }
@@ -425,19 +425,19 @@ pub(crate) unsafe fn register(image: &Image) {
         // SAFETY: the caller's promise, and they fit.
         unsafe { registry.resolve_module(image) }
     });
-    let (records, line, refused) = match result {
-        Ok(records) => (records, registry.lines.take(), None),
+    let (records, row, refused) = match result {
+        Ok(records) => (records, registry.rows.take(), None),
         Err(reason) => (Vec::new(), 0, Some(reason)),
     };
-    // SAFETY: the image is loaded, and says where it keeps its place.
-    unsafe { (*image.place).store(usage::place(line), Ordering::Relaxed) };
+    // SAFETY: the image is loaded, and says where it keeps the offset of its row.
+    unsafe { (*image.row).store(usage::offset(row), Ordering::Relaxed) };
     registry.images.push(Registered {
         start: image.keys_start,
         end: image.keys_end,
         file,
         is_host: false,
         refused,
-        line,
+        row,
         records,
     });
 }
@@ -481,11 +481,11 @@ pub(crate) unsafe fn unregister(image: &Image) {
             key.unresolve();
         }
         // SAFETY: as above.
-        unsafe { (*image.place).store(0, Ordering::Relaxed) };
+        unsafe { (*image.row).store(0, Ordering::Relaxed) };
         usage::forget(gone.start);
-        // With something alive, the next image of this line would have it.
-        if usage::alive(gone.line) == Alive::default() {
-            self::registry().lines.give_back(gone.line);
+        // With something alive, the next image of this row would have it.
+        if usage::alive(gone.row) == Alive::default() {
+            self::registry().rows.give_back(gone.row);
         }
     }
     if thread::slots_can_be_reused() {
@@ -511,7 +511,7 @@ pub(crate) unsafe fn unregister(image: &Image) {
 /// The key's image must be loaded.
 pub(crate) unsafe fn record<'a>(key: &Key) -> Option<&'a Record> {
     // SAFETY: null, or a record that lives until the key's image is unregistered.
-    let record = unsafe { key.record().cast::<Record>().as_ref() };
+    let record = unsafe { key.definition().cast::<Record>().as_ref() };
     if let Some(record) = record {
         record.witness.read();
     }
@@ -526,12 +526,12 @@ pub(crate) fn is_accepted_module(start: *const Key) -> bool {
         .any(|image| image.start == start && !image.is_host && image.refused.is_none())
 }
 
-/// An image's line of the threads' counters.
+/// An image's row of the threads' counters.
 #[cfg(feature = "load")]
-pub(crate) fn line_of(start: *const Key) -> usize {
+pub(crate) fn row_of(start: *const Key) -> usize {
     let registry = registry();
     let image = registry.images.iter().find(|image| image.start == start);
-    image.map_or(0, |image| image.line)
+    image.map_or(0, |image| image.row)
 }
 
 /// The indices of the thread-locals that a module owns: its private keys.

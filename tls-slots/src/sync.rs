@@ -10,7 +10,7 @@ pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
 pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) use std::thread_local;
 
-pub(crate) use tls_keys::panic::{catch_unwind, contain};
+pub(crate) use tls_keys::panic::{catch_unwind, discard_panic};
 
 /// Statics. Loom's are made anew for every run of a model.
 macro_rules! statics {

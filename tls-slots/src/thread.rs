@@ -28,8 +28,8 @@ use crate::exit;
 use crate::keys::abi;
 use crate::registry::Record;
 use crate::sync::{
-    AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, alloc, catch_unwind, contain, dealloc,
-    statics, thread_local,
+    AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, alloc, catch_unwind, dealloc,
+    discard_panic, statics, thread_local,
 };
 use crate::table::Table;
 use crate::usage;
@@ -46,7 +46,7 @@ enum Entry {
 struct Value {
     at: *mut u8,
     layout: Layout,
-    drop: Option<abi::Drop>,
+    drop: Option<abi::DropInPlace>,
     /// Offset in the table, 0 beyond it.
     slot: usize,
 }
@@ -57,7 +57,7 @@ impl Value {
     fn end_contained(mut self) {
         if let Some(drop) = self.drop.take() {
             // SAFETY: as in `end`; taken, so it does not happen again.
-            contain(|| unsafe { drop(self.at) });
+            discard_panic(|| unsafe { drop(self.at) });
         }
         self.forget();
     }

@@ -1,4 +1,4 @@
-//! What each image has alive: adds up the counters that `tls-keys`' `usage.rs` describes, and keeps the
+//! What each image has alive: adds up the counters that `tls-keys`' `counters.rs` describes, and keeps the
 //! named holds.
 //!
 //! The problem: a module may be unmapped only when nothing refers to its code. What happens often, tasks and
@@ -15,7 +15,7 @@
 use std::time::Instant;
 
 use crate::keys::abi::{Key, Text};
-use crate::keys::usage::{self, Counted, Counters, LINE_SIZE, LINES};
+use crate::keys::counters::{self, Counted, Counters, ROW_SIZE, ROWS};
 use crate::sync::{Mutex, MutexGuard, Ordering, PoisonError, fence, statics};
 use crate::{registry, thread};
 
@@ -33,7 +33,7 @@ struct Held {
 unsafe impl Send for Held {}
 
 statics! {
-    /// The holds of all images, see `tls_keys::usage::Hold`. Invariant: no count is zero. Lock order: after
+    /// The holds of all images, see `tls_keys::Hold`. Invariant: no count is zero. Lock order: after
     /// the registry's; nobody's code runs under it.
     static HELD: Mutex<Vec<Held>> = Mutex::new(Vec::new());
 }
@@ -59,16 +59,16 @@ fn held() -> MutexGuard<'static, Vec<Held>> {
     HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Which lines of the counters are taken.
+/// Which rows of the counters are taken.
 ///
-/// Invariant: a line below `next` is an image's, or free, but for the last line, which is shared by all
+/// Invariant: a row below `next` is an image's, or free, but for the last row, which is shared by all
 /// images that found no other.
-pub(crate) struct Lines {
+pub(crate) struct Rows {
     next: usize,
     free: Vec<usize>,
 }
 
-impl Lines {
+impl Rows {
     /// All free but the first one, the host's.
     pub(crate) const fn new() -> Self {
         Self {
@@ -77,26 +77,26 @@ impl Lines {
         }
     }
 
-    /// A line for an image.
+    /// A row for an image.
     pub(crate) fn take(&mut self) -> usize {
         self.free.pop().unwrap_or_else(|| {
-            let line = self.next.min(LINES - 1);
-            self.next = (self.next + 1).min(LINES - 1);
-            line
+            let row = self.next.min(ROWS - 1);
+            self.next = (self.next + 1).min(ROWS - 1);
+            row
         })
     }
 
-    /// A line of an image that is no more, and that had nothing alive.
-    pub(crate) fn give_back(&mut self, line: usize) {
-        if line != LINES - 1 {
-            self.free.push(line);
+    /// A row of an image that is no more, and that had nothing alive.
+    pub(crate) fn give_back(&mut self, row: usize) {
+        if row != ROWS - 1 {
+            self.free.push(row);
         }
     }
 }
 
-/// The offset of a line, which is what an image knows of it.
-pub(crate) fn place(line: usize) -> usize {
-    line * LINE_SIZE
+/// The offset of a row, which is what an image knows of it.
+pub(crate) fn offset(row: usize) -> usize {
+    row * ROW_SIZE
 }
 
 /// What of an image is alive, by kind, see the module.
@@ -108,8 +108,8 @@ pub(crate) struct Alive {
     pub(crate) deferred: usize,
 }
 
-/// What is alive of the image with that line.
-pub(crate) fn alive(line: usize) -> Alive {
+/// What is alive of the image with that row.
+pub(crate) fn alive(row: usize) -> Alive {
     let mut ended = [0_u32; Counted::ALL.len()];
     let mut begun = [0_u32; Counted::ALL.len()];
     thread::with_values(index(), |blocks| {
@@ -121,12 +121,12 @@ pub(crate) fn alive(line: usize) -> Alive {
             all.fold(of(&GONE), u32::wrapping_add)
         };
         for what in Counted::ALL {
-            ended[what as usize] = sum(&|counters| counters.ended(line, what));
+            ended[what as usize] = sum(&|counters| counters.ended(row, what));
         }
         // What has begun is read after what has ended.
         fence(Ordering::SeqCst);
         for what in Counted::ALL {
-            begun[what as usize] = sum(&|counters| counters.begun(line, what));
+            begun[what as usize] = sum(&|counters| counters.begun(row, what));
         }
     });
     let of = |what: Counted| begun[what as usize].wrapping_sub(ended[what as usize]) as usize;
@@ -141,7 +141,7 @@ pub(crate) fn alive(line: usize) -> Alive {
 /// The index of the threads' blocks among their values.
 fn index() -> usize {
     // SAFETY: a key of this executable.
-    let record = unsafe { registry::record(usage::key()) };
+    let record = unsafe { registry::record(counters::key()) };
     // The host's first code registers it; before that no thread has a block.
     record.map_or(usize::MAX, |record| record.index)
 }
@@ -176,11 +176,11 @@ pub(crate) fn forget(image: *const Key) {
 
 /// # Safety
 ///
-/// The place must be one that the registry has given out.
+/// The offset must be one that the registry has given out.
 // SAFETY: the name is this project's own (see `tls_keys::names`).
 #[unsafe(no_mangle)]
-extern "C" fn tls_slots_count_v1(place: usize, what: Counted, ended: bool) {
-    GONE.count(place / LINE_SIZE, what, ended);
+extern "C" fn tls_slots_count_v1(offset: usize, what: Counted, ended: bool) {
+    GONE.count(offset / ROW_SIZE, what, ended);
 }
 
 /// # Safety
@@ -223,24 +223,24 @@ mod tests {
 
     #[test]
     fn lines_are_used_again_and_the_last_one_is_shared() {
-        let mut lines = Lines::new();
-        let all: Vec<_> = (1..LINES).map(|_| lines.take()).collect();
-        assert_eq!(all, (1..LINES).collect::<Vec<_>>());
-        assert_eq!((lines.take(), lines.take()), (LINES - 1, LINES - 1));
-        lines.give_back(5);
-        lines.give_back(LINES - 1);
-        assert_eq!((lines.take(), lines.take()), (5, LINES - 1));
+        let mut rows = Rows::new();
+        let all: Vec<_> = (1..ROWS).map(|_| rows.take()).collect();
+        assert_eq!(all, (1..ROWS).collect::<Vec<_>>());
+        assert_eq!((rows.take(), rows.take()), (ROWS - 1, ROWS - 1));
+        rows.give_back(5);
+        rows.give_back(ROWS - 1);
+        assert_eq!((rows.take(), rows.take()), (5, ROWS - 1));
     }
 
     #[test]
     fn what_begins_on_one_thread_may_end_on_another_and_threads_may_be_gone() {
-        let line = 77;
-        let place = place(line);
-        // SAFETY: a line that no image of this test has.
-        let begin = move || unsafe { usage::begin_at(place, Counted::Task) };
+        let row = 77;
+        let offset = offset(row);
+        // SAFETY: a row that no image of this test has.
+        let begin = move || unsafe { counters::begin_at(offset, Counted::Task) };
         // SAFETY: as above.
-        let end = move || unsafe { usage::end_at(place, Counted::Task) };
-        assert_eq!(alive(line), Alive::default());
+        let end = move || unsafe { counters::end_at(offset, Counted::Task) };
+        assert_eq!(alive(row), Alive::default());
         begin();
         std::thread::spawn(move || {
             begin();
@@ -249,8 +249,8 @@ mod tests {
         })
         .join()
         .unwrap();
-        assert_eq!(alive(line).tasks, 2);
+        assert_eq!(alive(row).tasks, 2);
         std::thread::spawn(move || (end(), end())).join().unwrap();
-        assert_eq!(alive(line), Alive::default());
+        assert_eq!(alive(row), Alive::default());
     }
 }

@@ -105,7 +105,7 @@ pub(crate) use or_pending;
 #[cfg(feature = "external-tls")]
 macro_rules! held {
     ($function:ident $(, $argument:ident)?) => {{
-        let hold = ::tls_keys::usage::Hold::new("callback of a runtime");
+        let hold = ::tls_keys::Hold::new("callback of a runtime");
         // The function is the first to be taken in, and so the first to be dropped.
         std::sync::Arc::new(move |$($argument: &crate::runtime::TaskMeta<'_>)?| {
             let result = $function($($argument)?);
@@ -294,7 +294,7 @@ pub mod entry {
 
     use pin_project_lite::pin_project;
 
-    use tls_keys::panic::{catch_unwind, contain};
+    use tls_keys::panic::{catch_unwind, discard_panic};
 
     pub use tls_keys::entry::{Entry, EntryFuture, EntryPanic};
 
@@ -382,7 +382,7 @@ pub mod entry {
             "(a panic without a text)".to_owned()
         };
         // A payload may panic when it is dropped.
-        contain(|| drop(payload));
+        discard_panic(|| drop(payload));
         EntryPanic::new(message)
     }
 }

@@ -58,4 +58,4 @@ static LEAVE: extern "C" fn() = super::leave;
 #[cfg(feature = "std")]
 #[used]
 #[unsafe(link_section = ".init_array.00099")]
-static ADOPT: extern "C" fn() = crate::image_std::adopt;
+static PRESENT_STD: extern "C" fn() = crate::image_std::present_std;

@@ -7,8 +7,9 @@
 use crate::abi::{Answer, Buffer, Image, Key, Text};
 #[cfg(feature = "std")]
 use crate::abi::{Call, Exception, Outcome, Std, Take, Word};
-use crate::unload::OnUnload;
-use crate::usage::{Counted, Runtime};
+use crate::counters::Counted;
+use crate::on_unload::OnUnload;
+use crate::quiescence::Runtime;
 
 unsafe extern "C" {
     /// Resolves the keys of an image.
@@ -113,8 +114,8 @@ unsafe extern "C" {
     /// # Safety
     ///
     /// Both must be those of the calling image, which is loaded.
-    #[link_name = "tls_slots_adopt_v1"]
-    pub(crate) fn adopt(image: *const Image, std: *const Std) -> *const ();
+    #[link_name = "tls_slots_present_std_v1"]
+    pub(crate) fn present_std(image: *const Image, std: *const Std) -> *const ();
 
     /// Which image has raised an exception: its function to take it, or `None` where the host does not
     /// know the image.
@@ -138,13 +139,13 @@ unsafe extern "C-unwind" {
 }
 
 unsafe extern "C" {
-    /// Counts what the calling thread cannot count any more, as it is ending: see `usage.rs`.
+    /// Counts what the calling thread cannot count any more, as it is ending: see `counters.rs`.
     ///
     /// # Safety
     ///
-    /// The place must be one that the registry has given out.
+    /// The offset must be one that the registry has given out.
     #[link_name = "tls_slots_count_v1"]
-    pub(crate) fn count(place: usize, what: Counted, ended: bool);
+    pub(crate) fn count(offset: usize, what: Counted, ended: bool);
 
     /// Something named begins or ends to hold an image.
     ///
@@ -161,8 +162,8 @@ unsafe extern "C-unwind" {
     /// # Safety
     ///
     /// Destructors of thread-locals run: any code may.
-    #[link_name = "tls_slots_idle_v1"]
-    pub(crate) fn idle();
+    #[link_name = "tls_slots_quiescent_state_v1"]
+    pub(crate) fn quiescent_state();
 }
 
 // A trait object of this compiler, which host and accepted modules share.

@@ -49,8 +49,8 @@ static ENTER: extern "C" fn() = super::enter;
 #[unsafe(link_section = "__DATA,__mod_term_func")]
 static LEAVE: extern "C" fn() = super::leave;
 
-/// `image_std::adopt` calls `enter` itself, in case it comes first.
+/// `image_std::present_std` calls `enter` itself, in case it comes first.
 #[cfg(feature = "std")]
 #[used]
 #[unsafe(link_section = "__DATA,__mod_init_func")]
-static ADOPT: extern "C" fn() = crate::image_std::adopt;
+static PRESENT_STD: extern "C" fn() = crate::image_std::present_std;

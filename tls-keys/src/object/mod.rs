@@ -10,9 +10,9 @@
 //! Each file gives `keys() -> (start, end)`, `manifest()` likewise, `id() -> start`, a constructor and destructor
 //! that call
 //! [`enter`] and [`leave`], and the functions `register`, `unregister`, `get`, `reserve`,
-//! `explain`, `alloc`, `dealloc`, `alloc_zeroed`, `realloc`, `table`, `count`, `hold`, `idle`, `add_runtime` and `on_unload` with the signatures
+//! `explain`, `alloc`, `dealloc`, `alloc_zeroed`, `realloc`, `table`, `count`, `hold`, `quiescent_state`, `add_runtime` and `on_unload` with the signatures
 //! that `linked.rs` shows. With feature `std` also a
-//! constructor, after that of `enter`, that calls `image_std::adopt`, and the functions `adopt`,
+//! constructor, after that of `enter`, that calls `image_std::present_std`, and the functions `present_std`,
 //! `try_call` and `owner`.
 
 #[cfg(tls_keys_elf)]
@@ -46,11 +46,11 @@ pub use format::id;
 #[allow(unused_imports)]
 pub(crate) use host::table;
 pub(crate) use host::{
-    add_runtime, alloc, alloc_zeroed, count, dealloc, hold, idle, on_unload, realloc,
+    add_runtime, alloc, alloc_zeroed, count, dealloc, hold, on_unload, quiescent_state, realloc,
 };
-#[cfg(feature = "std")]
-pub(crate) use host::{adopt, owner, try_call};
 pub use host::{explain, get, register, reserve, unregister};
+#[cfg(feature = "std")]
+pub(crate) use host::{owner, present_std, try_call};
 
 use crate::abi::{Image, Key};
 
@@ -69,7 +69,7 @@ pub fn image() -> Image {
         manifest_end,
         alloc: crate::allocator::alloc,
         dealloc: crate::allocator::dealloc,
-        place: crate::usage::place(),
+        row: crate::counters::row(),
     }
 }
 

@@ -16,8 +16,9 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 use crate::abi::{Answer, Buffer, Image, Key, Status, Text};
 #[cfg(feature = "std")]
 use crate::abi::{Call, Exception, Outcome, Std, Take, Word};
-use crate::unload::OnUnload;
-use crate::usage::{Counted, Runtime};
+use crate::counters::Counted;
+use crate::on_unload::OnUnload;
+use crate::quiescence::Runtime;
 
 #[link(name = "kernel32")]
 unsafe extern "system" {
@@ -68,11 +69,11 @@ static ALLOC_ZEROED: HostFn = HostFn::new(c"tls_slots_alloc_zeroed_v1");
 static REALLOC: HostFn = HostFn::new(c"tls_slots_realloc_v1");
 static COUNT: HostFn = HostFn::new(c"tls_slots_count_v1");
 static HOLD: HostFn = HostFn::new(c"tls_slots_hold_v1");
-static IDLE: HostFn = HostFn::new(c"tls_slots_idle_v1");
+static QUIESCENT_STATE: HostFn = HostFn::new(c"tls_slots_quiescent_state_v1");
 static RUNTIME: HostFn = HostFn::new(c"tls_slots_runtime_v1");
 static VALUE: HostFn = HostFn::new(c"tls_slots_value_v1");
 #[cfg(feature = "std")]
-static ADOPT: HostFn = HostFn::new(c"tls_slots_adopt_v1");
+static PRESENT_STD: HostFn = HostFn::new(c"tls_slots_present_std_v1");
 
 const NO_HOST: &str = "the program exports no tls_slots functions: link tls-slots into the \
                        executable and call tls_slots_build::host() in its build.rs";
@@ -190,8 +191,8 @@ pub(crate) unsafe fn on_unload(image: *const Key, hook: *const OnUnload) {
 ///
 /// Both must be those of the calling image, which is loaded.
 #[cfg(feature = "std")]
-pub(crate) unsafe fn adopt(image: *const Image, std: *const Std) -> *const () {
-    let address = ADOPT.address();
+pub(crate) unsafe fn present_std(image: *const Image, std: *const Std) -> *const () {
+    let address = PRESENT_STD.address();
     if address.is_null() {
         return core::ptr::null();
     }
@@ -242,13 +243,13 @@ unsafe fn no_host(buffer: *mut Buffer) -> Answer {
 /// # Safety
 ///
 /// As there.
-pub(crate) unsafe fn count(place: usize, what: Counted, ended: bool) {
+pub(crate) unsafe fn count(offset: usize, what: Counted, ended: bool) {
     let address = COUNT.address();
     if !address.is_null() {
         // SAFETY: as in `register`.
         unsafe {
             core::mem::transmute::<*mut c_void, unsafe extern "C" fn(usize, Counted, bool)>(address)(
-                place, what, ended,
+                offset, what, ended,
             )
         }
     }
@@ -276,8 +277,8 @@ pub(crate) unsafe fn hold(image: *const Key, name: Text, begins: bool) {
 /// # Safety
 ///
 /// As there.
-pub(crate) unsafe fn idle() {
-    let address = IDLE.address();
+pub(crate) unsafe fn quiescent_state() {
+    let address = QUIESCENT_STATE.address();
     if !address.is_null() {
         // SAFETY: as in `register`.
         unsafe { core::mem::transmute::<*mut c_void, unsafe extern "C-unwind" fn()>(address)() }
@@ -441,4 +442,4 @@ static LEAVE: extern "C" fn() = super::leave;
 #[cfg(feature = "std")]
 #[used]
 #[unsafe(link_section = ".CRT$XCC")]
-static ADOPT_STD: extern "C" fn() = crate::image_std::adopt;
+static PRESENT_STD_AT_LOAD: extern "C" fn() = crate::image_std::present_std;

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::task::{Context, Poll};
 
+use tls_keys::counters::{self, Counted};
 use tls_keys::entry::{CallAsync, CallSync, EntryFuture, EntryPanic, Signature};
-use tls_keys::usage::{self, Counted};
 
 use super::{Inner, LoadError, Module};
 
@@ -93,8 +93,8 @@ struct InProgress {
 impl InProgress {
     /// Counts a call, whether the gate is open or not.
     fn begin(inner: &Arc<Inner>) -> Self {
-        // SAFETY: the place of a line that the registry has given to this image.
-        unsafe { usage::begin_at(crate::usage::place(inner.image.line), Counted::Call) }
+        // SAFETY: the offset of a row that the registry has given to this image.
+        unsafe { counters::begin_at(crate::usage::offset(inner.image.row), Counted::Call) }
         Self {
             inner: Arc::clone(inner),
         }
@@ -117,7 +117,7 @@ impl InProgress {
 impl Drop for InProgress {
     fn drop(&mut self) {
         // SAFETY: as in `begin`.
-        unsafe { usage::end_at(crate::usage::place(self.inner.image.line), Counted::Call) }
+        unsafe { counters::end_at(crate::usage::offset(self.inner.image.row), Counted::Call) }
     }
 }
 

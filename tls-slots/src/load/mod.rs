@@ -86,8 +86,8 @@ struct Image {
     start: usize,
     /// All of its memory.
     memory: Range<usize>,
-    /// Its line of the threads' counters.
-    line: usize,
+    /// Its row of the threads' counters.
+    row: usize,
     /// What is known to keep it mapped for good.
     pins: Vec<String>,
 }
@@ -539,7 +539,7 @@ unsafe fn open_checked(
         image: Image {
             start: start as usize,
             memory,
-            line: registry::line_of(start.cast()),
+            row: registry::row_of(start.cast()),
             pins: seen.pins,
         },
         library: Mutex::new(Some(library)),

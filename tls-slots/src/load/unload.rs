@@ -27,7 +27,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{Call, Inner, Module, Usage, lock, open, quiesce};
-use crate::sync::contain;
+use crate::sync::discard_panic;
 use crate::{idle, image_file, image_memory, interpose, on_unload, usage};
 
 /// How long `try_unload` waits for threads to leave the module's last instructions.
@@ -355,7 +355,7 @@ impl Inner {
     fn bring_forward(&self) {
         let mut left = self.counts(1).deferred;
         while left != 0 {
-            contain(|| on_unload::idle(&self.image.memory));
+            discard_panic(|| on_unload::idle(&self.image.memory));
             let now = self.counts(1).deferred;
             if now >= left {
                 // Other threads have it, or stand in the way.
@@ -475,7 +475,7 @@ impl Future for Unload {
             };
         }
         // A thread that no runtime of tokio knows has its turn here.
-        tls_keys::usage::idle();
+        tls_keys::quiescence::quiescent_state();
         let Step::Running {
             shared, shutdown, ..
         } = &mut this.step

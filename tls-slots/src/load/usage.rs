@@ -34,7 +34,7 @@ pub struct Usage {
     pub tasks: usize,
     /// Blocking calls that the module has spawned, likewise.
     pub blocking_calls: usize,
-    /// Named holds (`tls_keys::usage::Hold`), with their number.
+    /// Named holds (`tls_keys::Hold`), with their number.
     pub holds: Vec<(String, usize)>,
     /// Threads that the module has started.
     pub threads: Vec<ThreadUse>,
@@ -197,7 +197,7 @@ impl Inner {
     pub(super) fn counts(&self, own: usize) -> Usage {
         let image = self.image.start();
         let memory = &self.image.memory;
-        let alive = usage::alive(self.image.line);
+        let alive = usage::alive(self.image.row);
         let threads = interpose::threads(memory)
             .into_iter()
             .map(|it| ThreadUse::new(it.name, it.is_current, 1));

@@ -23,7 +23,7 @@
 // Only Rust's exceptions are stopped, by their class. C++ exceptions and forced unwinding
 // (`pthread_exit`, cancellation) pass, as if the frame were not there.
 
-pub use tls_keys::panic::{catch_unwind, contain, own_panics};
+pub use tls_keys::panic::{catch_unwind, discard_panic, own_panics};
 
 #[cfg(all(tls_slots_asm, target_arch = "x86_64"))]
 mod x86_64_elf;

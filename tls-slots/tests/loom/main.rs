@@ -200,8 +200,8 @@ unsafe extern "C" fn no_dealloc(_: *mut u8, _: usize, _: usize) {}
 #[derive(Clone, Copy)]
 struct Loaded {
     keys: &'static [Key],
-    /// Where the registry writes to what nobody reads here.
-    place: &'static AtomicUsize,
+    /// Where the registry writes what nobody reads here.
+    row: &'static AtomicUsize,
 }
 
 impl Loaded {
@@ -209,11 +209,11 @@ impl Loaded {
     fn map(keys: Vec<Key>) -> Self {
         let keys: &'static [Key] = Vec::leak(keys);
         for key in keys {
-            let _made = (key.slot(), key.address(), key.record());
+            let _made = (key.slot(), key.address(), key.definition());
         }
-        let place: &'static AtomicUsize = Box::leak(Box::new(AtomicUsize::new(0)));
-        place.settle();
-        Self { keys, place }
+        let row: &'static AtomicUsize = Box::leak(Box::new(AtomicUsize::new(0)));
+        row.settle();
+        Self { keys, row }
     }
 
     fn describe(&self) -> Image {
@@ -226,7 +226,7 @@ impl Loaded {
             manifest_end: std::ptr::null(),
             alloc: no_alloc,
             dealloc: no_dealloc,
-            place: self.place,
+            row: self.row,
         }
     }
 
@@ -348,7 +348,7 @@ fn use_host(image: Loaded) {
 /// value, made once and dropped once, and all have the same static.
 ///
 /// Seen to fail when `register_host` does not look whether the host is known, and when `Key::resolve`
-/// stores the record, or `Key::record` loads it, `Relaxed`.
+/// stores the definition, or `Key::definition` loads it, `Relaxed`.
 #[test]
 fn first_access_on_many_threads() {
     model(|| {

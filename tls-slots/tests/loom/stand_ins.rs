@@ -45,9 +45,9 @@ pub(crate) mod usage {
     #[derive(PartialEq, Eq, Default)]
     pub(crate) struct Alive;
 
-    pub(crate) struct Lines;
+    pub(crate) struct Rows;
 
-    impl Lines {
+    impl Rows {
         pub(crate) const fn new() -> Self {
             Self
         }
@@ -59,8 +59,8 @@ pub(crate) mod usage {
         pub(crate) fn give_back(&mut self, _: usize) {}
     }
 
-    pub(crate) fn place(line: usize) -> usize {
-        line
+    pub(crate) fn offset(row: usize) -> usize {
+        row
     }
 
     pub(crate) fn alive(_: usize) -> Alive {
@@ -193,7 +193,7 @@ pub(crate) mod object {
     /// What counting and unloading ask for, which is not modelled here.
     pub(crate) fn count() {}
     pub(crate) fn hold() {}
-    pub(crate) fn idle() {}
+    pub(crate) fn quiescent_state() {}
     pub(crate) fn add_runtime() {}
 
     #[allow(improper_ctypes)] // both sides are this crate

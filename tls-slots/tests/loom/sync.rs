@@ -19,7 +19,7 @@ pub(crate) use loom::sync::atomic::AtomicBool;
 pub(crate) use loom::sync::{Mutex, MutexGuard};
 
 /// No panic is meant to be contained in a model: it would hide what went wrong.
-pub(crate) fn contain(f: impl FnOnce()) {
+pub(crate) fn discard_panic(f: impl FnOnce()) {
     f();
 }
 

@@ -10,16 +10,16 @@
 //! | upstream | here |
 //! | --- | --- |
 //! | a task's cell is allocated, deallocated | [`task_begins`], [`TaskEnds`]: counted, for the image that does it |
-//! | a worker, or a thread in `block_on`, is about to sleep | [`idle`], [`block_on_parks`] |
+//! | a worker, or a thread in `block_on`, is about to sleep | [`quiescent_state`], [`block_on_parks`] |
 //! | a runtime is made | [`add_multi_thread`], [`add_current_thread`]: the host can wake it, and abort tasks |
 //!
-//! The counterpart is `tls_keys::usage`.
+//! The counterparts are `tls_keys::counters` and `tls_keys::quiescence`.
 
 use std::marker::PhantomData;
 
-use tls_keys::usage::{begin, end, Counted};
+use tls_keys::counters::{begin, end, Counted};
 
-pub(crate) use tls_keys::usage::{idle, is_pending};
+pub(crate) use tls_keys::quiescence::{is_pending, quiescent_state};
 
 #[cfg(feature = "rt")]
 use crate::runtime::task::Schedule;
@@ -87,7 +87,7 @@ mod runtime {
     /// One implementation for the handles of both schedulers, whose functions have the same names.
     macro_rules! known {
         ($handle:ty) => {
-            impl tls_keys::usage::Runtime for Known<$handle> {
+            impl tls_keys::quiescence::Runtime for Known<$handle> {
                 fn is_alive(&self) -> bool {
                     self.0.strong_count() > 0
                 }
@@ -113,7 +113,7 @@ mod runtime {
     pub(crate) fn add_current_thread(handle: &Arc<current_thread::Handle>) {
         crate::external_tls::on_host!(ADD_CURRENT_THREAD:
             fn(&Arc<current_thread::Handle>) = add_current_thread; (handle));
-        tls_keys::usage::add_runtime(Box::new(Known(Arc::downgrade(handle))));
+        tls_keys::quiescence::add_runtime(Box::new(Known(Arc::downgrade(handle))));
     }
 
     /// Makes a runtime known to the host.
@@ -121,7 +121,7 @@ mod runtime {
     pub(crate) fn add_multi_thread(handle: &Arc<multi_thread::Handle>) {
         crate::external_tls::on_host!(ADD_MULTI_THREAD:
             fn(&Arc<multi_thread::Handle>) = add_multi_thread; (handle));
-        tls_keys::usage::add_runtime(Box::new(Known(Arc::downgrade(handle))));
+        tls_keys::quiescence::add_runtime(Box::new(Known(Arc::downgrade(handle))));
     }
 }
 #[cfg(all(feature = "rt", not(loom)))]
@@ -138,7 +138,7 @@ mod parker {
 
     struct Parker(WeakUnparkThread);
 
-    impl tls_keys::usage::Runtime for Parker {
+    impl tls_keys::quiescence::Runtime for Parker {
         fn is_alive(&self) -> bool {
             self.0.is_alive()
         }
@@ -154,7 +154,7 @@ mod parker {
 
     fn add(unpark: UnparkThread) {
         crate::external_tls::on_host!(ADD_PARKER: fn(UnparkThread) = add; (unpark));
-        tls_keys::usage::add_runtime(Box::new(Parker(unpark.downgrade())));
+        tls_keys::quiescence::add_runtime(Box::new(Parker(unpark.downgrade())));
     }
 
     /// A thread in `block_on` is about to sleep: it can be woken from now on.
@@ -162,7 +162,7 @@ mod parker {
         crate::external_tls::thread_local! {
             static IS_KNOWN: Cell<bool> = const { Cell::new(false) };
         }
-        super::idle();
+        super::quiescent_state();
         if !IS_KNOWN
             .try_with(|known| known.replace(true))
             .unwrap_or(true)

@@ -22,9 +22,9 @@ macro_rules! nothing {
 
 nothing! {
     tls_slots_register_v1 tls_slots_unregister_v1 tls_slots_get_v1 tls_slots_reserve_v1
-    tls_slots_explain_v1 tls_slots_adopt_v1 tls_slots_try_v1 tls_slots_owner_v1
+    tls_slots_explain_v1 tls_slots_present_std_v1 tls_slots_try_v1 tls_slots_owner_v1
     tls_slots_alloc_v1 tls_slots_dealloc_v1 tls_slots_alloc_zeroed_v1 tls_slots_realloc_v1
-    tls_slots_count_v1 tls_slots_hold_v1 tls_slots_idle_v1 tls_slots_runtime_v1
+    tls_slots_count_v1 tls_slots_hold_v1 tls_slots_quiescent_state_v1 tls_slots_runtime_v1
     tls_slots_on_unload_v1
 }
 

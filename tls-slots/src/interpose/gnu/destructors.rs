@@ -37,7 +37,7 @@ use std::ptr;
 use super::next::{self, Destructor};
 use super::threads::{self, Thread};
 use super::{Span, images};
-use crate::sync::contain;
+use crate::sync::discard_panic;
 
 /// A destructor that a module has registered.
 pub(super) struct Node {
@@ -167,7 +167,7 @@ fn run_last(thread: &Thread, wanted: impl Fn(&Node) -> bool) -> bool {
         state.running.push(node.image);
         node
     };
-    contain(|| {
+    discard_panic(|| {
         // SAFETY: registered by this thread for this call, by the promise of who registered it; taken from the
         // list, so it happens once. Its image is loaded: it is listed as running, or was forgotten by
         // somebody who promises that no code of it runs.

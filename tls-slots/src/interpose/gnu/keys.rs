@@ -30,7 +30,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::next::{self, Destructor, PthreadKey};
 use super::{Span, images, threads};
 use crate::interpose::ThreadInfo;
-use crate::sync::contain;
+use crate::sync::discard_panic;
 
 const SLOTS: usize = 256;
 
@@ -131,7 +131,7 @@ fn call(slot: usize, value: *mut c_void) {
         }
         // SAFETY: by the field's invariant.
         let destructor = unsafe { std::mem::transmute::<usize, Destructor>(destructor) };
-        contain(|| {
+        discard_panic(|| {
             // SAFETY: a value of the destructor's key, from libc. The module is loaded: who unloads it clears the
             // slot, and waits until nobody is in here.
             unsafe { destructor(value) }
@@ -369,7 +369,7 @@ pub(super) unsafe fn run_here(span: Span) -> usize {
             // SAFETY: a key of this process, as it has a value. libc does the same before it calls a destructor.
             unsafe { next::set(key, std::ptr::null()) };
             threads::no_value(key);
-            contain(|| {
+            discard_panic(|| {
                 // SAFETY: this thread's value, which is not to be had any more, so this happens once; the
                 // module is loaded, by the caller's promise.
                 unsafe { destructor(value) }

@@ -375,7 +375,7 @@ impl<T: Send + Sync + 'static> Reload<T> {
             while !thread.is_finished() {
                 // This thread may have run the module before, as one of a blocking pool, and has thread-locals of
                 // it: then the wait is for itself.
-                tls_keys::usage::idle();
+                tls_keys::quiescence::quiescent_state();
                 std::thread::sleep(PAUSE);
             }
             // It contains panics, and reports nothing by its end.

@@ -222,7 +222,7 @@ impl<T: Send + Sync + 'static> Worker<T> {
         };
         let thread = thread::Builder::new().name("tls-slots-reload".to_owned());
         // A panic of a destructor of a module's would be a foreign one.
-        let thread = thread.spawn(move || crate::panic::contain(|| worker.run()));
+        let thread = thread.spawn(move || crate::panic::discard_panic(|| worker.run()));
         Ok(Reload {
             shared,
             sender,
@@ -464,7 +464,7 @@ impl<T: Send + Sync + 'static> Worker<T> {
                 } if due <= now => match generation.parts() {
                     Ok((value, module)) => {
                         // A panic there is reported by the hook, and must not end the reloading.
-                        crate::panic::contain(|| drop(value));
+                        crate::panic::discard_panic(|| drop(value));
                         self.unload(old.number, module)
                     }
                     Err(generation) => {
@@ -555,7 +555,7 @@ impl<T: Send + Sync + 'static> Worker<T> {
     fn say(&mut self, event: ReloadEvent) {
         if let Some(on_event) = &mut self.options.on_event {
             // A panic there is reported by the hook, and must not end the reloading.
-            crate::panic::contain(|| on_event(event));
+            crate::panic::discard_panic(|| on_event(event));
         }
     }
 }

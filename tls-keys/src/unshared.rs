@@ -21,7 +21,7 @@ pub struct ProcessLocal<T: Sync + 'static> {
 impl<T: Sync + 'static> ProcessLocal<T> {
     /// For the macro.
     #[doc(hidden)]
-    pub const fn alone(value: T) -> Self {
+    pub const fn unshared(value: T) -> Self {
         Self { value }
     }
 
@@ -54,27 +54,24 @@ macro_rules! process_local {
 
     ($(#[$attr:meta])* $vis:vis static $name:ident: $t:ty = $init:expr; $($rest:tt)*) => {
         $(#[$attr])*
-        $vis static $name: $crate::ProcessLocal<$t> = $crate::ProcessLocal::alone($init);
+        $vis static $name: $crate::ProcessLocal<$t> = $crate::ProcessLocal::unshared($init);
         $crate::process_local!($($rest)*);
     };
     ($(#[$attr:meta])* $vis:vis static $name:ident: $t:ty = $init:expr) => {
         $(#[$attr])*
-        $vis static $name: $crate::ProcessLocal<$t> = $crate::ProcessLocal::alone($init);
+        $vis static $name: $crate::ProcessLocal<$t> = $crate::ProcessLocal::unshared($init);
     };
 }
 
-/// What of an image is in use: this program is not unloaded, so nobody asks.
-pub mod usage {
-    /// A token that holds nothing, as there is nothing to unload.
-    #[derive(Debug)]
-    #[must_use = "dropping it ends the hold"]
-    pub struct Hold(());
+/// A token that holds nothing, as there is nothing to unload.
+#[derive(Debug)]
+#[must_use = "dropping it ends the hold"]
+pub struct Hold(());
 
-    impl Hold {
-        /// As the one of the feature `shared`.
-        pub fn new(_: &'static str) -> Self {
-            Self(())
-        }
+impl Hold {
+    /// As the one of the feature `shared`.
+    pub fn new(_: &'static str) -> Self {
+        Self(())
     }
 }
 

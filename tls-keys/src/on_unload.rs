@@ -17,9 +17,9 @@
 //! | when | what is called | on which thread |
 //! | --- | --- | --- |
 //! | somebody asks what of a module is in use | [`count`](OnUnload::count) | any |
-//! | a pointer into the module was found in a shared static | [`owns`](OnUnload::owns) | any |
-//! | a thread has nothing to do, and gives up what it has of a module that is being unloaded | [`idle`](OnUnload::idle) | that one, and the one that unloads |
-//! | the image's destructor runs, after its private values were dropped, and before its keys are unresolved | [`forget`](OnUnload::forget) | the one that unloads |
+//! | a pointer into the module was found in a shared static | [`takes_out`](OnUnload::takes_out) | any |
+//! | a thread has nothing to do, and gives up what it has of a module that is being unloaded | [`quiescent`](OnUnload::quiescent) | that one, and the one that unloads |
+//! | the image's destructor runs, after its private values were dropped, and before its keys are unresolved | [`take_out`](OnUnload::take_out) | the one that unloads |
 //!
 //! No lock of the host's half is held during any of them.
 
@@ -112,12 +112,12 @@ pub struct OnUnload {
     /// # Safety
     ///
     /// The image must still be mapped. No thread may run its code, but for destructors that this calls.
-    pub forget: unsafe fn(Span),
-    /// Whether a word of a shared static, at this address, is one of those that `forget` clears.
-    pub owns: fn(*const u8) -> bool,
+    pub take_out: unsafe fn(Span),
+    /// Whether a word of a shared static, at this address, is one of those that `take_out` clears.
+    pub takes_out: fn(*const u8) -> bool,
     /// Does soon what the crate would do later, where that may be code of a module. Called without a lock,
     /// where any code may run.
-    pub idle: fn(),
+    pub quiescent: fn(),
     /// Of an image's own, otherwise unused instance: whether it has asked. Only set by [`ask`].
     pub asked: AtomicBool,
 }
@@ -129,9 +129,9 @@ impl OnUnload {
         what: "",
         refuses: false,
         count: |_| 0,
-        forget: |_| (),
-        owns: |_| false,
-        idle: || (),
+        take_out: |_| (),
+        takes_out: |_| false,
+        quiescent: || (),
         asked: AtomicBool::new(false),
     };
 }
@@ -170,14 +170,14 @@ pub fn ask(_: &'static crate::ProcessLocal<OnUnload>) -> bool {
 }
 
 /// Declares what the host does when a module is unloaded that has come by here; the value is that of
-/// [`ask`](unload::ask).
+/// [`ask`](on_unload::ask).
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __on_unload {
     ($name:ident = $value:expr) => {{
         $crate::process_local! {
-            static $name: $crate::unload::OnUnload = $value;
+            static $name: $crate::on_unload::OnUnload = $value;
         }
-        $crate::unload::ask(&$name)
+        $crate::on_unload::ask(&$name)
     }};
 }
