@@ -1,9 +1,9 @@
 //! Section `edit`: from a one-line change to its effect, and what the binaries weigh.
 //!
-//! The demo's three modules, as modules of a running host and linked statically into one program. The
-//! same line of the math module's source is changed for both. A round ends when the changed code has
-//! answered: in the running host, which loads the new build beside the old one, or in the program that
-//! was built and started again.
+//! The demo's three modules, as modules of a running host and linked statically into one program.
+//! The same line of the math module's source is changed for both. A round ends when the changed
+//! code has answered: in the running host, which loads the new build beside the old one, or in the
+//! program that was built and started again.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -1,7 +1,7 @@
 //! The instruction counts that must not grow.
 //!
-//! Time cannot be a test on a machine that others use, and instructions can: they are the same in each
-//! run of one binary. `guard.toml` has the counts of a few operations in a module, and the
+//! Time cannot be a test on a machine that others use, and instructions can: they are the same in
+//! each run of one binary. `guard.toml` has the counts of a few operations in a module, and the
 //! compiler that they belong to; another compiler makes other code, and is compared with std's
 //! thread-locals and with static linking, by the goals alone.
 

@@ -1,8 +1,9 @@
 //! Measures what sharing a runtime costs: against std, against static linking, against peers.
 //!
-//! Problem: "as fast as" is a claim about two binaries that were built apart, on a machine that does
-//! other things, too. So everything that is compared is built from one source with one profile
-//! (`projects/`), run in turn and not one after the other, and counted in instructions as well as timed.
+//! Problem: "as fast as" is a claim about two binaries that were built apart, on a machine that
+//! does other things, too. So everything that is compared is built from one source with one profile
+//! (`projects/`), run in turn and not one after the other, and counted in instructions as well as
+//! timed.
 //!
 //! | file | what it does |
 //! | --- | --- |

@@ -1,6 +1,7 @@
 //! The plots, as SVG.
 //!
-//! Horizontal bars, drawn by hand: a plotting library would be the largest dependency of this repository.
+//! Horizontal bars, drawn by hand: a plotting library would be the largest dependency of this
+//! repository.
 
 use std::fmt::Write as _;
 

@@ -189,7 +189,8 @@ fn copy_folder(from: &Path, to: &Path, tokio: Tokio) -> std::io::Result<()> {
         }
         let mut content = fs::read(&path)?;
         if name == "Cargo.lock" {
-            // Cargo completes the copy by what the fork adds; it is made anew when the seed changes.
+            // Cargo completes the copy by what the fork adds; it is made anew when the seed
+            // changes.
             let mark = to.join(".seed");
             if fs::read(&mark).ok().as_ref() == Some(&content) && copy.is_file() {
                 continue;

@@ -1,7 +1,7 @@
 //! The table, and the file that keeps it.
 //!
-//! `results.toml` is data; `RESULTS.md` and the plots are made of it, and a test holds them together. A run replaces
-//! the sections that it measured and leaves the others.
+//! `results.toml` is data; `RESULTS.md` and the plots are made of it, and a test holds them
+//! together. A run replaces the sections that it measured and leaves the others.
 
 use std::fmt::{self, Write as _};
 use std::path::Path;

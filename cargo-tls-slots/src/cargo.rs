@@ -1,9 +1,9 @@
 //! Runs cargo, without what an outer cargo says.
 //!
 //! The problem: cargo tells the programs that it runs about *their* package, in environment
-//! variables such as `CARGO_PKG_NAME`. A program that was started by cargo, and starts cargo itself,
-//! hands these variables on. Build scripts that watch them then run again at every change of the
-//! outer caller, and some crates take the wrong package's version for their own.
+//! variables such as `CARGO_PKG_NAME`. A program that was started by cargo, and starts cargo
+//! itself, hands these variables on. Build scripts that watch them then run again at every change
+//! of the outer caller, and some crates take the wrong package's version for their own.
 //!
 //! The way: every cargo that this command runs goes without these variables. [`isolate`] takes away
 //! what the caller has set for its own builds, too.

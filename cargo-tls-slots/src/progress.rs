@@ -1,7 +1,7 @@
 //! Says what is being done: by a spinner on a terminal, by a line for each step elsewhere.
 //!
-//! All of that goes to standard error; standard output is for results only. So a script can read the
-//! results, and a person still sees how far a build is.
+//! All of that goes to standard error; standard output is for results only. So a script can read
+//! the results, and a person still sees how far a build is.
 
 use std::io::IsTerminal as _;
 use std::time::Duration;

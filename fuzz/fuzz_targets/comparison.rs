@@ -1,5 +1,5 @@
-//! Two manifests, compared both ways. The input is one section after the other, the first of as many
-//! bytes as the first four of the input say.
+//! Two manifests, compared both ways. The input is one section after the other, the first of as
+//! many bytes as the first four of the input say.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -9,6 +9,7 @@
 //! | [`project`]  | copies a fixture, injects the fork's patches, runs cargo on it     |
 //! | [`fixtures`] | the hosts and modules of the scenarios, one set per configuration  |
 //! | [`process`]  | runs a program with a deadline and shows what it said              |
+//! | [`running`]  | a process that a test talks with while it runs                     |
 //! | [`sanitizer`]| builds and runs all of it under a sanitizer, if asked to           |
 //!
 //! Builds are shared by the test binaries of a run. Those are separate processes, and under
@@ -18,4 +19,5 @@
 pub mod fixtures;
 pub mod process;
 pub mod project;
+pub mod running;
 pub mod sanitizer;

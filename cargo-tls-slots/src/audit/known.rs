@@ -70,7 +70,8 @@ impl Known {
         Ok(toml::from_str::<Table>(TABLE)?.known)
     }
 
-    /// Whether the entry is about the static `path` of the crate `name`, in an image with these keys.
+    /// Whether the entry is about the static `path` of the crate `name`, in an image with these
+    /// keys.
     pub(super) fn is_about(&self, name: &str, path: &str, keys: &[String]) -> bool {
         let fits = |pattern: &String| {
             // A pattern may leave out the first parts of a path.

@@ -10,8 +10,8 @@ pub(super) fn crate_and_path(name: &str, file: Option<&str>) -> (String, String)
     let demangled = rustc_demangle::try_demangle(name)
         .or_else(|_| rustc_demangle::try_demangle(name.strip_prefix('_').unwrap_or(name)));
     let Ok(demangled) = demangled else {
-        // This is a `#[no_mangle]` of Rust's if the object file is a codegen unit, which rustc names
-        // after its crate.
+        // This is a `#[no_mangle]` of Rust's if the object file is a codegen unit, which rustc
+        // names after its crate.
         return match file {
             Some(file) if file.contains("-cgu.") => {
                 let krate = file.split('.').next().unwrap_or(file);
@@ -55,8 +55,8 @@ fn split(path: &str) -> Vec<&str> {
     parts
 }
 
-/// The crate that a path belongs to: the first that it names. In `<A as B>` that is the crate of `A`,
-/// or that of `B` if `A` is std's.
+/// The crate that a path belongs to: the first that it names. In `<A as B>` that is the crate of
+/// `A`, or that of `B` if `A` is std's.
 fn crate_of(path: &str) -> String {
     let first = |text: &str| -> String {
         let mut rest = text.trim_start_matches(['<', '&', '(', '[', '*', ' ']);

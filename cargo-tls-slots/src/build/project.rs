@@ -39,7 +39,8 @@ fn lockfile(metadata: &Metadata) -> PathBuf {
 /// # Errors
 ///
 /// - [`Error::NoCargoToml`] if there is none.
-/// - [`Error::Start`] and [`Error::Project`] if cargo cannot be started, or cannot read the project.
+/// - [`Error::Start`] and [`Error::Project`] if cargo cannot be started, or cannot read the
+///   project.
 /// - [`Error::Fork`] if the lock file is none.
 pub(crate) fn read_project(path: &Path) -> Result<Project, Error> {
     let cargo_toml = match path.is_dir() {

@@ -202,7 +202,8 @@ fn run_binary(
     Ok(())
 }
 
-/// The outcome of a test that ran alone. The test's line may be garbled, so the exit status decides.
+/// The outcome of a test that ran alone. The test's line may be garbled, so the exit status
+/// decides.
 fn alone(ended: &Ended, name: &str) -> Outcome {
     let seen = libtest::outcomes(&ended.stdout).remove(name);
     match (ended.status.map(|status| status.success()), seen) {

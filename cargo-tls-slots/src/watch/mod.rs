@@ -1,9 +1,9 @@
 //! Builds modules again whenever their sources change, for a host that reloads them.
 //!
-//! The problem has three parts. An edited module must be built as [`build`](crate::build) builds it,
-//! or the host refuses the module. A change that comes while cargo runs must not be lost. And a host
-//! that watches the file must never find half of it, though cargo and the linker write the file in
-//! place.
+//! The problem has three parts. An edited module must be built as [`build`](crate::build) builds
+//! it, or the host refuses the module. A change that comes while cargo runs must not be lost. And a
+//! host that watches the file must never find half of it, though cargo and the linker write the
+//! file in place.
 //!
 //! | file | what it does |
 //! | --- | --- |

@@ -247,8 +247,8 @@ impl Watch {
         Ok(to)
     }
 
-    /// Waits for a change of a project, and then until nothing has changed for a while. Returns false
-    /// if the watch is to end.
+    /// Waits for a change of a project, and then until nothing has changed for a while. Returns
+    /// false if the watch is to end.
     fn wait(&mut self) -> bool {
         loop {
             match self.messages.recv() {

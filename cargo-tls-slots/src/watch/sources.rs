@@ -101,7 +101,8 @@ impl Sources {
             .collect();
     }
 
-    /// Adds all folders to watch to `folders`. A folder does not stand for the folders inside of it.
+    /// Adds all folders to watch to `folders`. A folder does not stand for the folders inside of
+    /// it.
     ///
     /// `without` are folders that are not watched: those of forks and of published files.
     pub(super) fn folders(&self, without: &[Option<&Path>], folders: &mut BTreeSet<PathBuf>) {

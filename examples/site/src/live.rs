@@ -1,12 +1,13 @@
 //! The modules, built anew whenever their sources change, by a process beside the host.
 //!
-//! Problem: the host is started in place of this program, so that a signal that is sent to one reaches the other. So
-//! what watches the sources is a second process of this program, and it must end when the host does, however
-//! that ends. Its standard input is a pipe whose other end the host has, as *its* standard input, and
-//! never reads: the host's end closes it.
+//! Problem: the host is started in place of this program, so that a signal that is sent to one
+//! reaches the other. So what watches the sources is a second process of this program, and it must
+//! end when the host does, however that ends. Its standard input is a pipe whose other end the host
+//! has, as *its* standard input, and never reads: the host's end closes it.
 //!
-//! The watcher builds as the driver does, and publishes each module in a folder of its own, by a rename. That is
-//! where the host loads them from. It says once, by a line on its standard output, that all of them are there.
+//! The watcher builds as the driver does, and publishes each module in a folder of its own, by a
+//! rename. That is where the host loads them from. It says once, by a line on its standard output,
+//! that all of them are there.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -32,8 +33,8 @@ pub(crate) fn published(projects: &Projects<'_>, file: &Path) -> PathBuf {
     folder(projects).join(file.file_name().unwrap_or_default())
 }
 
-/// Starts the watcher, and waits until the modules are published. What it gives is to be the host's standard
-/// input.
+/// Starts the watcher, and waits until the modules are published. What it gives is to be the host's
+/// standard input.
 pub(crate) fn start(args: &Args) -> Result<Stdio, String> {
     let failed = |error| format!("cannot start the process that watches the modules: {error}");
     let program = std::env::current_exe().map_err(failed)?;

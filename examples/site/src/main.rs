@@ -17,7 +17,8 @@
 //! Each project has its own lock file and its own target folder. What did not change is not built
 //! again: cargo sees to that, and the fork is kept too.
 //!
-//! With `--watch`, another process of this program builds the modules when their sources change (`live.rs`).
+//! With `--watch`, another process of this program builds the modules when their sources change
+//! (`live.rs`).
 
 mod live;
 mod projects;
@@ -31,7 +32,8 @@ use clap::Parser;
 
 use projects::Projects;
 
-/// Renders this repository's Markdown into a site, by a host and three modules on one tokio runtime.
+/// Renders this repository's Markdown into a site, by a host and three modules on one tokio
+/// runtime.
 ///
 /// Forks tokio, builds the host and the modules, each as a cargo project of its own, and runs the
 /// host. The first run takes a minute or two; the next ones build nothing that did not change.
@@ -87,7 +89,8 @@ struct Args {
     #[arg(long, value_name = "DIR")]
     projects: Option<PathBuf>,
 
-    /// Only build modules when their sources change, until standard input ends: what `--watch` starts.
+    /// Only build modules when their sources change, until standard input ends: what `--watch`
+    /// starts.
     #[arg(long, hide = true)]
     watcher: bool,
 }

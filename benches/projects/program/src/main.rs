@@ -1,8 +1,8 @@
 //! Runs one measurement and prints its numbers.
 //!
 //! Problem: what is compared must differ in one thing only. So this is the program of every static
-//! variant, and with the feature `slots` it is the host as well: given a module, it runs the module's
-//! copy of the same code on its own runtime.
+//! variant, and with the feature `slots` it is the host as well: given a module, it runs the
+//! module's copy of the same code on its own runtime.
 //!
 //! ```text
 //! bench-program run FLAVOUR WORKLOAD N [MODULE]     wall and processor time, nanoseconds

@@ -1,8 +1,8 @@
 //! What the variants are compared by: tokio's own benchmarks, written as functions.
 //!
-//! Each workload does `n` operations of one kind on the runtime that it is called on. It checks its own result, so that a
-//! variant that does nothing cannot win. [`run`] is what every variant calls: the static
-//! programs directly, a module by its entry.
+//! Each workload does `n` operations of one kind on the runtime that it is called on. It checks its
+//! own result, so that a variant that does nothing cannot win. [`run`] is what every variant calls:
+//! the static programs directly, a module by its entry.
 
 use std::future::Future;
 use std::hint::black_box;
@@ -230,8 +230,8 @@ async fn mpsc_uncontended(n: u64) {
 
 /// Five tasks send to one, through a channel that is mostly full.
 async fn mpsc_contended(n: u64) {
-    // Not the type of the workload above: whether the compiler inlines what both use would else be a
-    // matter of which of them it comes to first.
+    // Not the type of the workload above: whether the compiler inlines what both use would else be
+    // a matter of which of them it comes to first.
     let (sender, mut receiver) = mpsc::channel::<u32>(100);
     for _ in 0..5 {
         let sender = sender.clone();
@@ -362,8 +362,8 @@ async fn sleep(n: u64) {
     }
 }
 
-/// Holds the runtime's only thread for blocking work until the gate is opened, so that what is done does not depend
-/// on which thread happens to be faster.
+/// Holds the runtime's only thread for blocking work until the gate is opened, so that what is done
+/// does not depend on which thread happens to be faster.
 struct Gate {
     open: std::sync::mpsc::Sender<()>,
 }

@@ -14,7 +14,8 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// [`Error::Read`] if there is no such file, and [`Error::Parse`] if the file is of another form.
+    /// [`Error::Read`] if there is no such file, and [`Error::Parse`] if the file is of another
+    /// form.
     pub fn read(results: &Path) -> Result<Self, Error> {
         toml::from_str(&work::read(results)?)
             .map_err(|error| Error::Parse(results.display().to_string(), error))

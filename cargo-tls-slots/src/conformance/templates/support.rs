@@ -1,7 +1,7 @@
 //! What the tests of a conformance module register with, and the entries that its host calls.
 //!
-//! A panic is judged here, in the module: it must not reach the host, whose copy of std did not start
-//! it.
+//! A panic is judged here, in the module: it must not reach the host, whose copy of std did not
+//! start it.
 
 use std::any::Any;
 use std::fmt::Debug;

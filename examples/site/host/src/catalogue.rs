@@ -5,7 +5,8 @@
 //! a service of somebody else.
 //!
 //! A question is the line `<file of the page>\t<destination>`; an answer is `page\t<url>`,
-//! `file\t<path in the repository>` or `missing\t<reason>`. What is no question ends the connection.
+//! `file\t<path in the repository>` or `missing\t<reason>`. What is no question ends the
+//! connection.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;

@@ -145,7 +145,8 @@ async fn run(args: Args) -> Result<(), String> {
     threads::check(args.workers, &tasks)
 }
 
-/// Waits until nobody else has it: the tasks of a site that was given up may take a moment to be gone.
+/// Waits until nobody else has it: the tasks of a site that was given up may take a moment to be
+/// gone.
 async fn alone(renderer: Arc<Renderer>) -> Result<Renderer, String> {
     let mut renderer = renderer;
     let alone = async {

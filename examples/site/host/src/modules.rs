@@ -1,13 +1,14 @@
 //! The three modules, loaded and typed, once or again and again.
 //!
-//! Problem: a module is a file, and what it exports is a name. Here each name gets its type, once for each
-//! build, so that the rest of the host calls async functions.
+//! Problem: a module is a file, and what it exports is a name. Here each name gets its type, once
+//! for each build, so that the rest of the host calls async functions.
 //!
-//! With `--watch` a module's file is followed: a page takes the build that is the newest when it begins, and
-//! keeps it to its end, so a new build never comes between two calls of a page. The math module has a call that
-//! lasts: its service. Each build has a service of its own, with a channel of its own, whose sending end
-//! belongs to the build's value here. When the build gives way, that end is dropped, and the pages' copies of it
-//! with the pages; so the service ends, and the build can be unloaded.
+//! With `--watch` a module's file is followed: a page takes the build that is the newest when it
+//! begins, and keeps it to its end, so a new build never comes between two calls of a page. The
+//! math module has a call that lasts: its service. Each build has a service of its own, with a
+//! channel of its own, whose sending end belongs to the build's value here. When the build gives
+//! way, that end is dropped, and the pages' copies of it with the pages; so the service ends, and
+//! the build can be unloaded.
 
 use std::fmt;
 use std::ops::Deref;
@@ -162,9 +163,9 @@ impl<T: Send + Sync + 'static> Slot<T> {
         bind: fn(&Module, &Services) -> Result<T, LoadError>,
     ) -> Result<Self, String> {
         if !watch {
-            // SAFETY: the driver built the file from this repository's sources, with the compiler, the
-            // profile and the tokio that it built this program with, which is what `load` asks for.
-            // The module's constructors do nothing but register its keys.
+            // SAFETY: the driver built the file from this repository's sources, with the compiler,
+            // the profile and the tokio that it built this program with, which is what `load` asks
+            // for. The module's constructors do nothing but register its keys.
             let module = unsafe { Module::load(file) }.map_err(text)?;
             let value = bind(&module, services).map_err(text)?;
             return Ok(Self::Fixed(Arc::new(value)));
@@ -178,8 +179,8 @@ impl<T: Send + Sync + 'static> Slot<T> {
                 event => say(&format!("{name}: {event}\n")),
             });
         let services = Arc::clone(services);
-        // SAFETY: as above, for each build that the driver's watcher publishes, by a rename. Of what the
-        // entries return, only plain data outlives the call.
+        // SAFETY: as above, for each build that the driver's watcher publishes, by a rename. Of
+        // what the entries return, only plain data outlives the call.
         let reload = unsafe { options.watch(file, move |module| Ok(bind(module, &services)?)) };
         reload.map(Self::Live).map_err(text)
     }

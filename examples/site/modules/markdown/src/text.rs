@@ -1,7 +1,8 @@
 //! The part of the renderer that needs no runtime: Markdown's events, before and after the answers.
 //!
 //! Problem: formulas and links are answered elsewhere, so a page is walked twice. The events of the
-//! parser are kept in a vector; the first walk collects what to ask, the second puts the answers in.
+//! parser are kept in a vector; the first walk collects what to ask, the second puts the answers
+//! in.
 
 use std::collections::{HashMap, HashSet};
 
