@@ -1,7 +1,7 @@
 //! Section `edit`: from a one-line change to its effect, and what the binaries weigh.
 //!
-//! The demo's three modules, as modules of a running host and linked statically into one program.
-//! The same line of the math module's source is changed for both. A round ends when the changed
+//! The demo's three modules are compared as modules of a running host and linked statically into one
+//! program. The same line of the math module's source is changed for both. A round ends when the changed
 //! code has answered: in the running host, which loads the new build beside the old one, or in the
 //! program that was built and started again.
 
@@ -14,10 +14,12 @@ use std::time::Instant;
 use cargo_tls_slots::fork::{self, ForkOptions, Forked};
 use cargo_tls_slots::with_causes;
 
+use crate::effort::Effort;
+use crate::error::Error;
 use crate::measure::{self, Samples};
+use crate::places;
 use crate::project::{self, Work};
-use crate::results::{Row, Section};
-use crate::{Effort, Error};
+use crate::row::{Row, Rows, Section};
 
 /// What the changed line says.
 const SENTENCE: &str = "is too long";
@@ -33,13 +35,14 @@ struct Site {
 impl Site {
     fn copy(work: &Work, release: bool) -> Result<Self, Error> {
         let folder = work.folder().join("edit");
-        let repository = crate::repository();
+        let repository = places::repository();
         for part in [
             "examples/site/contract",
             "examples/site/modules",
             "benches/projects/site",
         ] {
-            copy(&repository.join(part), &folder.join(part))
+            let whole = |_: &Path, content| Ok(Some(content));
+            places::copy(&repository.join(part), &folder.join(part), &whole)
                 .map_err(|error| format!("cannot copy {part}: {error}"))?;
         }
         let mut options = ForkOptions::new(folder.join("forks"));
@@ -103,7 +106,7 @@ impl Site {
         let file = self.folder.join("examples/site/modules/math/src/lib.rs");
         let fail = |error: std::io::Error| format!("cannot edit {}: {error}", file.display());
         let source =
-            fs::read_to_string(crate::repository().join("examples/site/modules/math/src/lib.rs"))
+            fs::read_to_string(places::repository().join("examples/site/modules/math/src/lib.rs"))
                 .map_err(fail)?;
         let sentence = format!("{SENTENCE} (edit {round})");
         let changed = source.replace(SENTENCE, &sentence);
@@ -115,23 +118,6 @@ impl Site {
         fs::write(&file, changed).map_err(fail)?;
         Ok(sentence)
     }
-}
-
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (path, copied) = (entry.path(), to.join(entry.file_name()));
-        if entry.file_name() == "target" {
-            continue;
-        }
-        if path.is_dir() {
-            copy(&path, &copied)?;
-        } else if fs::read(&copied).ok() != fs::read(&path).ok() {
-            fs::copy(&path, &copied)?;
-        }
-    }
-    Ok(())
 }
 
 /// The running host.
@@ -194,31 +180,29 @@ fn expect(answer: &str, sentence: &str) -> Result<(), Error> {
     }
 }
 
+/// The names of the variants.
 const VARIANTS: [&str; 2] = ["static, restarted", "module, in the running host"];
 
 /// Measures the section.
 ///
 /// # Errors
 ///
-/// What cannot be built or run.
+/// If something cannot be built or run.
 pub fn measure(work: &Work, effort: &Effort) -> Result<Vec<Row>, Error> {
-    let mut rows = Vec::new();
+    let mut rows = Rows::new(Section::Edit);
     for release in [true, false] {
         if effort.quick && release {
             continue;
         }
         profile(work, effort, release, &mut rows)?;
     }
-    Ok(rows)
+    Ok(rows.into_rows())
 }
 
-fn profile(work: &Work, effort: &Effort, release: bool, rows: &mut Vec<Row>) -> Result<(), Error> {
+/// Measures the section in one profile.
+fn profile(work: &Work, effort: &Effort, release: bool, rows: &mut Rows) -> Result<(), Error> {
     let site = Site::copy(work, release)?;
     let profile = if release { "release" } else { "dev" };
-    let mut push = |row: Row| {
-        eprintln!("{row}");
-        rows.push(row);
-    };
 
     // Cold: from empty target folders. The host and the other modules are there already.
     eprintln!("building the demo ({profile})");
@@ -235,16 +219,11 @@ fn profile(work: &Work, effort: &Effort, release: bool, rows: &mut Vec<Row>) -> 
     let (cold_static, program) = time(&|| site.statically())?;
     let (cold_module, math) = time(&|| site.module("math"))?;
     let name = format!("build from nothing, {profile}");
-    push(
-        Row::single(Section::Edit, &name, "static", "s", cold_static)
-            .compared("static", cold_static),
-    );
-    push(
-        Row::single(Section::Edit, &name, "module", "s", cold_module)
-            .compared("static", cold_static),
-    );
+    rows.single(&name, "static", "s", cold_static, cold_static);
+    rows.single(&name, "module", "s", cold_module, cold_static);
 
-    let mut running = Host::start(&host, &[markdown.clone(), math.clone(), style.clone()])?;
+    let files = [markdown.clone(), math.clone(), style.clone()];
+    let mut running = Host::start(&host, &files)?;
     let mut round = 0;
     let samples = Samples::take(effort.pairs, 2, |variant| {
         round += 1;
@@ -260,24 +239,18 @@ fn profile(work: &Work, effort: &Effort, release: bool, rows: &mut Vec<Row>) -> 
         Ok(start.elapsed().as_secs_f64())
     })?;
     let name = format!("one line changed, until its code has answered, {profile}");
-    for (at, variant) in VARIANTS.into_iter().enumerate() {
-        let mut row = Row::new(Section::Edit, &name, variant, "s", &samples, at, 0);
-        row.against = VARIANTS[0].to_owned();
-        push(row);
-    }
+    rows.add(&name, "s", &VARIANTS, &samples);
 
     let name = format!("size, {profile}");
     let base = measure::size(&program)? / 1000.0;
-    let files = [
+    for (variant, file) in [
         ("static", &program),
         ("host", &host),
         ("module markdown", &markdown),
         ("module math", &math),
         ("module style", &style),
-    ];
-    for (variant, file) in files {
-        let size = measure::size(file)? / 1000.0;
-        push(Row::single(Section::Edit, &name, variant, "kB", size).compared("static", base));
+    ] {
+        rows.single(&name, variant, "kB", measure::size(file)? / 1000.0, base);
     }
     Ok(())
 }

@@ -5,8 +5,9 @@
 
 use std::fmt::Write as _;
 
-use crate::results::{Results, Row};
-use crate::runtime::WORKLOADS;
+use crate::results::Results;
+use crate::row::{Row, Section};
+use crate::workloads::WORKLOADS;
 
 const WIDTH: f64 = 860.0;
 const LEFT: f64 = 190.0;
@@ -34,7 +35,7 @@ pub fn access(results: &Results) -> String {
     let mut groups: Vec<Group> = Vec::new();
     for row in results.rows().filter(|row| row.unit == "ns") {
         // With fat LTO the picture is the same.
-        if row.section != crate::results::Section::Access || row.name.ends_with("fat LTO") {
+        if row.section != Section::Access || row.name.ends_with("fat LTO") {
             continue;
         }
         if groups.last().is_none_or(|group| group.heading != row.name) {

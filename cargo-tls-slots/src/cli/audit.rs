@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::shared::{Done, Format};
@@ -15,7 +15,7 @@ use crate::audit::{self, Audit, Verdict};
 /// crate. A key is shared where the host has the same key. Everything else each image has for
 /// itself, and what is known of that is said: that a copy is right, or that it breaks, and which
 /// command shares it.
-#[derive(clap::Args)]
+#[derive(Args)]
 #[command(after_help = "\
 Exit status:
   0  it was read, and nothing is denied
@@ -27,7 +27,7 @@ Examples:
       for a person
   cargo tls-slots audit --deny host/target/release/host module/target/release/libmodule.so
       for CI: fails if anything is not shared that is known to break")]
-pub(super) struct Args {
+pub(super) struct AuditArgs {
     /// The hosts and modules
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -51,7 +51,7 @@ enum Deny {
     Unknown,
 }
 
-impl Args {
+impl AuditArgs {
     /// Audits the files, prints the results, and fails if anything is denied.
     pub(super) fn run(self) -> Done {
         let audits = self.files.iter().map(|file| audit::audit(file));

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::Args;
+
 use super::shared::{Done, print, progress};
 use crate::build::{self, ArtifactKind, BuildOptions};
 use crate::fork::DEFAULT_OUT;
@@ -12,7 +14,7 @@ use crate::fork::DEFAULT_OUT;
 /// Makes the forks first if need be, in the version of tokio that the projects' lock files hold.
 /// Each project is built in its own target folder and with its own lock file. Prints the
 /// programs and shared libraries that were made, one path on a line.
-#[derive(clap::Args)]
+#[derive(Args)]
 #[command(after_help = "\
 Examples:
   cargo tls-slots build
@@ -21,7 +23,7 @@ Examples:
       a host and a module, optimised
   cargo tls-slots build -- --features extra
       with more arguments for cargo")]
-pub(super) struct Args {
+pub(super) struct BuildArgs {
     /// A project to build; can be given again [default: ./Cargo.toml]
     #[arg(long = "manifest-path", value_name = "FILE")]
     cargo_tomls: Vec<PathBuf>,
@@ -47,7 +49,7 @@ pub(super) struct Args {
     cargo_args: Vec<String>,
 }
 
-impl Args {
+impl BuildArgs {
     /// Builds the projects, and prints a line for each program and library.
     pub(super) fn run(self) -> Done {
         let mut lines = String::new();

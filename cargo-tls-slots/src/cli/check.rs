@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::Args;
+
 use super::shared::{Done, Format};
 use crate::check;
 
@@ -11,7 +13,7 @@ use crate::check;
 /// Reads what host and modules say about themselves (compiler, profile, forked crates with their
 /// versions, features and cfgs, shared keys) and compares it as the host's loader would, without
 /// loading anything. Files of another architecture can be compared as well.
-#[derive(clap::Args)]
+#[derive(Args)]
 #[command(after_help = "\
 Exit status:
   0  every module fits
@@ -23,7 +25,7 @@ Examples:
       a host and a module, as they were built
   cargo tls-slots check host modules/*.so --format json
       for a program: a status, a reason and a list of differences for each module")]
-pub(super) struct Args {
+pub(super) struct CheckArgs {
     /// The program that is to load the modules
     host: PathBuf,
 
@@ -36,7 +38,7 @@ pub(super) struct Args {
     format: Format,
 }
 
-impl Args {
+impl CheckArgs {
     /// Compares the modules with the host, and prints a verdict for each.
     pub(super) fn run(self) -> Done {
         let report = check::check(&self.host, &self.modules)?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::Args;
 use semver::Version;
 
 use super::shared::{Done, print, progress};
@@ -14,7 +15,7 @@ use crate::conformance::{self, Mode, Options, Suite};
 /// and with `external-tls`, and from inside a module. Prints a table, and fails if a test fails
 /// that passes on untouched upstream in the same run, or if the list of exceptions is out of
 /// date.
-#[derive(clap::Args)]
+#[derive(Args)]
 #[command(after_help = "\
 Examples:
   cargo tls-slots conformance
@@ -23,7 +24,7 @@ Examples:
       some of them, self-hosted and in a module: a few minutes
   cargo tls-slots conformance --suite lib,doc,unstable,loom --out conformance/results.toml
       the other suites, with the results kept in a file")]
-pub(super) struct Args {
+pub(super) struct ConformanceArgs {
     /// The modes, commas between [default: all that a suite has]
     #[arg(long, value_name = "MODES", value_delimiter = ',')]
     mode: Vec<Mode>,
@@ -73,7 +74,7 @@ pub(super) struct Args {
     quiet: bool,
 }
 
-impl Args {
+impl ConformanceArgs {
     /// Runs the suites, keeps the results if asked to, and prints the table.
     pub(super) fn run(self) -> Done {
         let out = self.out.clone();

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Args;
+
 use super::shared::{Done, print, progress};
 use crate::any::report;
 use crate::cargo;
@@ -20,7 +22,7 @@ use crate::fork::{self, CrateSpec, DEFAULT_OUT, ForkOptions};
 ///
 /// A folder that is up to date is left alone, without any network; one that is not gets only the
 /// files that differ. A folder that this command did not make is never touched.
-#[derive(clap::Args)]
+#[derive(Args)]
 #[command(after_help = "\
 Examples:
   cargo tls-slots fork
@@ -33,7 +35,7 @@ Examples:
       also put the patch lines into this workspace's Cargo.toml
   cargo tls-slots fork --offline --lockfile ../host/Cargo.lock
       the version that another project uses, from what is on this machine")]
-pub(super) struct Args {
+pub(super) struct ForkArgs {
     /// What to fork, as NAME or NAME@VERSION [default: the crates of the lock file that there are
     /// recipes for]
     ///
@@ -69,7 +71,7 @@ pub(super) struct Args {
     quiet: bool,
 }
 
-impl Args {
+impl ForkArgs {
     /// Makes the forks, and prints the patch lines.
     pub(super) fn run(self) -> Done {
         let progress = progress(self.quiet);

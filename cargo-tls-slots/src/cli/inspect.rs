@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::Args;
+
 use super::shared::{Done, Format};
 use crate::inspect;
 
@@ -11,7 +13,7 @@ use crate::inspect;
 /// Which compiler built it and how, which forked crates are in it, in which versions and with which
 /// features and cfgs, and which thread-locals and statics it may share: all that `check` compares.
 /// Nothing is loaded.
-#[derive(clap::Args)]
+#[derive(Args)]
 #[command(after_help = "\
 Exit status:
   0  it is there
@@ -22,7 +24,7 @@ Examples:
       for a person
   cargo tls-slots inspect host/target/debug/host --format json
       for a program")]
-pub(super) struct Args {
+pub(super) struct InspectArgs {
     /// The host or module
     file: PathBuf,
 
@@ -31,7 +33,7 @@ pub(super) struct Args {
     format: Format,
 }
 
-impl Args {
+impl InspectArgs {
     /// Reads the file, and prints what it says.
     pub(super) fn run(self) -> Done {
         let image = inspect::read(&self.file)?;

@@ -52,13 +52,13 @@ struct Cli {
 /// The commands, in the order of the help.
 #[derive(Subcommand)]
 enum Command {
-    Fork(fork::Args),
-    Build(build::Args),
-    Watch(watch::Args),
-    Check(check::Args),
-    Inspect(inspect::Args),
-    Audit(audit::Args),
-    Conformance(conformance::Args),
+    Fork(fork::ForkArgs),
+    Build(build::BuildArgs),
+    Watch(watch::WatchArgs),
+    Check(check::CheckArgs),
+    Inspect(inspect::InspectArgs),
+    Audit(audit::AuditArgs),
+    Conformance(conformance::ConformanceArgs),
 }
 
 /// Runs the command with the process's arguments.

@@ -4,7 +4,9 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::build;
+use clap::Args;
+
+use super::build::BuildArgs;
 use super::shared::{Done, error_text};
 use crate::watch::{Watch, WatchEvent, WatchOptions};
 
@@ -17,7 +19,7 @@ use crate::watch::{Watch, WatchEvent, WatchOptions};
 /// With --out, each built library is copied there under another name and then renamed. So a host
 /// that watches the file (`tls_slots_load::Reload`) never finds half of it; cargo writes its own
 /// file in place.
-#[derive(clap::Args)]
+#[derive(Args)]
 #[command(after_help = "\
 Standard output has a line for each result, with the time in milliseconds at its end:
   built NAME PATH MS        NAME's file is new, and PATH is complete
@@ -31,16 +33,16 @@ Examples:
       two modules, optimised
   cargo tls-slots watch --out live -- --package a --features extra
       one package of a workspace, with more arguments for cargo")]
-pub(super) struct Args {
+pub(super) struct WatchArgs {
     /// Copy each built library there, so that nobody reads half of it
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
     #[command(flatten)]
-    build: build::Args,
+    build: BuildArgs,
 }
 
-impl Args {
+impl WatchArgs {
     /// Builds and watches, and prints a line for each event, until nobody reads the lines.
     pub(super) fn run(self) -> Done {
         let watch = Watch::new(WatchOptions {
