@@ -1,10 +1,12 @@
 //! One access to a thread-local, in a loop, for any macro with the syntax of `std::thread_local!`.
 //!
-//! Problem: an access is one to three instructions, so what surrounds it must be the same for all
-//! that are compared. [`accesses!`] and [`lazy_accesses!`] declare the same thread-locals with the
-//! given macro, and one function for each that reads it and returns. [`time`] calls such a function
-//! in a loop, by a pointer that the compiler knows nothing of. The row `nothing` is that loop with
-//! a function that reads no thread-local.
+//! The problem: an access is one to three instructions, so what surrounds it must be the same for
+//! all that are compared.
+//!
+//! The way: [`accesses!`] and [`lazy_accesses!`] declare the same thread-locals with the given
+//! macro, and one function for each that reads it and returns. [`time`] calls such a function in a
+//! loop, by a pointer that the compiler knows nothing of. The row `nothing` is that loop with a
+//! function that reads no thread-local.
 
 use std::cell::{Cell, RefCell};
 use std::hint::black_box;

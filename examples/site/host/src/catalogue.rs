@@ -1,11 +1,11 @@
 //! Which files become which pages, and the TCP service that answers for the pages' links.
 //!
-//! Problem: a link in a page is relative to its file in the repository, and only the host knows
-//! which files became pages, and under which address. A module asks over a socket, as it would ask
-//! a service of somebody else.
+//! The problem: a link in a page is relative to its file in the repository. Only the host knows
+//! which files became pages, and under which address.
 //!
-//! A question is the line `<file of the page>\t<destination>`; an answer is `page\t<url>`,
-//! `file\t<path in the repository>` or `missing\t<reason>`. What is no question ends the
+//! The way: a module asks over a socket, as it would ask a service of somebody else. A question is
+//! the line `<file of the page>\t<destination>`. An answer is `page\t<url>`,
+//! `file\t<path in the repository>` or `missing\t<reason>`. Anything but a question ends the
 //! connection.
 
 use std::collections::{BTreeMap, HashSet};

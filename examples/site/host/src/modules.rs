@@ -1,19 +1,23 @@
 //! The three modules, loaded and typed, once or again and again.
 //!
-//! Problem: a module is a file, and what it exports is a name. Here each name gets its type, once
-//! for each build, so that the rest of the host calls async functions.
+//! The problem: a module is a file, and what it exports is a name.
 //!
-//! With `--watch` a module's file is followed: a page takes the build that is the newest when it
-//! begins, and keeps it to its end, so a new build never comes between two calls of a page. The
-//! math module has a call that lasts: its service. Each build has a service of its own, with a
+//! The way: each name gets its type here, once for each build, so that the rest of the host calls
+//! async functions.
+//!
+//! With `--watch` a module's file is followed. A page takes the build that is the newest when the
+//! page begins, and keeps that build to its end. So a new build never comes between two calls of a
+//! page.
+//!
+//! The math module has a call that lasts: its service. Each build has a service of its own, with a
 //! channel of its own, whose sending end belongs to the build's value here. When the build gives
-//! way, that end is dropped, and the pages' copies of it with the pages; so the service ends, and
-//! the build can be unloaded.
+//! way, that end is dropped, and the pages' copies of the end with the pages. So the service ends,
+//! and the build can be unloaded.
 
 use std::fmt;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use site_contract::{Formula, Job, Page, Tasks};
@@ -26,7 +30,8 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 use crate::args::ModuleFiles;
-use crate::say;
+use crate::locks::unpoisoned;
+use crate::output::say;
 
 type MarkdownRender = Entry<fn(Job) -> Result<Page, String>>;
 type MathServe = Entry<fn(mpsc::Receiver<Formula>) -> Result<u64, String>>;
@@ -103,7 +108,7 @@ impl Services {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<Result<u64, String>>>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        unpoisoned(self.running.lock())
     }
 
     /// Waits for all of them; how many formulas they have converted.

@@ -14,6 +14,7 @@ use tracing::{Instrument as _, info_span};
 
 use crate::catalogue::Catalogue;
 use crate::modules::{Modules, flatten};
+use crate::output::table;
 
 /// The address of the style sheet.
 pub(crate) const STYLE: &str = "style.css";
@@ -279,27 +280,4 @@ impl Site {
         );
         text
     }
-}
-
-/// Rows as aligned text; the columns from `right` on are aligned to the right.
-pub(crate) fn table<const N: usize>(rows: &[[String; N]], right: usize) -> String {
-    let widths: [usize; N] = std::array::from_fn(|column| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    });
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-            let _ = if column < right {
-                write!(line, "{cell:width$}  ")
-            } else {
-                write!(line, "{cell:>width$}  ")
-            };
-        }
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
-    text
 }

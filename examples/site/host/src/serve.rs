@@ -1,8 +1,9 @@
 //! The HTTP server: each page is rendered in the modules when it is asked for.
 //!
-//! Problem: what comes over a socket is anybody's. A page is looked up in the catalogue and never
-//! in the file system, so there is nothing to traverse to; a path that tries gets a 400 all the
-//! same, because it is no page's. All that a request can take is bounded:
+//! The problem: what comes over a socket may be anything.
+//!
+//! The way: a page is looked up in the catalogue and never in the file system, so a path leads to no
+//! other file. A path that tries gets a 400 all the same. All that a request can take is bounded:
 //!
 //! | request | answer |
 //! | --- | --- |
@@ -37,8 +38,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::output::say;
 use crate::render::{self, Renderer, STYLE};
-use crate::say;
 
 /// The longest head of a request.
 const MAX_HEADER: usize = 16 * 1024;

@@ -1,9 +1,11 @@
 //! The threads of this process: named, counted, and checked against what was configured.
 //!
-//! Problem: three more copies of tokio are in this process, and each could have a runtime of its
-//! own, or think that it has one. The kernel knows: it lists every thread with its name. So the
-//! runtime's threads get names, and a thread by any other name, a worker more than configured, or
-//! a module's task that was polled by something that is no worker, is an error.
+//! The problem: three more copies of tokio are in this process. Each could have a runtime of its
+//! own, or think that it has one.
+//!
+//! The way: the kernel knows, as it lists every thread with its name. So the runtime's threads get
+//! names. It is an error if there is a thread by any other name, or a worker more than configured,
+//! or if a module's task was polled by something that is no worker.
 //!
 //! | name | thread |
 //! | --- | --- |
@@ -11,18 +13,19 @@
 //! | `site-pool-N` | its blocking pool, as many as were needed |
 //! | the program's | the main thread |
 //!
-//! Where the kernel's list is not known how to read, the counts are not known and not checked.
+//! On a system whose list of threads this program cannot read, nothing is counted or checked.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use site_contract::Tasks;
 use tokio::task::JoinSet;
 
-use crate::render::table;
+use crate::locks::unpoisoned;
+use crate::output::table;
 
 const WORKER: &str = "site-worker-";
 const POOL: &str = "site-pool-";
@@ -58,12 +61,12 @@ pub(crate) async fn workers_met(workers: usize) -> Result<(), String> {
         let meeting = meeting.clone();
         tasks.spawn(async move {
             let (present, changed) = &*meeting;
-            let mut present = present.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut present = unpoisoned(present.lock());
             *present += 1;
             changed.notify_all();
             let late = |present: &mut usize| *present < workers;
-            let met = changed.wait_timeout_while(present, MEETING, late);
-            !met.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+            let met = unpoisoned(changed.wait_timeout_while(present, MEETING, late));
+            !met.1.timed_out()
         });
     }
     match tasks.join_all().await.into_iter().all(|met| met) {
