@@ -5,6 +5,15 @@
 //!
 //! The way: this is the comparison that the loader makes before it loads a module, by the same code
 //! of `tls-slots-manifest`. What differs, and what to do about it, is the same text in both places.
+//! The questions, in this order; the first that is answered by "no" is the verdict:
+//!
+//! | question | verdict |
+//! | --- | --- |
+//! | Can the file be read, and has it a manifest? | [`Verdict::Unreadable`] |
+//! | Is the manifest of a version that this command knows? | [`Verdict::OtherAbi`] |
+//! | Are format and processor those of the host? | [`Verdict::Architecture`] |
+//! | Is it no host itself? | [`Verdict::Host`] |
+//! | Do compiler, profile, crates, features, types and keys agree? | [`Verdict::Differs`] |
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,11 @@
 //! Sorts symbols into crates, and gives each state its verdict.
+//! The first of these that holds decides:
+//!
+//! 1. A key is harmless. Its descriptor is a static named `KEY`, and its own instance, which a host
+//!    uses, is one named `INSTANCE`. Both stand for one state, so the instance is left out.
+//! 2. The table of what is known has an entry for the state: the entry's verdict.
+//! 3. The state is of the crate that the image is built from: harmless.
+//! 4. Nobody has looked at the state: unknown.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

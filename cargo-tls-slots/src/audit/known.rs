@@ -2,6 +2,17 @@
 //!
 //! The table is data, so that a crate can be looked at and added without a change of this code. The
 //! first entry that is about a static decides. What no entry is about is [`Verdict::Unknown`].
+//! An entry in the file:
+//!
+//! ```toml
+//! [[known]]
+//! crates = ["signal_hook_registry"]
+//! with-key = "tokio::signal::"
+//! verdict = "harmless"
+//! reason = "the forked tokio registers its signals through the host"
+//! ```
+//!
+//! `statics = ["HOOK", "sys::*::CACHE"]` would restrict the entry to statics whose paths end so.
 
 use serde::Deserialize;
 

@@ -16,6 +16,23 @@
 //!
 //! A symbol belongs to the crate that its demangled path starts with. A symbol that is not mangled
 //! is C's, and stands under its object file where the file says which.
+//! # What the verdicts mean
+//!
+//! | verdict | an image's own copy | what to do |
+//! | --- | --- | --- |
+//! | [`Verdict::Harmless`] | is right | nothing |
+//! | [`Verdict::Caution`] | works if a rule is kept | read the reason, which says the rule |
+//! | [`Verdict::Unknown`] | may work: nobody has looked | look at it, or share it by a fork |
+//! | [`Verdict::Breaks`] | does not work | run the command of `cure` |
+//!
+//! The state of the crate that the image itself is built from is harmless: no other image has that
+//! crate. A key is no copy at all, where the host has the same key.
+//!
+//! # What an audit does not see
+//!
+//! - A file without symbols. It is an error, and the error says how to build for an audit.
+//! - What a static points to: a `Mutex<Vec<_>>` is as large as the mutex.
+//! - State that the program reaches through a C library which it loads, such as libc's own.
 //!
 //! | file | what it does |
 //! | --- | --- |

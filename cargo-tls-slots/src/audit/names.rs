@@ -1,4 +1,14 @@
 //! From the name of a symbol to the crate that it belongs to.
+//! rustc has two manglings, and a file may have both: std is built with one, and a crate with the
+//! other. `rustc-demangle` reads both. What is left is a path such as
+//! `<std::thread::id::ThreadId>::new::COUNTER`, whose crate is not simply its first word.
+//!
+//! | path | crate |
+//! | --- | --- |
+//! | `tokio::runtime::context::CONTEXT::KEY` | `tokio` |
+//! | `<std::thread::id::ThreadId>::new::COUNTER` | `std` |
+//! | `<a::B as core::ops::Deref>::deref::X` | `a` |
+//! | `<alloc::vec::Vec<u8> as a::T>::f::X` | `a`: nobody else can have written this impl |
 
 /// The crate name of what has no mangled name.
 pub(super) const C: &str = "(C)";

@@ -1,4 +1,11 @@
 //! The steps of an audit: from a file to its state, with a verdict for each.
+//! 1. The bytes become an object file, which must be a program or a shared library.
+//! 2. The writable sections say how much there is to account for.
+//! 3. The symbols in them say what it is.
+//! 4. Each symbol gets a crate and a verdict.
+//!
+//! How many of the bytes have a name is part of the result. The rest is padding, and symbols that
+//! the linker left out.
 
 use std::fs;
 use std::path::Path;

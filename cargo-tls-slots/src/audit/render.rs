@@ -1,4 +1,18 @@
 //! An audit as text, for a person, and as JSON, for a program.
+//! The text begins with a line about the file and a table of its crates:
+//!
+//! ```text
+//! module liba.so: 95 shared keys; 2480 bytes of writable state of its own, 98% of it with a name
+//!
+//! crate   shared  thread-locals  statics   bytes  verdict
+//! log          0              0        3      40  breaks
+//! tokio       53              0        0       0  shared
+//! ```
+//!
+//! Below it each verdict that occurs has a section, with crates and reasons. What is harmless is
+//! not listed in its parts: there is a lot of it, and nothing to do about it.
+//!
+//! The JSON has every state, in the order of the text, whatever its verdict.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,6 @@
 //! The result of an audit: crates, and the state of each.
+//! An [`Audit`] is a value: [`Audit::has`] answers CI's question, [`Audit::render`] and
+//! [`Audit::json`] show it, and a caller with another question walks [`Audit::crates`].
 
 use std::path::PathBuf;
 

@@ -1,4 +1,13 @@
 //! Finds the symbols of a file that stand in writable memory.
+//! The three formats differ in what they tell of a symbol:
+//!
+//! | | sizes | the object file of a local symbol | name of a thread-local's section |
+//! | --- | --- | --- | --- |
+//! | ELF | yes | yes, as a symbol before it | `.tdata`, `.tbss` |
+//! | Mach-O | no | no | `__thread_data`, `__thread_bss` |
+//! | PE | no | no | `.tls$` |
+//!
+//! Where there are no sizes, a symbol ends where the next one of its section starts.
 
 use std::collections::HashMap;
 
@@ -26,6 +35,10 @@ pub(super) struct Symbol {
 pub(super) type Sections = HashMap<SectionIndex, (Kind, u64)>;
 
 /// Finds the writable sections.
+/// The section of keys is one of them: a loaded module resolves its keys in place. Its two possible
+/// names are those of `tls-keys`: ELF's has no dot, so that the linker defines its bounds. Sections
+/// that hold descriptions of the image (`tls_slots_…`) do not count, nor does `.data.rel.ro`, which
+/// the loader makes read-only.
 pub(super) fn sections(file: &object::File<'_>) -> Sections {
     let mut all = HashMap::new();
     for section in file.sections() {
@@ -53,6 +66,8 @@ pub(super) fn sections(file: &object::File<'_>) -> Sections {
 
 /// Whether a section of this name holds statics.
 fn is_state(name: &str) -> bool {
+    // Names of ELF and Mach-O, and those of large code models. A section's name may go on, as in
+    // `.bss.rel.local`.
     const STARTS: [&str; 7] = [
         ".data", "__data", ".ldata", ".bss", "__bss", "__common", ".lbss",
     ];

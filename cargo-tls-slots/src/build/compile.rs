@@ -1,4 +1,14 @@
 //! Builds one project: runs cargo with the patches, and shows what cargo says.
+//! cargo talks on two streams at once, and both must be read, or cargo waits for its reader:
+//!
+//! | stream | what comes | who reads it |
+//! | --- | --- | --- |
+//! | standard output | JSON messages: what was built | this thread, by [`Told::read`] |
+//! | standard error | status lines, warnings, errors | a thread of its own, by [`listen`] |
+//!
+//! A status line is shown while it is true and then gone. Warnings are shown when the build has
+//! succeeded. If it fails, everything that cargo wrote is the error: an error of the compiler is
+//! worth little without the warnings before it.
 
 use std::io::{BufRead, BufReader};
 use std::process::{ChildStderr, Command, Stdio};

@@ -1,4 +1,11 @@
 //! Reads what cargo says: its messages on standard output, and its status lines on standard error.
+//! cargo's messages are stable JSON (`--message-format`, see "External tools" in the Cargo book).
+//! They name each artifact's files, which nobody else knows for sure: a `Cargo.toml` may name its
+//! targets, and the configuration may move the target folder. They also name the source of each
+//! package, and so tell whether a patch was used.
+//!
+//! Status lines are for people, and cargo promises nothing about them. A line that is taken for a
+//! warning by mistake is shown when the build ends, and nothing else depends on it.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader};
@@ -46,6 +53,8 @@ impl Told {
         Ok(told)
     }
 
+    /// Notes one artifact. `members` are the packages of the project's workspace; what other
+    /// packages make is no result, and says only which tokio was used.
     fn note(
         &mut self,
         project: &Project,

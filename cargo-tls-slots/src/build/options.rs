@@ -1,4 +1,6 @@
-//! What a build is told, and what it makes.
+//! What a build is told, and what it makes. Options are a struct with public fields. Callers start
+//! with [`BuildOptions::new`] and change what they need, as the command line,
+//! [`watch`](crate::watch) and the demo's driver do.
 
 use std::path::PathBuf;
 

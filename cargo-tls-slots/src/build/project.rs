@@ -1,4 +1,7 @@
-//! Reads a project: its metadata, by cargo, and its lock file.
+//! Reads a project: its metadata, by cargo, and its lock file. `cargo metadata --no-deps --offline`
+//! tells the workspace, its packages and the target folder, and resolves nothing. So it needs no
+//! network, changes no lock file, and works before the forks are there that a `[patch]` of the
+//! project may point to.
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +30,7 @@ impl Project {
     }
 }
 
+/// The lock file belongs to the workspace, which may be a folder further up.
 fn lockfile(metadata: &Metadata) -> PathBuf {
     metadata
         .workspace_root
@@ -85,6 +89,7 @@ pub(crate) fn read_project(path: &Path) -> Result<Project, Error> {
     })
 }
 
+/// What cargo wrote, for an error.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim_end().to_owned()
 }

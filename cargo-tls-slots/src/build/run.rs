@@ -35,6 +35,7 @@ pub fn build(options: &BuildOptions) -> Result<Vec<Artifact>, Error> {
     result
 }
 
+/// [`build`], without the last step: to take the progress off the terminal before an error.
 fn run(options: &BuildOptions) -> Result<Vec<Artifact>, Error> {
     let projects = read_all(options)?;
     let Some(first) = projects.first() else {
@@ -72,6 +73,7 @@ pub(crate) fn check_versions(options: &BuildOptions) -> Result<(), Error> {
     common_versions(&read_all(options)?).map(drop)
 }
 
+/// Reads the projects of the options, in their order.
 fn read_all(options: &BuildOptions) -> Result<Vec<Project>, Error> {
     let projects = options.cargo_tomls.iter().map(|path| read_project(path));
     projects.collect()

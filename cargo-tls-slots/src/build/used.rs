@@ -6,6 +6,9 @@
 //! The way: only the crates that the project names are patched. cargo's metadata without
 //! resolution tells the dependencies of the workspace's packages. Those of path dependencies
 //! outside of the workspace are read from their `Cargo.toml`s here.
+//! A crate that comes in only through another dependency is in the lock file, if there is one. At a
+//! first build there is none. That is why tokio, which nearly always comes in so, is patched in any
+//! case.
 
 use std::collections::BTreeSet;
 use std::fs;

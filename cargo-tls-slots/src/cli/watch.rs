@@ -1,4 +1,10 @@
 //! `cargo tls-slots watch`.
+//! This is a command for two kinds of readers. A person reads what the compiler says, on standard
+//! error. A program reads a line for each event, on standard output; the lines are described in the
+//! help, and are flushed one by one.
+//!
+//! The command ends when the reader of the lines is gone, or by a signal. Nothing has to be cleaned
+//! up then: an incomplete file in the folder of `--out` is removed at the next start.
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;

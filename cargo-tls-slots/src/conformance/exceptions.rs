@@ -47,6 +47,7 @@ impl Exceptions {
         Self::parse(LIST)
     }
 
+    /// Reads a list of exceptions.
     fn parse(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
     }

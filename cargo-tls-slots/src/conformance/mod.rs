@@ -29,6 +29,22 @@
 //! | `exceptions.rs` | the tests that make no sense in a mode |
 //! | `report/` | the table and the results file |
 //! | `options.rs`, `suite.rs`, `outcome.rs`, `error.rs` | what goes in, and what comes out |
+//! # What a run costs
+//!
+//! Each mode builds tokio, its dev-dependencies and some 190 test programs. What was built stays in
+//! the work folder, and a second run builds only what has changed. The quick run is part of this
+//! crate's tests. The results of whole runs are kept in `conformance/results.toml`, and a test
+//! holds them to be good.
+//!
+//! # When a test regresses
+//!
+//! 1. `cargo tls-slots conformance --test FILE --mode upstream,self-hosted` runs one file in two
+//!    modes. Upstream's mode says whether the test is to blame.
+//! 2. What programs printed is in `WORK/VERSION/logs/`, by mode and file.
+//! 3. The tree that was built is in `WORK/VERSION/MODE/tokio`: an ordinary package, in which
+//!    `cargo test --features full,test-util,external-tls` works.
+//! 4. A test that makes no sense in a mode goes into `conformance/exceptions.toml`, with the
+//!    reason.
 
 mod builds;
 mod error;

@@ -1,4 +1,6 @@
 //! Runs the suites that the options name, release by release and mode by mode.
+//! All modes of a suite are run before its report is made: the outcome of a test in one mode means
+//! something only beside that of upstream's.
 
 use std::collections::BTreeMap;
 
@@ -39,6 +41,7 @@ pub fn run(options: &Options) -> Result<Report, Error> {
     result
 }
 
+/// [`run`], without the last step: to take the progress off the terminal before an error.
 fn run_all(options: &Options) -> Result<Report, Error> {
     let exceptions = Exceptions::built_in()
         .map_err(|error| Error::Parse("conformance/exceptions.toml".to_owned(), error))?;

@@ -50,6 +50,8 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {
     write_bytes(path, text.as_bytes()).map_err(|source| Error::Write(path.to_owned(), source))
 }
 
+/// Writes a file, and its folder, if the file does not hold `bytes` already. cargo looks at a
+/// file's time, so a file that is as it was must not be touched.
 fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());

@@ -1,4 +1,5 @@
-//! An image as JSON, for a program.
+//! An image as JSON, for a program. The form is stable: members are added and not renamed. A list
+//! is there also where it is empty, and what an image does not tell is `null`.
 
 use serde_json::{Value, json};
 use tls_slots_manifest::{Crate, Key};

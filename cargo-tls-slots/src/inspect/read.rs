@@ -1,4 +1,8 @@
 //! From a path to an image, or to a sentence about what is there instead.
+//! The manifest decides. If there is one, the rest of the file is only asked for two things: its
+//! architecture, and whether it exports what modules need. If there is none, the first 4,096 bytes
+//! tell what the file is instead. Most mistakes are such files: a linker script, an `rlib`, the
+//! wrong line of a glob.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -98,6 +102,7 @@ fn refuse(path: &Path, head: &[u8], source: FileError) -> Error {
     Error::Kind { path, what }
 }
 
+/// The usual name of a format. What is neither Mach-O nor PE is ELF: the manifest was found in it.
 fn format(format: object::BinaryFormat) -> &'static str {
     match format {
         object::BinaryFormat::MachO => "Mach-O",

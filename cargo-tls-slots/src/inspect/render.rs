@@ -1,4 +1,23 @@
 //! An image as text, for a person.
+//! ```text
+//! module/target/debug/libmodule.so
+//!   file              ELF x86_64, a module
+//!   ABI               1
+//!   compiler          rustc 1.95.0 (59807616e 2026-04-14)
+//!   …
+//!
+//! tokio 1.54.1
+//!   checksum          …
+//!   features          fs, io-util, macros, net
+//!   …
+//!
+//! keys
+//!   key                                                       size  align  type
+//!   thread-local tokio 1.54.1: tokio::runtime::context::CONTEXT  …      8  Context
+//! ```
+//!
+//! Everything that `check` compares is there, so a difference that it reports can be looked up in
+//! both files.
 
 use std::fmt::Write as _;
 
@@ -86,6 +105,7 @@ fn line(text: &mut String, what: &str, value: &str) {
     let _ = writeln!(text, "  {what:<17} {value}");
 }
 
+/// A switch in words.
 fn on(on: bool) -> &'static str {
     if on { "on" } else { "off" }
 }

@@ -1,4 +1,6 @@
 //! What to watch, what becomes of it, and what can go wrong.
+//! Everything that happens after [`Watch::new`](super::Watch::new) is an event, errors included: an
+//! edit that does not compile, or a `Cargo.toml` that is half saved, must not end the watch.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,4 +1,17 @@
 //! The loop: waits for changes, builds what has changed, and says what became of it.
+//! ```text
+//!             ┌────────────────────────────────────────────────┐
+//!             v                                                │
+//!   build what has changed ──> wait for a change ──> wait until it is quiet
+//!    (one event each)             │                    (QUIET, at most PATIENCE)
+//!                                 └── Stop ──> end
+//! ```
+//!
+//! One channel carries the changes that the system reports and the request to stop. So there is one
+//! place to wait, and what comes during a build waits in the channel.
+//!
+//! A project has two marks. `changed` has it built in the next round. `moved` has its sources found
+//! out anew before that, because a `Cargo.toml` or a folder has changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -347,6 +360,7 @@ impl Project {
     }
 }
 
+/// Whether a file is named as a shared library is, on one of the three systems.
 fn is_library(path: &Path) -> bool {
     path.extension().is_some_and(|extension| {
         ["so", "dylib", "dll"]

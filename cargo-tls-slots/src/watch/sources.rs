@@ -3,6 +3,17 @@
 //! cargo tells the packages of a workspace, and which packages each depends on by path. It does not
 //! tell which files of a folder are sources: a build script or a macro may read any of them. So
 //! every file of a package's folder counts, but for those that are no sources for sure.
+//! | path | counts |
+//! | --- | --- |
+//! | a file in the folder of a package of the project | yes |
+//! | `Cargo.toml` and `Cargo.lock` at the root of a workspace | yes |
+//! | a file elsewhere that the last build read | yes |
+//! | hidden files, and `file~` of an editor; not `.cargo` | no |
+//! | target folders, also those that `--target-dir` moved: they have a `CACHEDIR.TAG` | no |
+//! | the folders of forks and of published files | no |
+//! | a folder with a `Cargo.toml` of a package that is not the project's | no |
+//!
+//! inotify watches a folder, not what is below it, so each folder is named to the system.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,7 @@
 //! Writes the projects of mode `module`: the attribute, the module and the host.
+//! The projects are written as a user would write them, so that the mode tests what users do: the
+//! fork is patched in by the lines that `cargo tls-slots fork` prints, and the host has the build
+//! script that README tells to write.
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +14,11 @@ use crate::conformance::rewrite::rewrite;
 use crate::conformance::work;
 use crate::fork::Forked;
 
+/// The attribute that takes the place of all test attributes.
 const MACROS: &str = include_str!("../templates/macros.rs");
+/// The module's part that is not upstream's: the list of tests, and the entries.
 const SUPPORT: &str = include_str!("../templates/support.rs");
+/// The program of the host, with two marks for what depends on the release: see [`host`].
 const HOST: &str = include_str!("../templates/host.rs");
 
 /// The release from which tokio has a stable `LocalRuntime`, and names of runtimes.
@@ -68,6 +74,7 @@ impl Projects {
         Ok(projects)
     }
 
+    /// Writes the module: its `Cargo.toml`, the rewritten tests, and the root that names them.
     fn write_module(&self, from: &Sources<'_>, patches: &str) -> Result<(), Error> {
         let upstream = from.upstream.join("Cargo.toml");
         let text = of_module(&work::read(&upstream)?, from.version, patches)
@@ -80,6 +87,7 @@ impl Projects {
         )
     }
 
+    /// Writes the host: a `Cargo.toml`, a build script that exports the state, and the program.
     fn write_host(&self, version: &Version, patches: &str) -> Result<(), Error> {
         work::write(
             &self.host.join("Cargo.toml"),

@@ -1,4 +1,11 @@
 //! Builds host and module, and runs every test in a process of its own.
+//! ```text
+//! host MODULE list        prints a line for each test: name, kind, arguments, `ignored`
+//! host MODULE run NAME    ends with 0 if the test passes, else prints `FAILED: why`
+//! ```
+//!
+//! The list decides what is run. Tests register themselves when the module is loaded, so a test
+//! that the rewriting has lost is not in the list, and is reported as missing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -74,6 +81,7 @@ pub(in crate::conformance) fn run(
 }
 
 impl Built {
+    /// Builds module and host, by two cargo invocations into two target folders.
     fn build(context: &Context, work: &Path, projects: &Projects) -> Result<Self, Error> {
         let mut took = Duration::ZERO;
         let mut one = |folder: &Path, name: &str, kind: TargetKind| -> Result<PathBuf, Error> {
@@ -151,6 +159,7 @@ impl Built {
         })
     }
 
+    /// Runs one test in a process of its own, which is killed at the deadline.
     fn run_one(&self, context: &Context, test: &str) -> Result<Outcome, Error> {
         let log = context.log("module", &test.replace("::", "."));
         let mut command = self.command(&["run", test]);

@@ -1,4 +1,6 @@
 //! The results file: reading it, and writing a run into it.
+//! Rows and differences are replaced by release, suite and mode. The order in the file is fixed, so
+//! that a difference between two versions of it is a difference of results.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,4 +1,6 @@
 //! The data of a report, as the results file keeps it.
+//! The names of the fields are the keys of the TOML file, so a change of a name is a change of the
+//! format.
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
