@@ -26,6 +26,9 @@ pub(crate) fn command(folder: &Path) -> Command {
 
 /// The cargo to call: the one that has started this program, or else the one on the search path.
 ///
+/// A toolchain that was chosen for the outer cargo, as by `cargo +nightly`, so holds for the inner
+/// one.
+///
 /// cargo tells its subcommands and the programs that it runs which cargo that is, in `CARGO`.
 pub fn program() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())

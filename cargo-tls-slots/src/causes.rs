@@ -8,6 +8,9 @@ use std::fmt::Write as _;
 
 /// The text of an error and of all that caused it, with colons between.
 ///
+/// A cause whose text is part of the error's text already would be said twice. The errors of this
+/// crate do not do that: either an error names its cause, or it has it as its source.
+///
 /// # Examples
 ///
 /// ```

@@ -5,6 +5,7 @@
 //!
 //! The way: this is the comparison that the loader makes before it loads a module, by the same code
 //! of `tls-slots-manifest`. What differs, and what to do about it, is the same text in both places.
+//!
 //! The questions, in this order; the first that is answered by "no" is the verdict:
 //!
 //! | question | verdict |
@@ -68,6 +69,9 @@ pub enum Verdict {
 
 impl Verdict {
     /// The verdict in one word: `fits`, `refused` or `unreadable`.
+    ///
+    /// `refused` is what the host's loader would do. `unreadable` is a file that no loader would
+    /// come to: the command's exit status tells the two apart.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Fits => "fits",
@@ -186,6 +190,9 @@ fn verdict(host: &Image, path: &Path) -> Verdict {
 
 impl Report {
     /// The exit status of the command: 0 if all modules fit, 2 if one cannot be read, else 1.
+    ///
+    /// Trouble with one file outweighs the answer about another: a job that gets 2 has to look at
+    /// its own paths first.
     pub fn status(&self) -> u8 {
         let of = |checked: &Checked| match checked.verdict.word() {
             "fits" => 0,

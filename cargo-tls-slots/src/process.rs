@@ -21,6 +21,12 @@ use wait_timeout::ChildExt as _;
 
 /// How a program ended, and what it printed.
 ///
+/// | `status` | the program |
+/// | --- | --- |
+/// | `Some`, with a code | ended by itself |
+/// | `Some`, without a code | died by a signal |
+/// | `None` | was killed at the deadline |
+///
 /// As text ([`Display`](fmt::Display)) it is all of that, for the message of a test that failed.
 #[derive(Clone, Debug)]
 pub struct Ended {

@@ -2,6 +2,13 @@
 //!
 //! All of that goes to standard error; standard output is for results only. So a script can read
 //! the results, and a person still sees how far a build is.
+//!
+//! | | on a terminal | elsewhere, such as a log |
+//! | --- | --- | --- |
+//! | [`Progress::step`] | the spinner's text | a line |
+//! | [`Progress::detail`] | replaces the spinner's text | nothing |
+//! | [`Progress::line`] | a line above the spinner | a line |
+//! | [`Progress::done`] | the spinner goes, a line stays | a line |
 
 use std::io::IsTerminal as _;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! Sorts symbols into crates, and gives each state its verdict.
+//!
 //! The first of these that holds decides:
 //!
 //! 1. A key is harmless. Its descriptor is a static named `KEY`, and its own instance, which a host

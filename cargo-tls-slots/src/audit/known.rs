@@ -2,6 +2,7 @@
 //!
 //! The table is data, so that a crate can be looked at and added without a change of this code. The
 //! first entry that is about a static decides. What no entry is about is [`Verdict::Unknown`].
+//!
 //! An entry in the file:
 //!
 //! ```toml
@@ -114,6 +115,8 @@ fn after(path: &str, skip: usize) -> String {
 }
 
 /// Whether `text` matches `pattern`, in which `*` stands for any text.
+///
+/// A `*` also stands for `::`, so `sys::*::CACHE` is about caches at any depth.
 fn glob(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else {
         return pattern == text;

@@ -16,6 +16,7 @@
 //!
 //! A symbol belongs to the crate that its demangled path starts with. A symbol that is not mangled
 //! is C's, and stands under its object file where the file says which.
+//!
 //! # What the verdicts mean
 //!
 //! | verdict | an image's own copy | what to do |

@@ -1,4 +1,5 @@
 //! From the name of a symbol to the crate that it belongs to.
+//!
 //! rustc has two manglings, and a file may have both: std is built with one, and a crate with the
 //! other. `rustc-demangle` reads both. What is left is a path such as
 //! `<std::thread::id::ThreadId>::new::COUNTER`, whose crate is not simply its first word.
@@ -42,6 +43,9 @@ pub(super) fn crate_and_path(name: &str, file: Option<&str>) -> (String, String)
 }
 
 /// The parts of a path between `::`. `<A as B>` is one part.
+///
+/// `<std::thread::id::ThreadId>::new::COUNTER` has three parts: the type in brackets, `new` and
+/// `COUNTER`. Brackets of all four kinds nest.
 fn split(path: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let (mut depth, mut start, mut at) = (0_i32, 0, 0);

@@ -1,4 +1,5 @@
 //! The steps of an audit: from a file to its state, with a verdict for each.
+//!
 //! 1. The bytes become an object file, which must be a program or a shared library.
 //! 2. The writable sections say how much there is to account for.
 //! 3. The symbols in them say what it is.

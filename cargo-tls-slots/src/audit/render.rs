@@ -1,4 +1,5 @@
 //! An audit as text, for a person, and as JSON, for a program.
+//!
 //! The text begins with a line about the file and a table of its crates:
 //!
 //! ```text

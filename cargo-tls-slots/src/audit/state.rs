@@ -1,4 +1,5 @@
 //! The result of an audit: crates, and the state of each.
+//!
 //! An [`Audit`] is a value: [`Audit::has`] answers CI's question, [`Audit::render`] and
 //! [`Audit::json`] show it, and a caller with another question walks [`Audit::crates`].
 
@@ -108,11 +109,17 @@ impl Audit {
     }
 
     /// Whether there is state, other than keys, whose verdict is as bad as `verdict` or worse.
+    ///
+    /// `has(Verdict::Breaks)` is what `--deny` asks, and `has(Verdict::Unknown)` is what
+    /// `--deny=unknown` asks: what breaks is worse than what is unknown.
     pub fn has(&self, verdict: Verdict) -> bool {
         self.crates.iter().any(|one| one.verdict() >= verdict)
     }
 
     /// What the file is, in one word: `host`, `module` or `file`.
+    ///
+    /// A host exports what modules need. A module has keys. Neither is certain of a file that has
+    /// no keys and exports nothing, as a module may share nothing.
     pub(super) fn kind(&self) -> &'static str {
         let has_keys = self.crates.iter().any(|one| one.count(Kind::Key) > 0);
         match (self.is_host, has_keys) {

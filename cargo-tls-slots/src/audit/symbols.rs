@@ -1,4 +1,5 @@
 //! Finds the symbols of a file that stand in writable memory.
+//!
 //! The three formats differ in what they tell of a symbol:
 //!
 //! | | sizes | the object file of a local symbol | name of a thread-local's section |
@@ -35,6 +36,7 @@ pub(super) struct Symbol {
 pub(super) type Sections = HashMap<SectionIndex, (Kind, u64)>;
 
 /// Finds the writable sections.
+///
 /// The section of keys is one of them: a loaded module resolves its keys in place. Its two possible
 /// names are those of `tls-keys`: ELF's has no dot, so that the linker defines its bounds. Sections
 /// that hold descriptions of the image (`tls_slots_…`) do not count, nor does `.data.rel.ro`, which

@@ -1,4 +1,5 @@
 //! Builds one project: runs cargo with the patches, and shows what cargo says.
+//!
 //! cargo talks on two streams at once, and both must be read, or cargo waits for its reader:
 //!
 //! | stream | what comes | who reads it |
@@ -90,6 +91,9 @@ pub(super) fn build_project(
 }
 
 /// The `cargo build` of a project, in the project's own folder.
+///
+/// The folder matters: cargo looks for `.cargo/config.toml` from the current folder upwards, and
+/// not from that of the `Cargo.toml`.
 fn command(options: &BuildOptions, project: &Project, forked: &Forked) -> Command {
     let used = used_crates(project);
     // tokio may come in through any dependency, which only the lock file would tell.

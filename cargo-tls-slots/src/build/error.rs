@@ -16,6 +16,9 @@ pub enum Error {
     #[error(transparent)]
     Fork(#[from] fork::Error),
     /// Two projects want different releases of a forked crate.
+    ///
+    /// This is found before anything is built. The two could not run together: a host refuses a
+    /// module whose tokio is another release.
     #[error(
         "{first} has {name} {first_version} in its Cargo.lock, but {second} has {second_version}; \
          a host and its modules need the same: \
@@ -45,6 +48,9 @@ pub enum Error {
         stderr: String,
     },
     /// The project was built with a tokio that is not the fork.
+    ///
+    /// cargo takes a patch only if its version is one that the project allows, and uses the
+    /// registry's release otherwise, with no more than a warning.
     #[error(
         "{cargo_toml} was built with the registry's tokio {found}, not with the fork of {forked}: \
          it must allow {forked}; if it does, run `cargo update -p tokio@{found} \

@@ -1,4 +1,5 @@
 //! Reads what cargo says: its messages on standard output, and its status lines on standard error.
+//!
 //! cargo's messages are stable JSON (`--message-format`, see "External tools" in the Cargo book).
 //! They name each artifact's files, which nobody else knows for sure: a `Cargo.toml` may name its
 //! targets, and the configuration may move the target folder. They also name the source of each

@@ -1,12 +1,28 @@
-//! What a build is told, and what it makes. Options are a struct with public fields. Callers start
-//! with [`BuildOptions::new`] and change what they need, as the command line,
-//! [`watch`](crate::watch) and the demo's driver do.
+//! What a build is told, and what it makes.
+//!
+//! Options are a struct with public fields. Callers start with [`BuildOptions::new`] and change
+//! what they need, as the command line, [`watch`](crate::watch) and the demo's driver do.
 
 use std::path::PathBuf;
 
 use crate::progress::Progress;
 
 /// What to build, and how.
+///
+/// # Examples
+///
+/// A host and a module, optimised, with a target folder of their own:
+///
+/// ```
+/// use cargo_tls_slots::build::BuildOptions;
+///
+/// let options = BuildOptions {
+///     release: true,
+///     cargo_args: vec!["--target-dir".to_owned(), "target/shipped".to_owned()],
+///     ..BuildOptions::new(["host", "module"], "target/forks")
+/// };
+/// assert_eq!(options.cargo_tomls.len(), 2);
+/// ```
 #[derive(Clone, Debug)]
 pub struct BuildOptions {
     /// The `Cargo.toml`s of the projects, or the folders that they are in. The projects are built
@@ -55,6 +71,9 @@ pub struct Artifact {
     /// The absolute path of the file.
     pub path: PathBuf,
     /// Whether the file was there already, and nothing had to be built.
+    ///
+    /// cargo says so. Where another cargo has built the file a moment before, it is fresh too,
+    /// though this caller may not have seen it yet.
     pub fresh: bool,
 }
 

@@ -1,7 +1,8 @@
-//! Reads a project: its metadata, by cargo, and its lock file. `cargo metadata --no-deps --offline`
-//! tells the workspace, its packages and the target folder, and resolves nothing. So it needs no
-//! network, changes no lock file, and works before the forks are there that a `[patch]` of the
-//! project may point to.
+//! Reads a project: its metadata, by cargo, and its lock file.
+//!
+//! `cargo metadata --no-deps --offline` tells the workspace, its packages and the target folder,
+//! and resolves nothing. So it needs no network, changes no lock file, and works before the forks
+//! are there that a `[patch]` of the project may point to.
 
 use std::path::{Path, PathBuf};
 

@@ -6,6 +6,7 @@
 //! The way: only the crates that the project names are patched. cargo's metadata without
 //! resolution tells the dependencies of the workspace's packages. Those of path dependencies
 //! outside of the workspace are read from their `Cargo.toml`s here.
+//!
 //! A crate that comes in only through another dependency is in the lock file, if there is one. At a
 //! first build there is none. That is why tokio, which nearly always comes in so, is patched in any
 //! case.
@@ -18,6 +19,9 @@ use super::project::Project;
 
 /// The crates that a project names, in its `Cargo.toml`s and those of its path dependencies, or has
 /// in its lock file.
+///
+/// Crates of a registry that are not in the lock file yet are not followed: cargo has not resolved
+/// them. Only path dependencies are, as their `Cargo.toml`s are at hand.
 pub(super) fn used_crates(project: &Project) -> BTreeSet<String> {
     let mut used: BTreeSet<String> = project.lock.iter().map(|one| one.name.clone()).collect();
     let mut to_read: Vec<PathBuf> = Vec::new();

@@ -1,4 +1,5 @@
 //! Whether the lock files of several projects agree on the crates that are forked.
+//!
 //! The problem: cargo resolves each project by itself. Two projects that both say `tokio = "1"` get
 //! the release that was newest on the day on which each made its lock file. A host refuses a module
 //! with another release, and names both, but that is after two builds.

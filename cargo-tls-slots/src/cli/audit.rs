@@ -1,4 +1,5 @@
 //! `cargo tls-slots audit`.
+//!
 //! Without `--deny` the command answers a person, and succeeds whatever it finds. With `--deny` it
 //! answers CI. `--deny` takes its value after `=`, as a file's name may come next.
 

@@ -1,4 +1,5 @@
 //! `cargo tls-slots build`.
+//!
 //! The result has a line for each file: `program PATH` or `module  PATH`. Progress, warnings and
 //! errors go to standard error, so that a script can read the paths.
 

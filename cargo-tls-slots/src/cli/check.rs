@@ -1,4 +1,5 @@
 //! `cargo tls-slots check`.
+//!
 //! The status is the answer: 0, 1 and 2 as the help says. A CI job needs nothing else; the text is
 //! for whoever looks at the job.
 

@@ -1,6 +1,7 @@
-//! `cargo tls-slots conformance`. A whole run takes hours, and `--quick` some minutes. The command
-//! fails if a test regressed, or if the list of exceptions is out of date: see
-//! [`conformance`](crate::conformance).
+//! `cargo tls-slots conformance`.
+//!
+//! A whole run takes hours, and `--quick` some minutes. The command fails if a test regressed, or
+//! if the list of exceptions is out of date: see [`conformance`](crate::conformance).
 
 use std::path::PathBuf;
 use std::process::ExitCode;

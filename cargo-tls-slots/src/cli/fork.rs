@@ -1,7 +1,8 @@
-//! `cargo tls-slots fork`. The library's [`fork`](crate::fork) does the work. Here are the defaults
-//! that make the short forms useful: which crates, which versions, and which `Cargo.toml` gets the
-//! patch lines. The last is found out before anything is made, so that a wrong `--write` leaves no
-//! folder behind.
+//! `cargo tls-slots fork`.
+//!
+//! The library's [`fork`](crate::fork) does the work. Here are the defaults that make the short
+//! forms useful: which crates, which versions, and which `Cargo.toml` gets the patch lines. The
+//! last is found out before anything is made, so that a wrong `--write` leaves no folder behind.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,4 +1,5 @@
 //! `cargo tls-slots inspect`.
+//!
 //! This is for two occasions: to see what a build really has (which features, which cfgs), and to
 //! compare two files by a program of one's own, from the JSON.
 

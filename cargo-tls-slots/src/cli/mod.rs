@@ -3,6 +3,7 @@
 //! Each command has a file: its arguments with their help, what it does, and how its result is
 //! printed. What commands have in common is in `shared.rs`. The work itself is in the library,
 //! whose functions print nothing but progress.
+//!
 //! To add a command: a file with a struct of arguments and its `run`, a variant of `Command`, and
 //! a line in [`main`]. The tests in `tests/` compare the help and the output with what stands in
 //! them; `SNAPSHOTS=overwrite` writes them anew.

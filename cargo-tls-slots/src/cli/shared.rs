@@ -10,6 +10,9 @@ use serde_json::Value;
 use crate::progress::Progress;
 
 /// The result of a command: its exit status, or an error that [`main`](super::main) prints.
+///
+/// An error becomes exit status 1 or 2, as the command's help says. A command that has an answer to
+/// give, such as "does not fit", returns it as a status and not as an error.
 pub(super) type Done = Result<ExitCode, Box<dyn Error>>;
 
 /// How a result is written.

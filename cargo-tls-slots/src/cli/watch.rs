@@ -1,4 +1,5 @@
 //! `cargo tls-slots watch`.
+//!
 //! This is a command for two kinds of readers. A person reads what the compiler says, on standard
 //! error. A program reads a line for each event, on standard output; the lines are described in the
 //! help, and are flushed one by one.

@@ -1,7 +1,8 @@
-//! Runs cargo for the suites: with a deadline, and with the same environment in every mode. The
-//! modes are compared with each other, so nothing but the tokio may differ between their builds.
-//! cargo's settings for profiles and flags come from here, also where the caller's environment has
-//! others.
+//! Runs cargo for the suites: with a deadline, and with the same environment in every mode.
+//!
+//! The modes are compared with each other, so nothing but the tokio may differ between their
+//! builds. cargo's settings for profiles and flags come from here, also where the caller's
+//! environment has others.
 
 use std::io::BufReader;
 use std::path::Path;

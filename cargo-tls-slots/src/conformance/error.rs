@@ -1,4 +1,5 @@
 //! Why a suite could not be run: one error for all steps.
+//!
 //! A suite is a long chain of programs: cargo for the fork, for the lock files and for the builds,
 //! and then the tests. Each variant names the step, and carries what the program said.
 

@@ -68,6 +68,9 @@ impl Exceptions {
     }
 
     /// What is wrong with the list, in sentences, after all tests of a suite ran.
+    ///
+    /// An exception is out of date if its test has passed, or if there is no such test. Both are
+    /// found only by a run of the whole suite.
     pub(super) fn stale(
         &self,
         suite: Suite,

@@ -61,6 +61,9 @@ fn failure(text: &str, name: &str) -> String {
 }
 
 /// The place and the text of the last panic in `text`; without one, its last line.
+///
+/// The last panic, because the first ones of a test may be expected: a test of `JoinError` panics
+/// on purpose. Notes about backtraces are no text.
 pub(super) fn reason(text: &str) -> String {
     let noise = |line: &&str| !line.is_empty() && !line.starts_with("note: ");
     let lines: Vec<&str> = text.lines().map(str::trim).filter(noise).collect();

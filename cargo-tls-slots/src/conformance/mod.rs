@@ -29,6 +29,7 @@
 //! | `exceptions.rs` | the tests that make no sense in a mode |
 //! | `report/` | the table and the results file |
 //! | `options.rs`, `suite.rs`, `outcome.rs`, `error.rs` | what goes in, and what comes out |
+//!
 //! # What a run costs
 //!
 //! Each mode builds tokio, its dev-dependencies and some 190 test programs. What was built stays in

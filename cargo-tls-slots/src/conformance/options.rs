@@ -1,6 +1,7 @@
-//! What to run: the options of the command, and what each step takes from them. [`Options`] is what
-//! a caller says. [`Context`] is what the steps of one release need of that, and keeps their
-//! signatures short.
+//! What to run: the options of the command, and what each step takes from them.
+//!
+//! [`Options`] is what a caller says. [`Context`] is what the steps of one release need of that,
+//! and keeps their signatures short.
 
 use std::path::PathBuf;
 

@@ -1,6 +1,8 @@
-//! How a test ended, and how all tests of a run did. Tests of all modes have the same names:
-//! `file::test` for integration tests, `package::module::test` for unit tests, and item and number
-//! for doctests. So the outcome of a test in one mode can be looked up in another.
+//! How a test ended, and how all tests of a run did.
+//!
+//! Tests of all modes have the same names: `file::test` for integration tests,
+//! `package::module::test` for unit tests, and item and number for doctests. So the outcome of a
+//! test in one mode can be looked up in another.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -2,10 +2,11 @@
 //!
 //! [`Release::prepare`] forks the release once, as any project would. [`Release::run`] makes the
 //! tree of a mode from it, gives the tree a lock file, and hands it to [`suites`], or to [`module`]
-//! for the mode of that name. All modes test the same files. Upstream's tree is a copy of what the
-//! registry has. The trees of the fork are copies of the fork, as a user gets it, but for one
-//! thing: in mode `self-hosted` tokio itself links `tls-slots`, so that each test program is a
-//! host.
+//! for the mode of that name.
+//!
+//! All modes test the same files. Upstream's tree is a copy of what the registry has. The trees of
+//! the fork are copies of the fork, as a user gets it, but for one thing: in mode `self-hosted`
+//! tokio itself links `tls-slots`, so that each test program is a host.
 
 use std::path::{Path, PathBuf};
 

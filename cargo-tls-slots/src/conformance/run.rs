@@ -1,4 +1,5 @@
 //! Runs the suites that the options name, release by release and mode by mode.
+//!
 //! All modes of a suite are run before its report is made: the outcome of a test in one mode means
 //! something only beside that of upstream's.
 

@@ -46,6 +46,8 @@ pub const QUICK: [&str; 24] = [
 ];
 
 /// Which tokio the tests run on, and where.
+///
+/// The modes are ordered from untouched upstream to what is furthest from it.
 // The first line of each variant is its help on the command line, so none ends with a full stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use tls_slots_manifest::{Key, Manifest};
 
 /// A host or module, as its file describes it.
+///
+/// The manifest is what the image's compiler and build scripts wrote into it. The other fields are
+/// read from the file's own headers.
 #[derive(Clone, Debug)]
 pub struct Image {
     /// The file's path, as it was given.

@@ -1,5 +1,7 @@
-//! An image as JSON, for a program. The form is stable: members are added and not renamed. A list
-//! is there also where it is empty, and what an image does not tell is `null`.
+//! An image as JSON, for a program.
+//!
+//! The form is stable: members are added and not renamed. A list is there also where it is empty,
+//! and what an image does not tell is `null`.
 
 use serde_json::{Value, json};
 use tls_slots_manifest::{Crate, Key};

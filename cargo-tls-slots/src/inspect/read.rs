@@ -1,4 +1,5 @@
 //! From a path to an image, or to a sentence about what is there instead.
+//!
 //! The manifest decides. If there is one, the rest of the file is only asked for two things: its
 //! architecture, and whether it exports what modules need. If there is none, the first 4,096 bytes
 //! tell what the file is instead. Most mistakes are such files: a linker script, an `rlib`, the
@@ -18,6 +19,9 @@ use super::image::Image;
 const REGISTER: &[u8] = b"tls_slots_register_v1";
 
 /// Reads the manifest of a host or module.
+///
+/// This reads the section with the manifest, the file's headers and its table of exports. Nothing
+/// is mapped for execution, and no code of the file runs.
 ///
 /// # Errors
 ///

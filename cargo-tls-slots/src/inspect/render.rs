@@ -1,4 +1,5 @@
 //! An image as text, for a person.
+//!
 //! ```text
 //! module/target/debug/libmodule.so
 //!   file              ELF x86_64, a module

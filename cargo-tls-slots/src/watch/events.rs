@@ -1,4 +1,5 @@
 //! What to watch, what becomes of it, and what can go wrong.
+//!
 //! Everything that happens after [`Watch::new`](super::Watch::new) is an event, errors included: an
 //! edit that does not compile, or a `Cargo.toml` that is half saved, must not end the watch.
 
@@ -9,6 +10,21 @@ use std::time::Duration;
 use crate::build::{self, Artifact, BuildOptions};
 
 /// What to watch and build, and where to put it.
+///
+/// # Examples
+///
+/// Two modules that are built alike, published in one folder:
+///
+/// ```
+/// use cargo_tls_slots::build::BuildOptions;
+/// use cargo_tls_slots::watch::WatchOptions;
+///
+/// let options = WatchOptions {
+///     builds: vec![BuildOptions::new(["modules/a", "modules/b"], "target/forks")],
+///     out: Some("target/live".into()),
+/// };
+/// assert_eq!(options.builds[0].cargo_tomls.len(), 2);
+/// ```
 #[derive(Clone, Debug)]
 pub struct WatchOptions {
     /// The projects, and how they are built. Projects with the same options can share an element.
@@ -20,6 +36,10 @@ pub struct WatchOptions {
 }
 
 /// Something that [`Watch::run`](super::Watch::run) did.
+///
+/// A project of several libraries gives one [`Built`](WatchEvent::Built) for each that is new. A
+/// project that was built to no effect gives one [`Unchanged`](WatchEvent::Unchanged). So each build
+/// gives an event, and a caller knows when the watch has caught up.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WatchEvent {
@@ -58,6 +78,9 @@ pub enum Error {
     #[error(transparent)]
     Build(#[from] build::Error),
     /// The system does not report changes.
+    ///
+    /// On Linux each watched folder takes one of `fs.inotify.max_user_watches`, and each watch one
+    /// of `fs.inotify.max_user_instances`; editors and file managers take them, too.
     #[error("cannot watch {0} for changes")]
     Watch(PathBuf, #[source] notify::Error),
     /// The built file could not be put into its folder.

@@ -28,6 +28,9 @@ pub(super) fn prepare(folder: &Path) -> io::Result<()> {
 
 /// Puts a copy of the file `from` into the place of `to`.
 ///
+/// A reader that has opened the old file keeps it, as its inode lives on. That matters to a host
+/// that has mapped the file: to write into the mapped file would change code that runs.
+///
 /// # Errors
 ///
 /// If the file cannot be copied or renamed. Then `to` is as it was, and no incomplete file is left.

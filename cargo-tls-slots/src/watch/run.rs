@@ -1,4 +1,5 @@
 //! The loop: waits for changes, builds what has changed, and says what became of it.
+//!
 //! ```text
 //!             ┌────────────────────────────────────────────────┐
 //!             v                                                │
@@ -284,6 +285,12 @@ impl Watch {
     }
 
     /// Marks the projects that a change concerns.
+    ///
+    /// | the system says | what is marked |
+    /// | --- | --- |
+    /// | it does not know what has changed: an error, or a full queue | all projects, as moved |
+    /// | a file was opened, read or closed | nothing |
+    /// | anything else, at a path | each project that the path is a source of |
     fn note(&mut self, event: &notify::Result<notify::Event>) {
         let Ok(event) = event else {
             // Any change may have been missed.

@@ -3,6 +3,7 @@
 //! cargo tells the packages of a workspace, and which packages each depends on by path. It does not
 //! tell which files of a folder are sources: a build script or a macro may read any of them. So
 //! every file of a package's folder counts, but for those that are no sources for sure.
+//!
 //! | path | counts |
 //! | --- | --- |
 //! | a file in the folder of a package of the project | yes |

@@ -91,6 +91,9 @@ fn add_dependencies(to: &mut Item, from: &Item, used: &BTreeSet<String>) {
 }
 
 /// What [`FEATURES`] turn on in tokio: features of tokio's own, and optional dependencies.
+///
+/// This follows the table `[features]` as cargo does. `dep:mio`, `mio` and `mio/net` turn on a
+/// dependency; `mio?/net` does not.
 fn enabled(upstream: &DocumentMut) -> (BTreeSet<String>, BTreeSet<String>) {
     let all = upstream.get("features").and_then(Item::as_table_like);
     let (mut own, mut used) = (BTreeSet::new(), BTreeSet::new());

@@ -1,4 +1,5 @@
 //! Writes the projects of mode `module`: the attribute, the module and the host.
+//!
 //! The projects are written as a user would write them, so that the mode tests what users do: the
 //! fork is patched in by the lines that `cargo tls-slots fork` prints, and the host has the build
 //! script that README tells to write.

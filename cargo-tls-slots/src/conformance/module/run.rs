@@ -1,4 +1,5 @@
 //! Builds host and module, and runs every test in a process of its own.
+//!
 //! ```text
 //! host MODULE list        prints a line for each test: name, kind, arguments, `ignored`
 //! host MODULE run NAME    ends with 0 if the test passes, else prints `FAILED: why`

@@ -1,4 +1,5 @@
 //! The results file: reading it, and writing a run into it.
+//!
 //! Rows and differences are replaced by release, suite and mode. The order in the file is fixed, so
 //! that a difference between two versions of it is a difference of results.
 
@@ -13,6 +14,18 @@ use crate::conformance::work;
 
 impl Report {
     /// Reads a results file.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use cargo_tls_slots::conformance::Report;
+    ///
+    /// let report = Report::read("conformance/results.toml".as_ref())?;
+    /// for row in &report.row {
+    ///     println!("{} {} {}: {} passed", row.version, row.suite, row.mode, row.passed);
+    /// }
+    /// # Ok::<(), cargo_tls_slots::conformance::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -1,6 +1,7 @@
-//! Where the numbers of a run come from: the day, and the compiler. Both are asked for by the
-//! simplest means there are: a crate for dates would be one more dependency of everybody who
-//! installs the command, for one line of a table.
+//! Where the numbers of a run come from: the day, and the compiler.
+//!
+//! Both are asked for by the simplest means there are: a crate for dates would be one more
+//! dependency of everybody who installs the command, for one line of a table.
 
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};

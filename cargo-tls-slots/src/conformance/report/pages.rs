@@ -1,6 +1,8 @@
-//! The report as text: a table for the terminal, and a Markdown page. Both have the same columns.
-//! The terminal's table is followed by what is unexpected, a line for each: what a person has to
-//! look at. The page is for the repository, and lists excepted tests too.
+//! The report as text: a table for the terminal, and a Markdown page.
+//!
+//! Both have the same columns. The terminal's table is followed by what is unexpected, a line for
+//! each: what a person has to look at. The page is for the repository, and lists excepted tests
+//! too.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

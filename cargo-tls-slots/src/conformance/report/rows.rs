@@ -1,4 +1,5 @@
 //! The data of a report, as the results file keeps it.
+//!
 //! The names of the fields are the keys of the TOML file, so a change of a name is a change of the
 //! format.
 
@@ -76,6 +77,9 @@ pub struct Report {
 
 impl Report {
     /// The tests that do not pass and should: those that pass on untouched upstream.
+    ///
+    /// Where upstream's mode was not run, these are all tests that do not pass and are not
+    /// excepted.
     pub fn regressions(&self) -> impl Iterator<Item = &Difference> {
         self.difference
             .iter()
@@ -83,6 +87,9 @@ impl Report {
     }
 
     /// Whether nothing regressed and the list of exceptions is up to date.
+    ///
+    /// A test that fails on upstream as well is not held against the fork: a machine without a
+    /// network fails some.
     pub fn is_good(&self) -> bool {
         self.regressions().next().is_none() && self.stale.is_empty()
     }
