@@ -1,5 +1,5 @@
 //! Embeds what `fork` writes, so that the installed command needs no checkout of this
-//! repository: the recipes, the files we lay over upstream's, and our own four crates.
+//! repository: the recipes, the files we lay over upstream's, and our own five crates.
 //!
 //! The result is one table, `embedded.rs`, of `(path from the repository's root, text)`.
 
@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// What is embedded: every text file below these, but for the names in [`SKIPPED`].
-const ROOTS: [&str; 7] = [
+const ROOTS: [&str; 8] = [
     "patches",
     "tokio",
     "tokio-macros",
     "tls-keys",
     "tls-slots",
     "tls-slots-build",
+    "tls-slots-load",
     "tls-slots-manifest",
 ];
 

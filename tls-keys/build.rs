@@ -27,12 +27,12 @@ fn main() {
         ("apple", _) => "tls_keys_macho",
         (_, "windows") => "tls_keys_pe",
         (_, "unix") => "tls_keys_elf",
-        // `src/object/mod.rs` explains what is missing, by a compile error.
+        // `src/shared/object/mod.rs` explains what is missing, by a compile error.
         _ => return,
     };
     println!("cargo::rustc-cfg={format}");
 
-    // `src/arch/mod.rs` explains; `tls-slots` defines a table for the same targets.
+    // `src/shared/arch/mod.rs` explains this; `tls-slots` defines a table for the same targets.
     let architecture = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
     let width = env::var("CARGO_CFG_TARGET_POINTER_WIDTH").unwrap_or_default();
     let known = ["x86_64", "aarch64"].contains(&architecture.as_str());

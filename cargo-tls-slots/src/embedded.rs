@@ -1,4 +1,4 @@
-//! What the command carries with it: the recipes, the overlay and our own four crates.
+//! What the command carries with it: the recipes, the overlay and our own five crates.
 //!
 //! `build.rs` makes the table from the repository, so an installed command forks without a
 //! checkout, and a command built from a changed checkout notices: [`digest`] is part of every

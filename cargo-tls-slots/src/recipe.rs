@@ -326,7 +326,7 @@ impl Recipe {
             needs: Vec::new(),
             with: Vec::new(),
             fetch_features: Vec::new(),
-            companions: ["tls-keys", "tls-slots", "tls-slots-build"]
+            companions: ["tls-keys", "tls-slots", "tls-slots-build", "tls-slots-load"]
                 .map(str::to_owned)
                 .to_vec(),
             keys: None,

@@ -7,7 +7,7 @@
 //! | way       | what it is                                                                    |
 //! | --------- | ----------------------------------------------------------------------------- |
 //! | check     | `cargo tls-slots check`'s comparison, from the two files                      |
-//! | load      | `tls_slots::Module::load` in a host's process                                 |
+//! | load      | `tls_slots_load::Module::load` in a host's process                                 |
 //! | past it   | `dlopen` alone in a host's process: what the registry does, and what use does |
 //!
 //! Every process ends by itself and normally. The rows, with what they come to, are the tables of

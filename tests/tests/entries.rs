@@ -1,4 +1,4 @@
-//! `#[tokio::module]` and `tls_slots::Module`: results, panics, and what does not fit. The calls are in
+//! `#[tokio::module]` and `tls_slots_load::Module`: results, panics, and what does not fit. The calls are in
 //! `fixtures/entries_host/src/main.rs`.
 
 use std::process::Command;

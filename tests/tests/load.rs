@@ -1,4 +1,4 @@
-//! The loader, `tls_slots::Module::load`: what it takes, what it refuses and in which words, what happens
+//! The loader, `tls_slots_load::Module::load`: what it takes, what it refuses and in which words, what happens
 //! between the check and the opening, and what becomes of modules that are opened past it.
 //!
 //! Every case is a process of its own, `fixtures/load_host`, that ends by itself whatever it is given.
@@ -310,7 +310,7 @@ fn a_file_that_is_swapped_after_the_check_is_not_what_runs() {
     }
 }
 
-/// The control of the test above, and what [`Source::Path`](tls_slots::Source) is documented to do.
+/// The control of the test above, and what [`Source::Path`](tls_slots_load::Source) is documented to do.
 #[test]
 fn by_its_path_a_swapped_file_is_what_runs() {
     let ended = run(

@@ -26,8 +26,8 @@ fn nobody_asks(path: &Path, text: &str) -> String {
     }
     let edits = [
         (
-            "if crate::ProcessLocal::is_own(hook) {",
-            "if !crate::ProcessLocal::is_own(hook) {",
+            "if ProcessLocal::is_own(hook) {",
+            "if !ProcessLocal::is_own(hook) {",
         ),
         // Whatever a text is of, it lasts.
         (

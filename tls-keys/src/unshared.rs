@@ -1,8 +1,8 @@
-//! Keys of a program that is neither host nor module: no feature `shared`.
+//! The crate without the feature `shared`: keys of a program that is neither host nor module.
 //!
-//! Build scripts and procedural macros use the crates that a workspace patches too. They have no host,
-//! and nobody loads them beside another copy, so a key is what it was before the fork: a `static`, or
-//! a thread-local of std.
+//! Build scripts and procedural macros use the crates that a workspace patches, too. They have no
+//! host, and nobody loads them beside another copy. So a key is what it was before the fork: a
+//! `static`, or a thread-local of std.
 
 extern crate std;
 
@@ -25,7 +25,7 @@ impl<T: Sync + 'static> ProcessLocal<T> {
         Self { value }
     }
 
-    /// Whether the one instance is that of the calling image: it always is.
+    /// Whether the one instance is the calling image's own: always.
     #[inline]
     pub fn is_own(_: &'static Self) -> bool {
         true
@@ -47,7 +47,7 @@ impl<T: Sync + fmt::Debug + 'static> fmt::Debug for ProcessLocal<T> {
     }
 }
 
-/// Declares statics; without the feature `shared`, of this program alone.
+/// Declares statics. Without the feature `shared` each is a static of this program only.
 #[macro_export]
 macro_rules! process_local {
     () => {};
@@ -69,13 +69,56 @@ macro_rules! process_local {
 pub struct Hold(());
 
 impl Hold {
-    /// As the one of the feature `shared`.
+    /// With the interface of the shared one.
     pub fn new(_: &'static str) -> Self {
         Self(())
     }
 }
 
-/// Nothing: without the feature `shared` a program's allocator is its own.
+/// Guards that count nothing, as there is nothing to unload.
+macro_rules! runs_later {
+    ($($name:ident)*) => {
+        $(
+            /// With the interface of the shared one.
+            #[doc(hidden)]
+            #[derive(Debug)]
+            pub struct $name(());
+
+            impl $name {
+                /// The thing is given away.
+                #[inline]
+                pub fn begin() {}
+
+                /// The thing runs now.
+                #[inline]
+                pub fn running() -> Self {
+                    Self(())
+                }
+            }
+        )*
+    };
+}
+
+runs_later!(Deferred Spawned);
+
+/// Unload hooks, in a program from which nothing is unloaded.
+#[doc(hidden)]
+pub mod on_unload {
+    pub use crate::unload_hook::{OnUnload, Span};
+
+    /// Whether the state is another image's: never.
+    pub fn ask(_: &'static super::ProcessLocal<OnUnload>) -> bool {
+        false
+    }
+
+    /// Whether a thing is never unloaded: always.
+    #[inline]
+    pub fn is_lasting<T>(_: *const T) -> bool {
+        true
+    }
+}
+
+/// Nothing: without the feature `shared` a program keeps its own allocator.
 #[macro_export]
 macro_rules! host_allocator {
     () => {};

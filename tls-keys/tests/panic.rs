@@ -96,7 +96,7 @@ fn a_panic_may_be_caught_while_another_unwinds() {
 }
 
 #[test]
-fn nothing_leaves_contain() {
+fn nothing_leaves_discard_panic() {
     let dropped = Cell::new(0);
     discard_panic(|| drop(Counted(&dropped, true)));
     assert_eq!(dropped.get(), 1);

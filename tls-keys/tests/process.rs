@@ -89,17 +89,3 @@ fn the_registry_lists_every_key_used_or_not() {
     assert_eq!(twins[0].line, twins[1].line);
     assert!(host.keys.iter().all(|key| key.shared), "{:#?}", host.keys);
 }
-
-#[test]
-fn names_are_the_ones_that_the_attributes_spell() {
-    for text in [
-        include_str!("../src/macros.rs"),
-        include_str!("../src/object/elf.rs"),
-    ] {
-        let section = format!(
-            "#[unsafe(link_section = \"{}\")]",
-            tls_keys::names::KEYS_SECTION
-        );
-        assert!(text.contains(&section));
-    }
-}

@@ -1,12 +1,12 @@
-//! Linker arguments for build scripts: [`host`] for the program, [`module`] for what it loads.
+//! Linker arguments for build scripts: [`host`] for a host, [`module`] for a module.
 //!
 //! The problem: an executable exports nothing, so a module that needs a symbol of its host cannot be
-//! opened; and each linker has its own words for exporting. This crate knows the words, prints
+//! opened. And each linker has its own words for exporting. This crate knows the words, prints
 //! `cargo::rustc-link-arg` lines, and does nothing else.
 //!
 //! | | host | module |
 //! | --- | --- | --- |
-//! | ELF: GNU ld ≥ 2.35, lld, mold, gold | `--export-dynamic-symbol=tls_slots_…` for each symbol (gold knows no patterns) | nothing: undefined symbols are the default |
+//! | ELF: GNU ld ≥ 2.35, lld, mold, gold | `--export-dynamic-symbol=tls_slots_…` for each symbol (gold knows no patterns) | nothing: undefined symbols are allowed by default |
 //! | macOS, iOS: ld64, lld (**not run here**) | `-exported_symbol _tls_slots_…` for each symbol | `-U _tls_slots_…` for each symbol |
 //! | Windows, MSVC (**not run here**) | `/EXPORT:tls_slots_…` for each symbol | nothing: looked up at run time |
 //! | Windows, GNU (**not run here**) | `--export-all-symbols` | nothing: looked up at run time |
@@ -21,51 +21,30 @@
 //! }
 //! ```
 
-#![allow(clippy::needless_doctest_main)] // a whole build.rs is what the example shows
+#![allow(clippy::needless_doctest_main)] // the example shows a whole build.rs
+
+mod exported;
 
 use std::env;
 
-/// The functions that every host exports, as `tls_keys::names` lists them.
-const FUNCTIONS: [&str; 17] = [
-    "tls_slots_register_v1",
-    "tls_slots_unregister_v1",
-    "tls_slots_get_v1",
-    "tls_slots_reserve_v1",
-    "tls_slots_explain_v1",
-    "tls_slots_alloc_v1",
-    "tls_slots_dealloc_v1",
-    "tls_slots_alloc_zeroed_v1",
-    "tls_slots_realloc_v1",
-    "tls_slots_present_std_v1",
-    "tls_slots_try_v1",
-    "tls_slots_owner_v1",
-    "tls_slots_count_v1",
-    "tls_slots_hold_v1",
-    "tls_slots_quiescent_state_v1",
-    "tls_slots_runtime_v1",
-    "tls_slots_on_unload_v1",
-];
+use exported::{FUNCTIONS, TABLE, TABLE_FUNCTION};
 
-/// The thread's table where `tls-keys` accesses it inline, and the function that gives it elsewhere.
-const TABLE: &str = "tls_slots_table_v1";
-const TABLE_FUNCTION: &str = "tls_slots_value_v1";
-
-/// The target that cargo builds for, as far as linkers differ.
+/// The target that cargo builds for. Tells apart only what is different for linkers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Target {
     Elf {
-        /// Whether the table is a symbol, see `tls-keys`' `src/arch/mod.rs`.
+        /// Whether the table is a symbol, see `src/shared/arch/mod.rs` of `tls-keys`.
         inline: bool,
     },
     MachO,
     Msvc,
     Mingw,
-    /// No dynamic loading, or unknown.
+    /// A target without dynamic loading, or an unknown one.
     Other,
 }
 
 impl Target {
-    /// From the variables that cargo sets for build scripts.
+    /// The target, from the variables that cargo sets for build scripts.
     fn from_cargo(variable: impl Fn(&str) -> Option<String>) -> Self {
         let family = variable("CARGO_CFG_TARGET_FAMILY").unwrap_or_default();
         let vendor = variable("CARGO_CFG_TARGET_VENDOR").unwrap_or_default();
@@ -83,7 +62,7 @@ impl Target {
         }
     }
 
-    /// What the host exports.
+    /// The symbols that a host exports.
     fn symbols(self) -> impl Iterator<Item = &'static str> {
         let table = match self {
             Self::Elf { inline: true } => TABLE,
@@ -92,6 +71,7 @@ impl Target {
         FUNCTIONS.into_iter().chain([table])
     }
 
+    /// Arguments for the linker of a host.
     fn host_args(self) -> Vec<String> {
         match self {
             Self::Elf { .. } => self
@@ -111,6 +91,7 @@ impl Target {
         }
     }
 
+    /// Arguments for the linker of a module.
     fn module_args(self) -> Vec<String> {
         match self {
             Self::MachO => self
@@ -122,6 +103,7 @@ impl Target {
     }
 }
 
+/// Tells cargo the arguments.
 fn print(args: &[String]) {
     println!("cargo::rerun-if-changed=build.rs");
     for arg in args {
@@ -132,7 +114,7 @@ fn print(args: &[String]) {
 /// Exports the host's symbols from every executable of the package: binaries, examples, tests and
 /// benches.
 ///
-/// Call it in the `build.rs` of each package whose executables load modules. It takes effect in this
+/// Call it in the `build.rs` of each package whose executables load modules. It has an effect in that
 /// package only: cargo does not pass linker arguments on to dependents.
 pub fn host() {
     print(&Target::from_cargo(|name| env::var(name).ok()).host_args());
@@ -140,14 +122,14 @@ pub fn host() {
 
 /// Lets a module leave the host's symbols undefined.
 ///
-/// Only macOS needs it. A `build.rs` that calls it anyway is right on every system.
+/// Only macOS needs it. On every other system a call does no harm.
 pub fn module() {
     print(&Target::from_cargo(|name| env::var(name).ok()).module_args());
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Target;
+    use super::{FUNCTIONS, Target};
 
     fn target(family: &str, vendor: &str, env: &str, arch: &str, width: &str) -> Target {
         Target::from_cargo(|name| {
@@ -194,7 +176,7 @@ mod tests {
     #[test]
     fn each_target_has_its_own_words() {
         let elf = Target::Elf { inline: true };
-        assert_eq!(elf.host_args().len(), super::FUNCTIONS.len() + 1);
+        assert_eq!(elf.host_args().len(), FUNCTIONS.len() + 1);
         assert!(
             elf.host_args()
                 .contains(&"-Wl,--export-dynamic-symbol=tls_slots_table_v1".to_owned())

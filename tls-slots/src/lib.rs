@@ -3,8 +3,8 @@
 //! # The problem
 //!
 //! A program that loads `cdylib` modules has one copy of each crate's state per binary. The crate
-//! `tls-keys` declares state as *keys* instead, of which the host has the one instance. Somebody has
-//! to define that instance: this crate, linked by the host only.
+//! `tls-keys` declares state as *keys* instead, and each key has one instance: the host's. Somebody
+//! has to define that instance. This crate does, and only the host links it.
 //!
 //! # How to use it
 //!
@@ -32,97 +32,62 @@
 //! # }
 //! ```
 //!
-//! There is nothing to initialise and nothing to call. A module that is loaded into a program
-//! without this crate is refused by `dlopen`, by the name of the missing symbol.
+//! There is nothing to initialise and nothing to call. A program without this crate cannot load a
+//! module by mistake: `dlopen` refuses the module, and names the missing symbol.
+//!
+//! A host that opens its modules by plain `libloading` links only this crate. The crate
+//! `tls-slots-load` is above it: it checks a module's file before it opens the file, gives typed
+//! access to the module's entries, knows what a module has alive, and unloads and reloads modules.
 //!
 //! # How it fits
 //!
-//! | module | what |
+//! The files form layers. A file uses only files of lower layers.
+//!
+//! | layer | what |
 //! | --- | --- |
-//! | `export` | the exported functions |
-//! | `allocator` | those that allocate; whether a module's allocator fits |
+//! | `export` | the exported symbols, one thin wrapper each |
+//! | `report`, `loader` | what people and tests are told; what a loader needs |
+//! | `stds` | each image's own std: panics, thread ids |
 //! | `registry` | images and keys: shared, private, refused |
-//! | `manifest` | whether an image's manifest fits the host's |
-//! | `thread` | a thread's values: storage, destructors |
-//! | `table` | the per-thread table of pointers, one file per way of access |
-//! | `exit` | how a thread's end is noticed, one file per system |
-//! | `adopt` | modules whose std is taken care of |
-//! | `thread_ids` | thread ids that no two images have |
-//! | [`panic`](mod@panic) | catching the panics of all images |
-//! | `hook` | panics of modules, reported to the host's hook |
-//! | `interpose` | what modules' stds leave with libc: taken over, counted |
+//! | `fit`, `unload_hooks` | whether an image fits; what shared crates do when it goes |
+//! | `values` | definitions of keys; a thread's values, from first access to last destructor |
+//! | `observers`, `memory`, `table`, `exit` | who is told; modules' memory; the per-thread table; a thread's end |
+//! | `image`, [`panic`](mod@panic) | which file and memory an address belongs to; catching the panics of all images |
 //! | `sync` | what the models replace |
-//! | `load` | feature `load`: [`Module`], the loader |
-//!
-//! # Cargo features
-//!
-//! - `load`: [`Module`], which opens a module and gives typed access to its entries. Needs `libloading`.
-//! - `reload`: [`Reload`], which follows a module's file: each new build takes the calls, and the old one is
-//!   unloaded. Needs `notify`, and a thread.
 
-mod adopt;
-mod allocator;
 mod exit;
 mod export;
-mod hook;
-#[cfg_attr(not(feature = "load"), allow(dead_code))] // only the loader unloads
-mod idle;
-mod image_file;
-mod image_memory;
-#[cfg_attr(not(feature = "load"), allow(dead_code))]
-mod interpose;
-#[cfg(feature = "load")]
-mod load;
-mod manifest;
-mod on_unload;
+mod fit;
+mod image;
+#[doc(hidden)]
+pub mod loader;
+mod memory;
+mod observers;
 pub mod panic;
 mod registry;
-mod scan;
+mod report;
+mod stds;
 mod sync;
 mod table;
-mod thread;
-mod thread_ids;
-mod usage;
+mod unload_hooks;
+mod values;
 
-/// All files name `tls-keys` by this, so that the models can put another in its place, see `sync`.
+/// All files name `tls-keys` by this, so that the models can put another crate in its place.
 use tls_keys as keys;
 
-// A module's accesses are inline or calls as `tls-keys` has it, and what they find is defined here.
+// A module's accesses are inline or calls, as `tls-keys` has it. This crate defines what they find.
 const _: () = assert!(keys::arch::INLINE == cfg!(tls_slots_asm));
 
-pub use hook::{ModulePanic, module_panic, set_module_panic_hook};
-#[doc(hidden)]
-pub use interpose::probe;
+pub use fit::manifest::manifest;
 pub use keys::abi::Kind;
-#[cfg(feature = "load")]
-pub use load::{
-    Call, CallError, Entry, EntryPanic, Function, HostProblem, LoadError, LoadOptions, Module,
-    Signature, Source, Symbol, ThreadUse, Unload, UnloadError, UnloadProblem, Usage,
-};
-#[cfg(feature = "reload")]
-pub use load::{
-    Generation, Reload, ReloadEntry, ReloadError, ReloadEvent, ReloadFunction, ReloadOptions,
-};
-pub use manifest::manifest;
-pub use on_unload::{LeftBehind, left_behind};
-pub use registry::{ImageInfo, KeyInfo, images, reset_thread};
-pub use thread_ids::{ThreadIds, thread_ids};
+pub use report::{ImageInfo, KeyInfo, images, reset_thread};
+pub use stds::hook::{ModulePanic, module_panic, set_module_panic_hook};
+pub use stds::thread_ids::{ThreadIds, thread_ids};
 pub use tls_slots_manifest::{Difference, Manifest, Mismatch, ParseError};
 
 keys::process_local! {
-    /// Marks an image that contains the host's half: a module whose manifest has a key of this package links
-    /// it by mistake, and does not fit (`tls_slots_manifest::compare`).
+    /// Marks an image that contains the host's half. A module whose manifest has a key of this
+    /// package links the half by mistake, and does not fit (`tls_slots_manifest::compare`).
     #[allow(dead_code)] // being there is all it does
     static HOST_HALF: u8 = 0;
-}
-
-/// The text of a panic's payload, or a stand-in.
-fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
-    if let Some(text) = payload.downcast_ref::<&str>() {
-        (*text).to_owned()
-    } else if let Some(text) = payload.downcast_ref::<String>() {
-        text.clone()
-    } else {
-        "(a panic without a text)".to_owned()
-    }
 }

@@ -1,13 +1,15 @@
 //! What threads share, memory, and how panics are caught, named in one place.
 //!
-//! The models in `tests/loom` compile this crate's files as they are, but for this one, in whose
+//! The models in `tests/loom` compile this crate's files as they are, except for this file. In its
 //! place they put loom's locks, atomics, statics and thread-locals, and an allocator that keeps
-//! books. (Not by a `cfg` here: `tls-keys` would then have to depend on loom, and loom would stand in
-//! the lock file of everybody who uses a key.)
+//! books. A `cfg` in this file would not do: `tls-keys` would then have to depend on loom, and loom
+//! would stand in the lock file of everybody who uses a key.
+
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub(crate) use std::alloc::{alloc, dealloc};
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
-pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+pub(crate) use std::sync::{Mutex, MutexGuard};
 pub(crate) use std::thread_local;
 
 pub(crate) use tls_keys::panic::{catch_unwind, discard_panic};
@@ -18,11 +20,12 @@ macro_rules! statics {
 }
 pub(crate) use statics;
 
-/// Stands in a block of memory for its immutable fields, of which loom knows nothing: there, it
-/// checks that each read comes after the write and before the block is freed. Here it is nothing.
-pub(crate) struct Witness;
+/// A field of a block of memory whose other fields are immutable. The models put a type in its
+/// place that checks two things: each read comes after the write, and before the block is freed.
+/// Here it is nothing.
+pub(crate) struct LifetimeCheck;
 
-impl Witness {
+impl LifetimeCheck {
     /// The block is written now.
     pub(crate) fn new() -> Self {
         Self
@@ -35,7 +38,23 @@ impl Witness {
     pub(crate) fn free(&self) {}
 }
 
-/// A lock, whether or not somebody has panicked under it: what it guards here is never half changed.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks, whether or not a thread has panicked under the lock: what locks guard in this crate is
+/// never half changed when code that can panic runs.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The value of a lock that nobody else has. As [`lock`] with regard to panics.
+pub(crate) fn into_value<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks for reading. As [`lock`] with regard to panics.
+pub fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks for writing. As [`lock`] with regard to panics.
+pub fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,16 +1,14 @@
-//! glibc: destructors with std's, memory by a pthread key.
+//! glibc: `__cxa_thread_atexit_impl`, which std's thread-locals use too.
 //!
-//! `__cxa_thread_atexit_impl` (glibc 2.18, stdlib/cxa_thread_atexit_impl.c) runs its functions in
-//! reverse order of registration when the thread ends or the main thread leaves `main`, takes new
-//! registrations while it runs, and runs before the destructors of pthread keys
-//! (nptl/pthread_create.c, `start_thread`).
+//! glibc (since 2.18, stdlib/cxa_thread_atexit_impl.c) runs the registered functions in reverse
+//! order when the thread ends or the main thread leaves `main`. It takes new registrations while it
+//! runs. It runs before the destructors of pthread keys (nptl/pthread_create.c, `start_thread`).
 //!
-//! Only the host registers, and the host is never unloaded: no module is pinned by a key. The function of that name
-//! is the host's own (`interpose`), which hands this on to libc's.
+//! Only the host registers here, and the host is never unloaded: a key pins no module. Where the
+//! host links `tls-slots-load`, the function of this name is that crate's, which hands the call on
+//! to libc's.
 
 use std::ffi::{c_int, c_void};
-
-pub(crate) use super::pthread::arm_release;
 
 unsafe extern "C" {
     fn __cxa_thread_atexit_impl(
@@ -19,19 +17,25 @@ unsafe extern "C" {
         image: *const c_void,
     ) -> c_int;
 
-    /// Identifies the image to `__cxa_thread_atexit_impl`; defined by the compiler's start files,
+    /// Identifies the image to `__cxa_thread_atexit_impl`. The compiler's start files define it;
     /// only its address means something.
     static __dso_handle: u8;
 }
 
-unsafe extern "C" fn run(_: *mut c_void) {
-    crate::thread::run_destructors();
+/// # Safety
+///
+/// `function` must come from a `fn()`.
+unsafe extern "C" fn call(function: *mut c_void) {
+    // SAFETY: the caller's promise; a function pointer is as wide as a data pointer on Unix (POSIX,
+    // `dlsym`).
+    let function = unsafe { std::mem::transmute::<*mut c_void, fn()>(function) };
+    function();
 }
 
-/// See the module.
-pub(crate) fn arm_destructors() {
-    // SAFETY: `run` needs no argument, and lies in the executable, which is never unloaded.
+/// See the folder's interface.
+pub(crate) fn arm_destructors(run: fn()) {
+    // SAFETY: `call` gets a `fn()`; both functions lie in the executable, which is never unloaded.
     unsafe {
-        __cxa_thread_atexit_impl(run, std::ptr::null_mut(), (&raw const __dso_handle).cast());
+        __cxa_thread_atexit_impl(call, run as *mut c_void, (&raw const __dso_handle).cast());
     }
 }

@@ -1,41 +1,44 @@
 //! Other systems: one `std::thread_local!` with a destructor. **Not run here.**
 //!
-//! Once the guard has run, keys that were not initialised before cannot be initialised any more on
-//! that thread: `try_with` says so by an `AccessError`.
+//! After the guard has run, a key that was not initialised before cannot be initialised on that
+//! thread any more: `try_with` gives an `AccessError`.
 
-struct Guard;
+use std::cell::Cell;
+
+/// What to call at the end of the thread.
+struct Guard(Cell<Option<fn()>>);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        crate::thread::run_destructors();
-        crate::thread::release();
+        if let Some(release) = self.0.take() {
+            release();
+        }
     }
 }
 
 std::thread_local! {
-    static GUARD: Guard = const { Guard };
+    static GUARD: Guard = const { Guard(Cell::new(None)) };
 }
 
-/// See the module.
-pub(crate) fn arm_destructors() {
-    // The guard runs them, and `arm_release` came first.
+/// See the folder's interface. `release` runs the destructors first, and is armed already.
+pub(crate) fn arm_destructors(_: fn()) {}
+
+/// See the folder's interface.
+pub(crate) fn arm_release(release: fn()) -> bool {
+    GUARD.try_with(|guard| guard.0.set(Some(release))).is_ok()
 }
 
-/// See the module.
-pub(crate) fn arm_release() -> bool {
-    GUARD.try_with(|_| ()).is_ok()
-}
-
-/// See the module. Windows unloads nothing in `ExitProcess` before threads are gone.
+/// See the folder's interface. Windows ends the other threads before `ExitProcess` unloads
+/// anything.
 pub(crate) fn at_process_exit(_: extern "C" fn()) {}
 
 /// Not known: std's thread-locals may be gone when this is asked.
-pub(crate) type ThreadId = ();
+pub type ThreadId = ();
 
-/// See the module.
+/// See the folder's interface.
 pub(crate) fn thread_id() -> ThreadId {}
 
-/// See the module.
-pub(crate) fn thread_name((): ThreadId) -> Option<String> {
+/// See the folder's interface.
+pub fn thread_name((): ThreadId) -> Option<String> {
     None
 }

@@ -1,39 +1,42 @@
-//! When a thread ends: who runs the destructors of its values, and when its memory goes.
+//! How the end of a thread is noticed.
 //!
-//! Two moments, as the first may run code that uses keys again:
+//! A thread's end has two moments, since destructors may use keys again:
 //!
 //! | file | target | destructors run | memory is freed |
 //! | --- | --- | --- | --- |
 //! | `gnu.rs` | glibc | with std's own thread-locals (`__cxa_thread_atexit_impl`), on the main thread too | after them (a pthread key) |
-//! | `pthread.rs` | other Unix | a pthread key, not on the main thread | the same |
-//! | `guard.rs` | everything else | a `std::thread_local!` guard | the same; **not run here** |
+//! | `pthread.rs` | other Unix | by a pthread key, not on the main thread | by the same key |
+//! | `guard.rs` | everything else | by a `std::thread_local!` guard | by the same guard; **not run here** |
 //!
 //! The interface is
 //!
-//! - `arm_destructors()`: [`Thread::run_destructors`](crate::thread::run_destructors) is called when the
-//!   calling thread ends, also if it is ending already;
-//! - `arm_release() -> bool`: [`release`](crate::thread::release) is called after that; false where
-//!   the system refuses, and the thread's memory then stays;
-//! - `at_process_exit(f)`: `f` runs in `exit`, before modules are finalised;
-//! - `thread_id()`: the calling thread, and `thread_name(id)`, which may be asked of a thread that has not ended.
+//! - `arm_destructors(run)`: `run` is called when the calling thread ends. That holds for a thread
+//!   that is ending already, too.
+//! - `arm_release(release) -> bool`: `release` is called after `run`. False where the system
+//!   refuses; the thread's memory then stays.
+//! - `at_process_exit(function)`: `function` runs in `exit`, before modules are finalised.
+//! - `thread_id()`: the calling thread. `thread_name(id)`: its name, for a thread that has not
+//!   ended.
+//!
+//! The callers pass functions, so this folder knows nothing of a thread's values.
 
 #[cfg(all(unix, target_env = "gnu"))]
 mod gnu;
 #[cfg(all(unix, target_env = "gnu"))]
-pub(crate) use gnu::{arm_destructors, arm_release};
+pub(crate) use gnu::arm_destructors;
 
 #[cfg(unix)]
 mod pthread;
-#[cfg(unix)]
-pub(crate) use pthread::thread_name;
-#[cfg(unix)]
-pub(crate) use pthread::{ThreadId, at_process_exit, thread_id};
 #[cfg(all(unix, not(target_env = "gnu")))]
-pub(crate) use pthread::{arm_destructors, arm_release};
+pub(crate) use pthread::arm_destructors;
+#[cfg(unix)]
+pub use pthread::{ThreadId, thread_name};
+#[cfg(unix)]
+pub(crate) use pthread::{arm_release, at_process_exit, thread_id};
 
 #[cfg(not(unix))]
 mod guard;
 #[cfg(not(unix))]
-pub(crate) use guard::thread_name;
+pub use guard::{ThreadId, thread_name};
 #[cfg(not(unix))]
-pub(crate) use guard::{ThreadId, arm_destructors, arm_release, at_process_exit, thread_id};
+pub(crate) use guard::{arm_destructors, arm_release, at_process_exit, thread_id};

@@ -1,6 +1,5 @@
-//! Unix: a pthread key, whose destructor runs when a thread ends (POSIX,
-//! `pthread_key_create`), and again if the value is set again meanwhile, up to
-//! `PTHREAD_DESTRUCTOR_ITERATIONS` times.
+//! Unix: a pthread key. Its destructor runs when a thread ends (POSIX, `pthread_key_create`). It
+//! runs again if the value was set again meanwhile, up to `PTHREAD_DESTRUCTOR_ITERATIONS` times.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
@@ -22,15 +21,15 @@ unsafe extern "C" {
 }
 
 /// `pthread_t`, which is as wide as a pointer on the systems of this file.
-pub(crate) type ThreadId = usize;
+pub type ThreadId = usize;
 
-/// See the module.
+/// See the folder's interface.
 pub(crate) fn thread_id() -> ThreadId {
     pthread_self()
 }
 
-/// See the module.
-pub(crate) fn thread_name(thread: ThreadId) -> Option<String> {
+/// See the folder's interface.
+pub fn thread_name(thread: ThreadId) -> Option<String> {
     let mut name = [0_u8; 64];
     // SAFETY: the thread has not ended, by the caller's promise, and there is room for so much.
     let failed = unsafe { pthread_getname_np(thread, name.as_mut_ptr().cast(), name.len()) };
@@ -38,42 +37,46 @@ pub(crate) fn thread_name(thread: ThreadId) -> Option<String> {
     (failed == 0).then(|| name.to_string_lossy().into_owned())
 }
 
-/// The one key of this process. Invariant: made at most once, never deleted; `None` when the system
-/// has no key left.
+/// The one key of this process. A thread's value is the `fn()` to call. Invariant: made at most
+/// once, never deleted. `None` when the system has no key left.
 static KEY: OnceLock<Option<PthreadKey>> = OnceLock::new();
 
-unsafe extern "C" fn end(_: *mut c_void) {
-    crate::interpose::thread_ends();
-    // Late ones on glibc, all of them elsewhere.
-    crate::thread::run_destructors();
-    crate::thread::release();
+/// # Safety
+///
+/// `function` must come from a `fn()`: it is the value that [`arm_release`] sets.
+unsafe extern "C" fn call(function: *mut c_void) {
+    // SAFETY: the caller's promise; a function pointer is as wide as a data pointer on Unix (POSIX,
+    // `dlsym`).
+    let function = unsafe { std::mem::transmute::<*mut c_void, fn()>(function) };
+    function();
 }
 
-/// See the module.
-pub(crate) fn arm_release() -> bool {
+/// See the folder's interface.
+pub(crate) fn arm_release(release: fn()) -> bool {
     let key = KEY.get_or_init(|| {
         let mut key = 0;
-        // SAFETY: `key` is writable; `end` lies in the executable, which is never unloaded.
-        let failed = unsafe { pthread_key_create(&mut key, Some(end)) };
+        // SAFETY: `key` is writable; `call` lies in the executable, which is never unloaded.
+        let failed = unsafe { pthread_key_create(&mut key, Some(call)) };
         (failed == 0).then_some(key)
     });
     match *key {
-        // SAFETY: a key of this process; any non-null value means "call `end`".
-        Some(key) => unsafe { pthread_setspecific(key, std::ptr::dangling::<u8>().cast()) == 0 },
+        // SAFETY: a key of this process, and the value that its destructor expects. A function's
+        // address is not null, so the destructor is called.
+        Some(key) => unsafe { pthread_setspecific(key, release as *const c_void) == 0 },
         None => false,
     }
 }
 
-/// See the module.
+/// See the folder's interface. `release` runs the destructors first, and is armed already.
 #[cfg(not(target_env = "gnu"))]
-pub(crate) fn arm_destructors() {
-    // `end` runs them, and `arm_release` came first.
-}
+pub(crate) fn arm_destructors(_: fn()) {}
 
-/// Runs `function` when the process exits, before the destructors of modules: handlers run last
-/// registered first, and the dynamic linker's own was registered before any constructor ran.
+/// Runs `function` when the process exits, before the destructors of modules: handlers run in
+/// reverse order of registration, and the dynamic linker registered its own before any constructor
+/// ran.
 pub(crate) fn at_process_exit(function: extern "C" fn()) {
-    // SAFETY: `function` lies in the executable. A refusal (no memory) is not fatal: see the caller.
+    // SAFETY: `function` lies in the executable. A refusal (no memory) only means that modules may
+    // be taken from the registry while the process exits.
     unsafe {
         atexit(function);
     }

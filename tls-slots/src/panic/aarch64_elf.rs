@@ -26,5 +26,5 @@ std::arch::global_asm!(
     "ret",
     ".cfi_endproc",
     ".size tls_slots_try_v1, . - tls_slots_try_v1",
-    personality = sym super::personality,
+    personality = sym super::frame::personality,
 );

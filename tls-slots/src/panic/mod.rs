@@ -1,9 +1,10 @@
 //! Catching panics of all images.
 //!
-//! A panic of a module that reaches a [`std::panic::catch_unwind`] of the host ends the process, and so
-//! does one of the host in a module: each image's std knows only its own. What is here catches both.
-//! The forked tokio uses it wherever it catches panics. A program uses it where *its own* code stands
-//! between a module and a `catch_unwind` of std, which there is at the top of every thread:
+//! Each image's std knows only its own panics. A panic of a module that reaches a
+//! [`std::panic::catch_unwind`] of the host ends the process. So does a panic of the host in a
+//! module. The functions here catch both. The forked tokio uses them wherever it catches panics. A
+//! program uses them where *its own* code stands between a module and a `catch_unwind` of std.
+//! There is such a `catch_unwind` at the top of every thread:
 //!
 //! ```
 //! # fn call_a_module() -> u32 { 7 }
@@ -15,10 +16,10 @@
 
 // The host's half:
 //
-// - a frame that stops any Rust exception, without looking at who raised it: a few instructions with
-//   a *personality* of their own, the function that the unwinder asks about a frame (Itanium C++ ABI,
-//   "Exception Handling", section 1.6). One file per architecture;
-// - whose exception it is: `tls_slots_owner_v1`, in `adopt.rs`.
+// - A frame that stops any Rust exception, whichever image raised it: a few instructions with a
+//   *personality* of their own (`frame.rs`). The personality is the function that the unwinder asks
+//   about a frame (Itanium C++ ABI, "Exception Handling", section 1.6). One file per architecture.
+// - Whose exception it is: `tls_slots_owner_v1`, see `stds/modules.rs`.
 //
 // Only Rust's exceptions are stopped, by their class. C++ exceptions and forced unwinding
 // (`pthread_exit`, cancellation) pass, as if the frame were not there.
@@ -35,75 +36,4 @@ mod aarch64_elf;
 mod none;
 
 #[cfg(tls_slots_asm)]
-mod frame {
-    use std::ffi::c_int;
-
-    use crate::keys::abi::Exception;
-
-    /// Rust's exceptions: `RUST_EXCEPTION_CLASS` of library/panic_unwind/src/gcc.rs.
-    const RUST: u64 = u64::from_ne_bytes(*b"MOZ\0RUST");
-
-    // `_Unwind_Action` and `_Unwind_Reason_Code` of the ABI.
-    const SEARCH_PHASE: c_int = 1;
-    const HANDLER_FRAME: c_int = 4;
-    const FORCE_UNWIND: c_int = 8;
-    const HANDLER_FOUND: c_int = 6;
-    const INSTALL_CONTEXT: c_int = 7;
-    const CONTINUE_UNWIND: c_int = 8;
-
-    /// The register that takes the exception, that of the second returned word:
-    /// `__builtin_eh_return_data_regno(1)`, which is `rdx` by the System V ABI for x86-64 (figure 3.36,
-    /// number 1) and `x1` on aarch64.
-    const EXCEPTION: c_int = 1;
-
-    /// The unwinder's view of a frame.
-    #[repr(C)]
-    pub(crate) struct Context {
-        opaque: [u8; 0],
-    }
-
-    unsafe extern "C" {
-        fn _Unwind_SetGR(context: *mut Context, register: c_int, value: usize);
-        fn _Unwind_SetIP(context: *mut Context, address: usize);
-
-        /// Where a stopped exception continues; only its address means something.
-        #[link_name = "tls_slots_landing_v1"]
-        static LANDING: u8;
-    }
-
-    /// The personality of `tls_slots_try_v1`.
-    ///
-    /// The frame has one call, so there is no table of places to look up: whatever comes by has come
-    /// out of that call.
-    ///
-    /// # Safety
-    ///
-    /// For the unwinder only.
-    pub(super) unsafe extern "C" fn personality(
-        version: c_int,
-        actions: c_int,
-        class: u64,
-        exception: *mut Exception,
-        context: *mut Context,
-    ) -> c_int {
-        if version != 1 || class != RUST || actions & FORCE_UNWIND != 0 {
-            return CONTINUE_UNWIND;
-        }
-        if actions & SEARCH_PHASE != 0 {
-            return HANDLER_FOUND;
-        }
-        if actions & HANDLER_FRAME == 0 {
-            return CONTINUE_UNWIND;
-        }
-        // SAFETY: the unwinder's own context of this frame, in the phase in which it may be written;
-        // the address is inside the frame's function, where the stack is as it was at the call.
-        unsafe {
-            _Unwind_SetGR(context, EXCEPTION, exception as usize);
-            _Unwind_SetIP(context, &raw const LANDING as usize);
-        }
-        INSTALL_CONTEXT
-    }
-}
-
-#[cfg(tls_slots_asm)]
-use frame::personality;
+mod frame;

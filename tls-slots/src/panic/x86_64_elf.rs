@@ -1,11 +1,11 @@
 //! The frame that stops a panic, on x86-64 ELF.
 //!
 //! `tls_slots_try_v1` calls its second argument with its first, which is where the System V calling
-//! convention wants it already, and leaves the two words that come back, in `rax` and `rdx`, as they are. Its
-//! personality is [`personality`](super::personality), which, for an exception that is to stop here,
-//! has the unwinder continue at `tls_slots_landing_v1` with the exception in `rdx`: the same way out,
-//! with another result. The unwinder restores the stack pointer and the preserved registers to what
-//! they were at the call, by the call-frame information below.
+//! convention wants it already, and leaves the two words that come back, in `rax` and `rdx`, as
+//! they are. Its personality is [`personality`](super::frame::personality), which, for an exception
+//! that is to stop here, has the unwinder continue at `tls_slots_landing_v1` with the exception in
+//! `rdx`: the same way out, with another result. The unwinder restores the stack pointer and the
+//! preserved registers to what they were at the call, by the call-frame information below.
 //!
 //! Four instructions, as every poll of a task passes here.
 
@@ -29,5 +29,5 @@ std::arch::global_asm!(
     "ret",
     ".cfi_endproc",
     ".size tls_slots_try_v1, . - tls_slots_try_v1",
-    personality = sym super::personality,
+    personality = sym super::frame::personality,
 );

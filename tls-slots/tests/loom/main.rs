@@ -19,47 +19,30 @@
 
 extern crate alloc;
 
-#[path = "../../../tls-keys/src/abi.rs"]
-mod abi;
-#[path = "../../../tls-keys/src/local.rs"]
-mod local;
-#[path = "../../../tls-keys/src/process.rs"]
-mod process;
-
-#[path = "../../src/export.rs"]
+#[path = "../../src/export/keys.rs"]
 mod export;
-#[path = "../../src/registry.rs"]
+#[path = "../../src/registry/mod.rs"]
 mod registry;
+#[path = "../../src/report.rs"]
+mod report;
 #[path = "../../src/table/mod.rs"]
 mod table;
-#[path = "../../src/thread.rs"]
-mod thread;
+#[path = "../../src/values/mod.rs"]
+mod values;
 
+mod keys;
 mod stand_ins;
 mod sync;
 
-/// What the files of `tls-slots` know of `tls-keys`.
-mod keys {
-    pub(crate) use crate::abi;
-    pub(crate) use crate::stand_ins::{arch, host, names};
-}
-
-use std::any::Any;
 use std::cell::Cell;
 
 use loom::sync::mpsc;
 
-use abi::{Declared, Image, Key, Text};
-use process::ProcessLocal;
-use stand_ins::{
-    adopt, allocator, arch, exit, image_file, interpose, manifest, object, on_unload, usage,
-};
+use keys::abi::{Declared, Image, Key, Text};
+use keys::process::ProcessLocal;
+use keys::{access, calls, image as own_image};
+use stand_ins::{exit, fit, image, observers, stds, unload_hooks};
 use sync::{AtomicUsize, is_in_use};
-
-/// As in `lib.rs`.
-fn panic_message(_: &(dyn Any + Send)) -> String {
-    unreachable!("no initialiser panics here")
-}
 
 // Values ----------------------------------------------------------------------------------------
 
@@ -233,7 +216,7 @@ impl Loaded {
     /// `dlopen`: maps it and runs its constructor.
     fn open(keys: Vec<Key>) -> Self {
         let image = Self::map(keys);
-        object::within(image, object::enter);
+        own_image::within(image, own_image::enter);
         image
     }
 
@@ -248,7 +231,7 @@ impl Loaded {
     /// Its destructor.
     fn leave(self) {
         // SAFETY: a loaded image of nothing but keys, whose code does not run any more.
-        unsafe { object::unregister(&self.describe()) }
+        unsafe { calls::unregister(&self.describe()) }
     }
 
     /// Uses a thread-local: who made the value, and how often it was used before.
@@ -266,9 +249,9 @@ impl Loaded {
         } else {
             T::by_module
         };
-        object::within(self, || {
+        own_image::within(self, || {
             // SAFETY: a key of this image for a `T`; null, or a value of this thread.
-            unsafe { local::access::<T>(&self.keys[at], None, init).as_ref() }.map(code)
+            unsafe { access::access::<T>(&self.keys[at], None, init).as_ref() }.map(code)
         })
     }
 
@@ -276,7 +259,7 @@ impl Loaded {
     fn address(self, at: usize) -> *const u8 {
         // SAFETY: a transparent wrapper, and a key for a `u8`.
         let key = unsafe { &*(&raw const self.keys[at]).cast::<ProcessLocal<u8>>() };
-        object::within(self, || std::ptr::from_ref::<u8>(key))
+        own_image::within(self, || std::ptr::from_ref::<u8>(key))
     }
 }
 
@@ -363,7 +346,7 @@ fn first_access_on_many_threads() {
         }
         exit::thread_end();
         assert_eq!((MADE.get(), DROPPED.get()), (3, 3));
-        assert_eq!(registry::images().len(), 1);
+        assert_eq!(report::images().len(), 1);
     });
 }
 
@@ -389,7 +372,7 @@ fn first_access_in_a_module() {
         thread.join().unwrap();
         exit::thread_end();
         assert_eq!((MADE.get(), DROPPED.get()), (4, 4));
-        assert_eq!(registry::images().len(), 2);
+        assert_eq!(report::images().len(), 2);
     });
 }
 
@@ -432,7 +415,7 @@ fn two_modules_come_and_go_at_once() {
         run();
         thread.join().unwrap();
         assert_eq!((MADE.get(), DROPPED.get()), (2, 2));
-        assert_eq!(registry::images().len(), 1);
+        assert_eq!(report::images().len(), 1);
     });
 }
 
@@ -456,7 +439,7 @@ fn two_modules_register_at_once() {
         assert_eq!(other.touch::<Counted>(PRIVATE), (MODULES, 0));
         assert_eq!(other.touch::<Plain>(PLAIN), (MODULES, 0));
         assert_eq!(own.touch::<Counted>(PRIVATE), (MODULES, 2));
-        assert_eq!(registry::images().len(), 3);
+        assert_eq!(report::images().len(), 3);
     });
 }
 
@@ -484,7 +467,7 @@ fn registration_against_unregistration() {
         first.close();
         let second = thread.join().unwrap();
         assert_eq!(second.touch::<Counted>(PRIVATE), (MODULES, 0));
-        assert_eq!(registry::images().len(), 2);
+        assert_eq!(report::images().len(), 2);
         second.close();
     });
 }
@@ -619,7 +602,7 @@ fn listing_against_unloading() {
     model(|| {
         let thread = spawn(|| {
             for _ in 0..2 {
-                let images = registry::images();
+                let images = report::images();
                 assert!(images[0].is_host && images[0].keys.iter().all(|key| key.shared));
                 if let Some(module) = images.get(1) {
                     assert_eq!(module.keys.len(), 5);

@@ -7,85 +7,82 @@ pub(crate) mod names {
 }
 
 /// Which file an image came from: none.
-pub(crate) mod image_file {
-    pub(crate) fn of(_: *const u8) -> Option<String> {
-        None
-    }
+pub(crate) mod image {
+    pub(crate) mod file {
+        pub(crate) fn of(_: *const u8) -> Option<String> {
+            None
+        }
 
-    pub(crate) fn is_here(_: *const u8) -> bool {
-        true
-    }
-}
-
-/// Whether a module's allocator fits: there is only one here.
-pub(crate) mod allocator {
-    pub(crate) unsafe fn fit(_: &crate::abi::Image) -> Result<(), String> {
-        Ok(())
+        pub(crate) fn is_here(_: *const u8) -> bool {
+            true
+        }
     }
 }
 
-/// Whether a module's manifest fits: there is only one here.
-pub(crate) mod manifest {
-    pub(crate) unsafe fn fits(_: &crate::abi::Image) -> Result<(), String> {
-        Ok(())
+/// Whether a module fits: there is only one kind here.
+pub(crate) mod fit {
+    pub(crate) mod allocator {
+        pub(crate) unsafe fn fit(_: &crate::keys::abi::Image) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    pub(crate) mod manifest {
+        pub(crate) unsafe fn fits(_: &crate::keys::abi::Image) -> Result<(), String> {
+            Ok(())
+        }
     }
 }
 
 /// Modules' copies of std: there are none.
-pub(crate) mod adopt {
-    pub(crate) fn forget(_: &crate::abi::Image) {}
+pub(crate) mod stds {
+    pub(crate) mod modules {
+        pub(crate) fn forget(_: &crate::keys::abi::Image) {}
 
-    pub(crate) fn first_thread_id(_: *const crate::abi::Key) -> Option<u64> {
-        None
+        pub(crate) fn first_thread_id(_: *const crate::keys::abi::Key) -> Option<u64> {
+            None
+        }
     }
 }
 
-/// What images have alive: nothing is counted here.
-pub(crate) mod usage {
-    #[derive(PartialEq, Eq, Default)]
-    pub(crate) struct Alive;
+/// Who is told of images and threads: nobody.
+pub(crate) mod observers {
+    use crate::keys::abi::{Image, Key};
+    use crate::sync::AtomicUsize;
 
-    pub(crate) struct Rows;
+    #[derive(Clone, Copy)]
+    pub(crate) struct AcceptedImage {
+        pub(crate) start: *const Key,
+        pub(crate) row: *const AtomicUsize,
+    }
 
-    impl Rows {
-        pub(crate) const fn new() -> Self {
-            Self
+    impl AcceptedImage {
+        pub(crate) fn of(image: &Image) -> Self {
+            Self {
+                start: image.keys_start,
+                row: image.row,
+            }
         }
-
-        pub(crate) fn take(&mut self) -> usize {
-            0
-        }
-
-        pub(crate) fn give_back(&mut self, _: usize) {}
     }
 
-    pub(crate) fn offset(row: usize) -> usize {
-        row
+    pub(crate) struct Observer {
+        pub(crate) image_came: fn(AcceptedImage),
+        pub(crate) image_leaves: unsafe fn(AcceptedImage),
+        pub(crate) image_left: unsafe fn(AcceptedImage),
+        pub(crate) thread_ends: fn(),
+        pub(crate) thread_ended: fn(&dyn Fn(usize) -> Option<*mut u8>),
     }
 
-    pub(crate) fn alive(_: usize) -> Alive {
-        Alive
+    pub(crate) fn all() -> impl Iterator<Item = &'static Observer> {
+        std::iter::empty()
     }
-
-    pub(crate) fn forget(_: *const crate::abi::Key) {}
-
-    pub(crate) fn thread_ends(_: impl FnOnce(usize) -> Option<*mut u8>) {}
-}
-
-/// What modules leave with libc: nothing.
-pub(crate) mod interpose {
-    pub(crate) fn register(_: &crate::abi::Image) {}
-
-    pub(crate) unsafe fn leave(_: &crate::abi::Image) {}
-
-    pub(crate) unsafe fn unregister(_: &crate::abi::Image) {}
 }
 
 /// What shared crates do about a module: there are no such crates.
-pub(crate) mod on_unload {
+pub(crate) mod unload_hooks {
     pub(crate) fn tell_host() {}
 
-    pub(crate) unsafe fn forget(_: *const crate::abi::Key) {}
+    pub(crate) unsafe fn take_out(_: *const crate::keys::abi::Key) {}
 }
 
 /// The table: a block of atomics that goes with its thread.
@@ -140,8 +137,8 @@ pub(crate) mod exit {
     use loom::sync::Mutex;
 
     loom::thread_local! {
-        static DESTRUCTORS: Cell<bool> = Cell::new(false);
-        static RELEASE: Cell<bool> = Cell::new(false);
+        static DESTRUCTORS: Cell<Option<fn()>> = Cell::new(None);
+        static RELEASE: Cell<Option<fn()>> = Cell::new(None);
     }
 
     loom::lazy_static! {
@@ -152,13 +149,17 @@ pub(crate) mod exit {
 
     pub(crate) fn thread_id() -> ThreadId {}
 
-    pub(crate) fn arm_destructors() {
-        DESTRUCTORS.with(|armed| armed.set(true));
+    pub(crate) fn arm_destructors(run: fn()) {
+        DESTRUCTORS.with(|armed| armed.set(Some(run)));
     }
 
-    pub(crate) fn arm_release() -> bool {
-        RELEASE.with(|armed| armed.set(true));
+    pub(crate) fn arm_release(release: fn()) -> bool {
+        RELEASE.with(|armed| armed.set(Some(release)));
         true
+    }
+
+    pub(crate) fn thread_name((): ThreadId) -> Option<String> {
+        None
     }
 
     pub(crate) fn at_process_exit(function: extern "C" fn()) {
@@ -167,12 +168,11 @@ pub(crate) mod exit {
 
     /// What the system does when the calling thread ends.
     pub(crate) fn thread_end() {
-        while DESTRUCTORS.with(|armed| armed.replace(false)) {
-            crate::thread::run_destructors();
+        while let Some(run) = DESTRUCTORS.with(|armed| armed.replace(None)) {
+            run();
         }
-        if RELEASE.with(|armed| armed.replace(false)) {
-            crate::thread::run_destructors();
-            crate::thread::release();
+        if let Some(release) = RELEASE.with(|armed| armed.replace(None)) {
+            release();
         }
         super::arch::end();
     }
@@ -184,17 +184,9 @@ pub(crate) mod exit {
     }
 }
 
-/// The calls from a module into its host, by symbol, as in `object/elf.rs`.
-pub(crate) mod object {
-    use std::cell::Cell;
-
-    use crate::abi::{Answer, Buffer, Image, Key};
-
-    /// What counting and unloading ask for, which is not modelled here.
-    pub(crate) fn count() {}
-    pub(crate) fn hold() {}
-    pub(crate) fn quiescent_state() {}
-    pub(crate) fn add_runtime() {}
+/// The host's functions, by symbol, as in `shared/calls/linked.rs` of `tls-keys`.
+pub(crate) mod calls {
+    use crate::keys::abi::{Answer, Buffer, Image, Key};
 
     #[allow(improper_ctypes)] // both sides are this crate
     unsafe extern "C" {
@@ -213,6 +205,11 @@ pub(crate) mod object {
         #[link_name = "tls_slots_reserve_v1"]
         pub fn reserve(key: *const Key, buffer: *mut Buffer) -> Answer;
     }
+}
+
+/// The image whose code runs, and its constructor.
+pub(crate) mod own_image {
+    use std::cell::Cell;
 
     loom::thread_local! {
         /// Whose code the thread runs.
@@ -231,13 +228,15 @@ pub(crate) mod object {
     pub(crate) fn enter() {
         let image = IMAGE.with(Cell::get).expect("code of some image");
         // SAFETY: a loaded image of nothing but keys.
-        unsafe { register(&image.describe()) }
+        unsafe { super::calls::register(&image.describe()) }
     }
 }
 
 /// What the host's half needs of `tls-keys`.
 pub(crate) mod host {
-    pub(crate) fn image() -> crate::abi::Image {
+    pub(crate) use super::calls::register;
+
+    pub(crate) fn image() -> crate::keys::abi::Image {
         crate::HOST.describe()
     }
 }

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 pub(crate) use std::alloc::Layout;
 pub(crate) use std::panic::catch_unwind;
-pub(crate) use std::sync::PoisonError;
+use std::sync::PoisonError;
 pub(crate) use std::sync::atomic::Ordering;
 
 pub(crate) use loom::sync::atomic::AtomicBool;
@@ -21,6 +21,16 @@ pub(crate) use loom::sync::{Mutex, MutexGuard};
 /// No panic is meant to be contained in a model: it would hide what went wrong.
 pub(crate) fn discard_panic(f: impl FnOnce()) {
     f();
+}
+
+/// As in `sync.rs`.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As in `sync.rs`.
+pub(crate) fn into_value<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Statics that are made anew for every run of a model.
@@ -40,9 +50,9 @@ macro_rules! locals {
 pub(crate) use locals as thread_local;
 
 /// See `sync.rs`: every read comes after the write, and before the block is freed.
-pub(crate) struct Witness(loom::cell::UnsafeCell<()>);
+pub(crate) struct LifetimeCheck(loom::cell::UnsafeCell<()>);
 
-impl Witness {
+impl LifetimeCheck {
     pub(crate) fn new() -> Self {
         let cell = loom::cell::UnsafeCell::new(());
         cell.with_mut(|_| ());

@@ -1,6 +1,6 @@
 //! Loads modules, and says in a sentence what is wrong with them.
 
-use tls_slots::{LoadOptions, Module, Source};
+use tls_slots_load::{LoadOptions, Module, Source};
 
 /// Loads a module: the file itself and no private copy of it, so that callgrind and perf find its
 /// symbols.

@@ -9,7 +9,7 @@
 use std::time::Instant;
 
 use bench_access::memory;
-use tls_slots::Module;
+use tls_slots_load::Module;
 
 use crate::modules::{load, text};
 

@@ -40,15 +40,15 @@ fn main() {
 }
 
 #[cfg(not(feature = "static"))]
-fn load(file: &std::ffi::OsString) -> tls_slots::Module {
+fn load(file: &std::ffi::OsString) -> tls_slots_load::Module {
     // SAFETY: the driver has built the file from this repository, by the compiler and with the fork
     // and the profile of this program.
-    unsafe { tls_slots::Module::load(file) }.unwrap_or_else(|error| panic!("{error}"))
+    unsafe { tls_slots_load::Module::load(file) }.unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[cfg(not(feature = "static"))]
 fn serve(
-    module: &tls_slots::Module,
+    module: &tls_slots_load::Module,
 ) -> impl FnOnce(mpsc::Receiver<Formula>) -> std::pin::Pin<Box<dyn Future<Output = Result<u64, String>>>>
 {
     let entry = module

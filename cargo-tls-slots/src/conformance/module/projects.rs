@@ -97,7 +97,7 @@ impl Projects {
                  edition = \"2021\"\n\n\
                  [[bin]]\nname = \"conformance-host\"\npath = \"main.rs\"\n\n\
                  [dependencies]\ntokio = {{ version = \"={version}\", features = {} }}\n\
-                 tls-slots = {{ version = \"0.1\", features = [\"load\"] }}\n\n\
+                 tls-slots = \"0.1\"\ntls-slots-load = \"0.1\"\n\n\
                  [build-dependencies]\ntls-slots-build = \"0.1\"\n\n[workspace]\n\n{patches}",
                 features()
             ),

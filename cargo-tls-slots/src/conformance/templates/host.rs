@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::process::ExitCode;
 
-use tls_slots::Module;
+use tls_slots_load::Module;
 use tokio::runtime::Builder;
 
 /// How a test ended; the error says why it failed.

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use site_contract::{Formula, Job, Page, Tasks};
-use tls_slots::{
+use tls_slots_load::{
     CallError, Entry, Function, Generation, LoadError, Module, Reload, ReloadEvent, ReloadOptions,
 };
 use tokio::runtime::Handle;

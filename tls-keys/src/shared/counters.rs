@@ -1,0 +1,171 @@
+//! What of an image is in use, counted for unloading it.
+//!
+//! The problem: when the code of a module is unmapped, nothing may be left that would run it. A task,
+//! for example, is known to the runtime by functions of the image that spawned it. So each image
+//! counts what has begun and what has ended, and the host unmaps a module only when the two are
+//! equal.
+//!
+//! # How counting costs next to nothing
+//!
+//! Each thread has a block of [`Counters`] in the host's memory, with a row for each image, and is the
+//! only one to write to its block. So counting is an addition without a bus lock: load the block's
+//! address, which is a thread-local key like any other, add the offset of the image's row, add one.
+//! When the host wants to know, it adds up the blocks of all threads.
+//!
+//! What has begun and what has ended are counted apart, because a task may end on another thread than
+//! the one on which it began. The host first reads all that has ended, then all that has begun. Both
+//! only grow. So if the sums are equal, there was a moment between the two readings when nothing was
+//! alive.
+//!
+//! | who | counts |
+//! | --- | --- |
+//! | the forked tokio | tasks and blocking calls, from the allocation of their cell to its deallocation |
+//! | the forked crossbeam-epoch | [`Deferred`]: deferred functions, from `defer` until they have run |
+//! | the forked rayon | [`Spawned`]: jobs that nobody waits for |
+//! | the host's loader | calls of entries, until their future is dropped |
+//! | whoever keeps code of an image elsewhere | a [`Hold`](crate::Hold) |
+
+use super::counted::Row;
+use super::key::Key;
+use super::{access, arch, calls, image};
+
+pub use super::counted::{Counted, Counters, ROW_SIZE, ROWS};
+
+crate::__key_record!(ThreadLocal COUNTERS [Counters]);
+crate::__in_keys_section! {
+    /// The calling thread's block. The host links this crate too, so the key is shared.
+    static COUNTERS: Key = Key::thread_local::<Counters>(
+        crate::__declared!(COUNTERS [Counters]),
+        init_at,
+    );
+}
+
+unsafe extern "C-unwind" fn init_at(storage: *mut u8) {
+    // SAFETY: `Key::init` promises valid storage of this type's size and alignment.
+    unsafe { storage.cast::<Counters>().write(Counters::new()) }
+}
+
+/// The key of the threads' blocks. For the host.
+#[doc(hidden)]
+pub fn key() -> &'static Key {
+    &COUNTERS
+}
+
+/// The calling thread's row at an offset; `None` when the thread has ended.
+///
+/// # Safety
+///
+/// `offset` must be the offset of a row in a block.
+#[inline(always)]
+unsafe fn row_at<'a>(offset: usize) -> Option<&'a Row> {
+    // SAFETY: `Key::slot` is an offset inside the table, by the field's invariant.
+    let mut block = unsafe { arch::value(COUNTERS.slot()) };
+    if block.is_null() {
+        block = cold();
+        if block.is_null() {
+            return None;
+        }
+    }
+    // SAFETY: a live block of this thread, and a row in the block by the caller's promise.
+    Some(unsafe { &*block.add(offset).cast::<Row>() })
+}
+
+#[cold]
+#[inline(never)]
+fn cold() -> *mut u8 {
+    // SAFETY: `COUNTERS` is a key of this image for this type.
+    let block = unsafe { access::cold::<Counters>(&COUNTERS, None, Counters::new) };
+    block.cast_mut().cast()
+}
+
+/// Something of this image has begun.
+#[inline(always)]
+pub fn begin(what: Counted) {
+    // SAFETY: the offset of this image's own row.
+    unsafe { begin_at(image::row(), what) }
+}
+
+/// Something of this image has ended. Its code may still be running.
+#[inline(always)]
+pub fn end(what: Counted) {
+    // SAFETY: the offset of this image's own row.
+    unsafe { end_at(image::row(), what) }
+}
+
+/// [`begin`] on behalf of the image whose row has that offset.
+///
+/// # Safety
+///
+/// The offset must be one that the registry has given out.
+#[doc(hidden)]
+#[inline(always)]
+pub unsafe fn begin_at(offset: usize, what: Counted) {
+    // SAFETY: the caller's promise.
+    match unsafe { row_at(offset) } {
+        Some(row) => row.begin(what),
+        // SAFETY: the caller's promise.
+        None => unsafe { calls::count(offset, what, false) },
+    }
+}
+
+/// [`end`] on behalf of the image whose row has that offset.
+///
+/// # Safety
+///
+/// As [`begin_at`].
+#[doc(hidden)]
+#[inline(always)]
+pub unsafe fn end_at(offset: usize, what: Counted) {
+    // SAFETY: the caller's promise.
+    match unsafe { row_at(offset) } {
+        Some(row) => row.end(what),
+        // SAFETY: the caller's promise.
+        None => unsafe { calls::count(offset, what, true) },
+    }
+}
+
+/// Something that this image gives to a crate that runs it later, on whichever thread.
+///
+/// It counts from [`begin`](Deferred::begin) until the guard is dropped that
+/// [`running`](Deferred::running) returns. The guard is the first local variable of the function
+/// that runs the thing, so it is dropped last: after that, only a few instructions without a call
+/// remain of the function.
+macro_rules! runs_later {
+    ($(#[$attr:meta])* $name:ident: $counted:ident) => {
+        $(#[$attr])*
+        #[doc(hidden)]
+        #[derive(Debug)]
+        pub struct $name(());
+
+        impl $name {
+            /// The thing is given away.
+            #[inline]
+            pub fn begin() {
+                begin(Counted::$counted);
+            }
+
+            /// The thing runs now, and code of the same image runs it.
+            #[inline]
+            pub fn running() -> Self {
+                Self(())
+            }
+        }
+
+        impl Drop for $name {
+            #[inline]
+            fn drop(&mut self) {
+                end(Counted::$counted);
+            }
+        }
+    };
+}
+
+runs_later! {
+    /// A function that frees what others may still read.
+    Deferred: Deferred
+}
+
+runs_later! {
+    /// A job of a pool that is not tokio's.
+    Spawned: Task
+}

@@ -1,0 +1,207 @@
+//! What is counted: tasks, blocking calls, calls of entries, deferred functions.
+//!
+//! The problem: a module may be unmapped only when nothing refers to its code. Frequent things are
+//! counted by each thread for itself, as `tls-keys`' `counters.rs` describes. Each image has a row in
+//! every thread's block of counters. Here the rows are given out, and the counters are added up.
+//!
+//! # Why the sum is exact
+//!
+//! [`alive`] reads all counters of what has ended, then all counters of what has begun. Counters only
+//! grow (they wrap, which differences do not mind). Let E be the first sum and B the second. At the
+//! moment between the two readings, at least E things had ended, and at most B had begun. So if E
+//! equals B, nothing was alive at that moment. A thread that ends adds its counters to [`GONE`] under
+//! the lock of the list of threads, and both readings are done under that lock.
+
+use std::sync::Mutex;
+use std::sync::atomic::{Ordering, fence};
+
+use tls_keys::abi::Key;
+use tls_keys::counters::{self, Counted, Counters, ROW_SIZE, ROWS};
+use tls_slots::loader::{self, AcceptedImage, ValueOf, lock};
+
+/// What threads that have ended had counted, and what they counted while they ended.
+static GONE: Counters = Counters::new();
+
+/// Which rows of the counters are taken.
+///
+/// Invariant: a row below `next` is an image's or free. The last row is shared by all images that
+/// found no other.
+struct Rows {
+    next: usize,
+    free: Vec<usize>,
+    /// The images that have a row, by their first key's address.
+    of: Vec<(usize, usize)>,
+}
+
+/// Lock order: after the registry's. Nobody's code runs under this lock.
+static ROWS_TAKEN: Mutex<Rows> = Mutex::new(Rows::new());
+
+impl Rows {
+    /// All free but the first row, the host's.
+    const fn new() -> Self {
+        Self {
+            next: 1,
+            free: Vec::new(),
+            of: Vec::new(),
+        }
+    }
+
+    /// A row for an image.
+    fn take(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
+            let row = self.next.min(ROWS - 1);
+            self.next = (self.next + 1).min(ROWS - 1);
+            row
+        })
+    }
+
+    /// The row of an image that is gone, and that had nothing alive.
+    fn give_back(&mut self, row: usize) {
+        if row != ROWS - 1 {
+            self.free.push(row);
+        }
+    }
+}
+
+/// Gives an image that has come a row, unless it has one.
+pub(crate) fn image_came(image: AcceptedImage) {
+    let mut rows = lock(&ROWS_TAKEN);
+    let start = image.start.addr();
+    if rows.of.iter().any(|(known, _)| *known == start) {
+        return;
+    }
+    let row = rows.take();
+    rows.of.push((start, row));
+    // SAFETY: the image is loaded, and says where it keeps its row's offset.
+    unsafe { (*image.row).store(offset(row), Ordering::Relaxed) };
+}
+
+/// Takes the row back from an image that goes.
+///
+/// # Safety
+///
+/// The image must still be mapped.
+pub(crate) unsafe fn image_left(image: AcceptedImage) {
+    // SAFETY: the caller's promise; the image says where it keeps its row's offset.
+    unsafe { (*image.row).store(0, Ordering::Relaxed) };
+    let start = image.start.addr();
+    let taken = {
+        let mut rows = lock(&ROWS_TAKEN);
+        let at = rows.of.iter().position(|(known, _)| *known == start);
+        at.map(|at| rows.of.swap_remove(at).1)
+    };
+    // With something alive, the next image with this row would have it.
+    if let Some(row) = taken.filter(|row| alive(*row) == Alive::default()) {
+        lock(&ROWS_TAKEN).give_back(row);
+    }
+}
+
+/// An image's row; the host's for an image that has none.
+pub(crate) fn row_of(start: *const Key) -> usize {
+    let rows = lock(&ROWS_TAKEN);
+    let found = rows.of.iter().find(|(known, _)| *known == start.addr());
+    found.map_or(0, |(_, row)| *row)
+}
+
+/// The offset of a row, which is what an image knows of it.
+pub(crate) fn offset(row: usize) -> usize {
+    row * ROW_SIZE
+}
+
+/// How much of an image is alive, by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Alive {
+    pub(crate) tasks: usize,
+    pub(crate) blocking: usize,
+    pub(crate) calls: usize,
+    pub(crate) deferred: usize,
+}
+
+/// What is alive of the image with that row.
+pub(crate) fn alive(row: usize) -> Alive {
+    let mut ended = [0_u32; Counted::ALL.len()];
+    let mut begun = [0_u32; Counted::ALL.len()];
+    loader::with_values(index(), |blocks| {
+        let sum = |of: &dyn Fn(&Counters) -> u32| {
+            let all = blocks.iter().map(|block| {
+                // SAFETY: a live value of this key, as `with_values` promises.
+                of(unsafe { &*block.cast::<Counters>() })
+            });
+            all.fold(of(&GONE), u32::wrapping_add)
+        };
+        for what in Counted::ALL {
+            ended[what as usize] = sum(&|counters| counters.ended(row, what));
+        }
+        // What has begun is read after what has ended.
+        fence(Ordering::SeqCst);
+        for what in Counted::ALL {
+            begun[what as usize] = sum(&|counters| counters.begun(row, what));
+        }
+    });
+    let of = |what: Counted| begun[what as usize].wrapping_sub(ended[what as usize]) as usize;
+    Alive {
+        tasks: of(Counted::Task),
+        blocking: of(Counted::Blocking),
+        calls: of(Counted::Call),
+        deferred: of(Counted::Deferred),
+    }
+}
+
+/// The index of the threads' blocks among their values.
+fn index() -> usize {
+    // SAFETY: a key of this executable.
+    let index = unsafe { loader::index_of(counters::key()) };
+    // The host's first code registers the key. Before that no thread has a block.
+    index.unwrap_or(usize::MAX)
+}
+
+/// A thread ends: takes over its counters. Called under the lock of the list of threads.
+pub(crate) fn thread_ended(value_of: &ValueOf<'_>) {
+    if let Some(block) = value_of(index()) {
+        // SAFETY: a live value of this key.
+        GONE.absorb(unsafe { &*block.cast::<Counters>() });
+    }
+}
+
+/// Counts for a thread that has no block any more.
+pub(crate) fn count(offset: usize, what: Counted, ended: bool) {
+    GONE.count(offset / ROW_SIZE, what, ended);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_used_again_and_the_last_one_is_shared() {
+        let mut rows = Rows::new();
+        let all: Vec<_> = (1..ROWS).map(|_| rows.take()).collect();
+        assert_eq!(all, (1..ROWS).collect::<Vec<_>>());
+        assert_eq!((rows.take(), rows.take()), (ROWS - 1, ROWS - 1));
+        rows.give_back(5);
+        rows.give_back(ROWS - 1);
+        assert_eq!((rows.take(), rows.take()), (5, ROWS - 1));
+    }
+
+    #[test]
+    fn what_begins_on_one_thread_may_end_on_another_and_threads_may_be_gone() {
+        let row = 77;
+        let offset = offset(row);
+        // SAFETY: a row that no image of this test has.
+        let begin = move || unsafe { counters::begin_at(offset, Counted::Task) };
+        // SAFETY: as above.
+        let end = move || unsafe { counters::end_at(offset, Counted::Task) };
+        assert_eq!(alive(row), Alive::default());
+        begin();
+        std::thread::spawn(move || {
+            begin();
+            begin();
+            end();
+        })
+        .join()
+        .unwrap();
+        assert_eq!(alive(row).tasks, 2);
+        std::thread::spawn(move || (end(), end())).join().unwrap();
+        assert_eq!(alive(row), Alive::default());
+    }
+}

@@ -1,0 +1,123 @@
+//! glibc, dynamically linked. See the parent module.
+
+use std::ffi::{CStr, c_int, c_void};
+
+use crate::alive::libc::types::{Span, ThreadDestructors, ThreadInfo};
+use next::{Destructor, PthreadId, PthreadKey, Routine};
+
+mod destructors;
+mod images;
+mod keys;
+mod next;
+mod signals;
+#[cfg(tls_slots_thread_sanitizer)]
+mod thread_sanitizer;
+mod threads;
+
+#[cfg(not(tls_slots_thread_sanitizer))]
+use keys::{pthread_key_create, pthread_setspecific};
+#[cfg(tls_slots_thread_sanitizer)]
+use thread_sanitizer::{pthread_key_create, pthread_setspecific};
+
+/// The functions that replace libc's.
+struct Ours {
+    thread_atexit: unsafe extern "C" fn(Destructor, *mut c_void, *mut c_void) -> c_int,
+    key_create: unsafe extern "C" fn(*mut PthreadKey, Option<Destructor>) -> c_int,
+    key_delete: unsafe extern "C" fn(PthreadKey) -> c_int,
+    set: unsafe extern "C" fn(PthreadKey, *const c_void) -> c_int,
+    create: unsafe extern "C" fn(*mut PthreadId, *const c_void, Routine, *mut c_void) -> c_int,
+}
+
+static OURS: Ours = Ours {
+    thread_atexit: destructors::__cxa_thread_atexit_impl,
+    key_create: pthread_key_create,
+    key_delete: keys::pthread_key_delete,
+    set: pthread_setspecific,
+    create: threads::pthread_create,
+};
+
+pub(super) fn register(span: Span) {
+    // A linker takes from a library what somebody refers to, and std refers to some of these weakly.
+    std::hint::black_box(&OURS);
+    images::add(span);
+}
+
+/// # Safety
+///
+/// As [`crate::alive::libc::image_left`].
+pub(super) unsafe fn unregister(span: Span) {
+    // SAFETY: the caller's promise.
+    unsafe { run_here(span) };
+    images::remove(span);
+    threads::forget(span);
+    keys::unregister(span);
+}
+
+pub(super) fn thread_ends() {
+    destructors::run_late();
+    threads::ends();
+}
+
+pub(super) fn destructors(span: Span) -> Vec<ThreadDestructors> {
+    threads::with_destructors(span)
+}
+
+pub(super) fn threads(span: Span) -> Vec<ThreadInfo> {
+    let mut threads = threads::in_routines(span);
+    threads.append(&mut keys::running(span));
+    threads
+}
+
+pub(super) fn keys(span: Span) -> usize {
+    keys::count(span)
+}
+
+pub(super) fn signal_actions(span: Span) -> Vec<c_int> {
+    signals::of(span)
+}
+
+pub(super) fn pins(span: Span) -> Vec<String> {
+    let mut pins = Vec::new();
+    if keys::is_pinned(span) {
+        pins.push("a pthread key that could not be taken over".to_owned());
+    }
+    if let Some(name) = not_ours() {
+        pins.push(format!(
+            "destructors that cannot be known: modules find another `{}` than the host's, so call \
+             `tls_slots_build::host()` in the host's build script",
+            name.to_string_lossy()
+        ));
+    }
+    pins
+}
+
+/// A function that modules do not find here.
+fn not_ours() -> Option<&'static CStr> {
+    let ours = [
+        (
+            c"__cxa_thread_atexit_impl",
+            OURS.thread_atexit as *const c_void,
+        ),
+        (c"pthread_key_create", OURS.key_create as *const c_void),
+        (c"pthread_key_delete", OURS.key_delete as *const c_void),
+        (c"pthread_setspecific", OURS.set as *const c_void),
+        (c"pthread_create", OURS.create as *const c_void),
+    ];
+    let missing = ours
+        .into_iter()
+        .find(|(name, own)| !std::ptr::eq(next::visible(name), *own));
+    missing.map(|(name, _)| name)
+}
+
+/// # Safety
+///
+/// As [`crate::alive::libc::run_here`].
+pub(super) unsafe fn run_here(span: Span) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { destructors::run_here(span) + keys::run_here(span) }
+}
+
+pub(super) fn forget(span: Span) {
+    threads::forget(span);
+    keys::forget(span);
+}

@@ -1,0 +1,40 @@
+//! Signal actions: which signals would run a module's code.
+
+use std::ffi::{c_int, c_void};
+
+use crate::alive::libc::types::Span;
+
+/// One more than the last signal: `_NSIG` of `<signal.h>`.
+const SIGNALS: c_int = 65;
+
+/// `struct sigaction`: the handler comes first on all targets of this file but MIPS, and no libc's has more
+/// than this behind it.
+#[repr(C, align(16))]
+struct Action {
+    handler: usize,
+    rest: [usize; 31],
+}
+
+unsafe extern "C" {
+    fn sigaction(signal: c_int, new: *const c_void, old: *mut Action) -> c_int;
+}
+
+/// The signals whose action is a function of the image.
+pub(super) fn of(span: Span) -> Vec<c_int> {
+    if cfg!(any(target_arch = "mips64", target_arch = "mips64r6")) {
+        return Vec::new();
+    }
+    (1..SIGNALS)
+        .filter(|signal| {
+            let mut action = Action {
+                handler: 0,
+                rest: [0; 31],
+            };
+            // SAFETY: asks only; `action` has room for libc's structure. For signals that libc keeps for
+            // itself it is an error, and nothing is written.
+            let failed = unsafe { sigaction(*signal, std::ptr::null(), &mut action) };
+            let _ = action.rest;
+            failed == 0 && span.contains(action.handler)
+        })
+        .collect()
+}

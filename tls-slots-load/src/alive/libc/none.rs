@@ -1,0 +1,43 @@
+//! Systems on which nothing is taken over. **Not run here.**
+
+use std::ffi::c_int;
+
+use super::types::{Span, ThreadDestructors, ThreadInfo};
+
+pub(super) fn register(_: Span) {}
+
+/// # Safety
+///
+/// None.
+pub(super) unsafe fn unregister(_: Span) {}
+
+pub(super) fn thread_ends() {}
+
+pub(super) fn destructors(_: Span) -> Vec<ThreadDestructors> {
+    Vec::new()
+}
+
+pub(super) fn threads(_: Span) -> Vec<ThreadInfo> {
+    Vec::new()
+}
+
+pub(super) fn keys(_: Span) -> usize {
+    0
+}
+
+pub(super) fn signal_actions(_: Span) -> Vec<c_int> {
+    Vec::new()
+}
+
+pub(super) fn pins(_: Span) -> Vec<String> {
+    vec!["destructors of thread-locals, which cannot be known on this system".to_owned()]
+}
+
+/// # Safety
+///
+/// None.
+pub(super) unsafe fn run_here(_: Span) -> usize {
+    0
+}
+
+pub(super) fn forget(_: Span) {}

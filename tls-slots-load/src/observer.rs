@@ -1,0 +1,68 @@
+//! What `tls-slots` tells this crate: the table of functions that it calls, and how it learns of them.
+//!
+//! The problem: modules may come before the host's `main` runs, and a host may open them without this
+//! crate's [`Module`](crate::Module). So a constructor of the executable adds the table, in every program
+//! that links this crate. A module can come even earlier, if the executable depends on it at link time.
+//! The observer is told of such a module when it is added.
+
+use std::sync::OnceLock;
+
+use tls_slots::loader::{AcceptedImage, Observer, observe};
+
+use crate::alive::{counters, holds, libc};
+use crate::unload::ask;
+
+static OBSERVER: Observer = Observer {
+    image_came,
+    image_leaves,
+    image_left,
+    thread_ends: libc::thread_ends,
+    thread_ended: counters::thread_ended,
+    count: counters::count,
+    hold: holds::hold,
+    quiescent_state: ask::quiescent_state,
+    add_runtime: ask::add_runtime,
+    next: OnceLock::new(),
+};
+
+fn image_came(image: AcceptedImage) {
+    counters::image_came(image);
+    libc::image_came(image);
+}
+
+/// # Safety
+///
+/// As [`Observer::image_leaves`].
+unsafe fn image_leaves(image: AcceptedImage) {
+    // SAFETY: the caller's promise.
+    unsafe { libc::image_leaves(image) }
+}
+
+/// # Safety
+///
+/// As [`Observer::image_left`].
+unsafe fn image_left(image: AcceptedImage) {
+    holds::image_left(image.start);
+    // SAFETY: the caller's promise, twice.
+    unsafe {
+        counters::image_left(image);
+        libc::image_left(image);
+    }
+}
+
+extern "C" fn add() {
+    observe(&OBSERVER);
+}
+
+/// A constructor: code that the system runs when it has loaded the executable.
+#[used]
+#[cfg_attr(
+    all(unix, not(target_vendor = "apple")),
+    unsafe(link_section = ".init_array")
+)]
+#[cfg_attr(
+    target_vendor = "apple",
+    unsafe(link_section = "__DATA,__mod_init_func")
+)]
+#[cfg_attr(windows, unsafe(link_section = ".CRT$XCU"))]
+static ADD: extern "C" fn() = add;

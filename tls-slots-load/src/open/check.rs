@@ -1,0 +1,73 @@
+//! Whether the bytes of a file are those of a module for this host.
+
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+use tls_slots_manifest::{FileError, Manifest};
+
+use super::error::{HostProblem, LoadError};
+use super::format::{self, Description, Unfit};
+
+/// Compares the digest of a file's bytes with the one that is pinned.
+///
+/// # Errors
+///
+/// [`LoadError::Digest`].
+pub(crate) fn digest(path: &Path, bytes: &[u8], pinned: [u8; 32]) -> Result<(), LoadError> {
+    let found: [u8; 32] = Sha256::digest(bytes).into();
+    if found == pinned {
+        return Ok(());
+    }
+    Err(LoadError::Digest {
+        path: path.to_owned(),
+        pinned,
+        found,
+    })
+}
+
+/// Everything that is to be known of the bytes before they are loaded.
+pub(crate) fn check(path: &Path, bytes: &[u8]) -> Result<Description, LoadError> {
+    let path = path.to_owned();
+    let seen = match format::describe(bytes) {
+        Ok(seen) => seen,
+        Err(Unfit::NotShared(what)) => return Err(LoadError::NotShared { path, what }),
+        Err(Unfit::Architecture(module)) => {
+            return Err(LoadError::Architecture {
+                path,
+                host: format::own_name(),
+                module,
+            });
+        }
+        Err(Unfit::Corrupt(reason)) => return Err(LoadError::Corrupt { path, reason }),
+    };
+    if let Some(symbol) = seen.host_symbol() {
+        return Err(LoadError::ContainsHost {
+            path,
+            symbol: symbol.to_owned(),
+        });
+    }
+    let host = tls_slots::manifest().map_err(|source| LoadError::Host {
+        problem: HostProblem::Manifest { source },
+    })?;
+    let module = match Manifest::from_object(bytes) {
+        Ok(module) => module,
+        Err(FileError::NoManifest) => return Err(LoadError::NoManifest { path }),
+        Err(FileError::OtherAbi { found }) => {
+            return Err(LoadError::Abi {
+                path,
+                module: found,
+            });
+        }
+        Err(FileError::Manifest(source)) => return Err(LoadError::Manifest { path, source }),
+        Err(other) => {
+            return Err(LoadError::Corrupt {
+                path,
+                reason: other.to_string(),
+            });
+        }
+    };
+    match tls_slots_manifest::compare(host, &module) {
+        Ok(()) => Ok(seen),
+        Err(source) => Err(LoadError::Mismatch { path, source }),
+    }
+}

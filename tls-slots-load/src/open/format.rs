@@ -1,0 +1,369 @@
+//! What a file is, before anything of it is opened.
+//!
+//! The problem: what `dlopen` says of a file that is no module is a line in the words of its
+//! object format, if it comes to words at all. Here each way of not being a module for this machine
+//! is told apart, and what the loader wants to know of the exported names is collected.
+
+use object::{Architecture, BinaryFormat, Endianness, Object as _, ObjectKind, ObjectSymbol as _};
+
+use tls_keys::names::ENTRY_PREFIX;
+
+use super::{elf, never_unmapped};
+
+/// What the loader knows of a file that may be a module.
+pub(crate) struct Description {
+    /// The names of its entries, sorted.
+    pub(crate) entries: Vec<String>,
+    /// What a host exports and a module must not.
+    host_symbols: Vec<String>,
+    /// What is known to keep the file mapped for good, each with a sentence.
+    pub(crate) pins: Vec<String>,
+}
+
+impl Description {
+    /// One of the symbols that a module must not define, the telling one if it is there.
+    pub(crate) fn host_symbol(&self) -> Option<&str> {
+        let symbols = &self.host_symbols;
+        let telling = symbols.iter().find(|name| name.contains("_register_"));
+        telling.or(symbols.first()).map(String::as_str)
+    }
+}
+
+/// Why a file can be no module.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// What it is instead of a shared object.
+    NotShared(String),
+    /// Built for another machine.
+    Architecture(String),
+    /// A shared object of this machine's, damaged.
+    Corrupt(String),
+}
+
+/// The object format that this system loads.
+const FORMAT: BinaryFormat = if cfg!(target_vendor = "apple") {
+    BinaryFormat::MachO
+} else if cfg!(windows) {
+    BinaryFormat::Pe
+} else {
+    BinaryFormat::Elf
+};
+
+/// The machine that this program was built for, where `object` has a name for it.
+fn own() -> Option<Architecture> {
+    let wide = cfg!(target_pointer_width = "64");
+    Some(match std::env::consts::ARCH {
+        "x86_64" if wide => Architecture::X86_64,
+        "x86" => Architecture::I386,
+        "aarch64" if wide => Architecture::Aarch64,
+        "arm" => Architecture::Arm,
+        "riscv64" => Architecture::Riscv64,
+        "riscv32" => Architecture::Riscv32,
+        "loongarch64" => Architecture::LoongArch64,
+        "powerpc64" => Architecture::PowerPc64,
+        "s390x" => Architecture::S390x,
+        _ => return None,
+    })
+}
+
+/// How a machine is called in messages.
+pub(crate) fn own_name() -> String {
+    match own() {
+        Some(own) => name(own, cfg!(target_endian = "little")),
+        None => std::env::consts::ARCH.to_owned(),
+    }
+}
+
+fn name(architecture: Architecture, little: bool) -> String {
+    let usual = match architecture {
+        Architecture::PowerPc64 | Architecture::Mips64 | Architecture::Mips => "",
+        _ if little => "",
+        _ => " (big-endian)",
+    };
+    format!("{architecture:?}{usual}").to_lowercase()
+}
+
+/// What a file that is no object file of any kind looks like.
+fn described(bytes: &[u8]) -> &'static str {
+    let start = &bytes[..bytes.len().min(512)];
+    if bytes.is_empty() {
+        "empty"
+    } else if start.starts_with(b"#!") {
+        "a script"
+    } else if start.starts_with(b"!<arch>") || start.starts_with(b"!<thin>") {
+        "a static library"
+    } else if start.starts_with(b"!<") || start.starts_with(b"/* GNU ld script") {
+        "a linker script"
+    } else if std::str::from_utf8(start).is_ok_and(|text| !text.contains('\0')) {
+        "text"
+    } else {
+        "of no known format"
+    }
+}
+
+/// Looks at a whole file.
+pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
+    let not_shared = |what: &str| Unfit::NotShared(what.to_owned());
+    let corrupt = |error: object::Error| Unfit::Corrupt(error.to_string());
+    let Ok(kind) = object::FileKind::parse(bytes) else {
+        // The first bytes of the format, and then too few.
+        if FORMAT == BinaryFormat::Elf && bytes.starts_with(b"\x7fELF") {
+            return Err(Unfit::Corrupt("its header is damaged".to_owned()));
+        }
+        return Err(not_shared(described(bytes)));
+    };
+    use object::FileKind;
+    let format = match kind {
+        FileKind::Elf32 | FileKind::Elf64 => BinaryFormat::Elf,
+        FileKind::MachO32 | FileKind::MachO64 => BinaryFormat::MachO,
+        FileKind::Pe32 | FileKind::Pe64 => BinaryFormat::Pe,
+        FileKind::MachOFat32 | FileKind::MachOFat64 => {
+            return Err(not_shared(
+                "a universal binary: take this machine's part out of it, with `lipo -thin`",
+            ));
+        }
+        _ => return Err(not_shared("an object file of another kind")),
+    };
+    if format != FORMAT {
+        let what = match format {
+            BinaryFormat::MachO => "a Mach-O file, as macOS has them",
+            BinaryFormat::Pe => "a PE file, as Windows has them",
+            _ => "an ELF file, as Linux has them",
+        };
+        return Err(not_shared(what));
+    }
+
+    // The machine comes first: of another machine's file nothing else is to be said.
+    let (machine, little) = match kind {
+        FileKind::Elf32 | FileKind::Elf64 => elf_machine(bytes, kind)?,
+        _ => {
+            let file = object::File::parse(bytes).map_err(corrupt)?;
+            (file.architecture(), file.is_little_endian())
+        }
+    };
+    let same = own().is_none_or(|own| own == machine);
+    if !same || little != cfg!(target_endian = "little") {
+        return Err(Unfit::Architecture(name(machine, little)));
+    }
+
+    let file = object::File::parse(bytes).map_err(corrupt)?;
+    match (file.kind(), position_independent_executable(bytes, kind)) {
+        (ObjectKind::Dynamic, false) => {}
+        (ObjectKind::Dynamic, true) | (ObjectKind::Executable, _) => {
+            return Err(not_shared("an executable"));
+        }
+        (ObjectKind::Relocatable, _) => return Err(not_shared("an object file, not linked yet")),
+        (ObjectKind::Core, _) => return Err(not_shared("a core dump")),
+        _ => return Err(not_shared("an object file of another kind")),
+    }
+    let checked = match kind {
+        FileKind::Elf32 => elf::check::<object::elf::FileHeader32<Endianness>>(bytes),
+        FileKind::Elf64 => elf::check::<object::elf::FileHeader64<Endianness>>(bytes),
+        _ => Ok(()),
+    };
+    checked.map_err(Unfit::Corrupt)?;
+
+    let (mut entries, mut host_symbols) = (Vec::new(), Vec::new());
+    let mut export = |name: &[u8]| {
+        let Ok(name) = std::str::from_utf8(name) else {
+            return;
+        };
+        // Mach-O puts an underscore before every name of C's.
+        let name = match FORMAT {
+            BinaryFormat::MachO => name.strip_prefix('_').unwrap_or(name),
+            _ => name,
+        };
+        if let Some(entry) = name.strip_prefix(ENTRY_PREFIX) {
+            entries.push(entry.to_owned());
+        } else if name.starts_with("tls_slots_") {
+            host_symbols.push(name.to_owned());
+        }
+    };
+    match FORMAT {
+        BinaryFormat::Elf => file
+            .dynamic_symbols()
+            .filter(|symbol| symbol.is_definition() && symbol.is_global())
+            .filter_map(|symbol| symbol.name_bytes().ok())
+            .for_each(&mut export),
+        _ => {
+            for one in file.exports().map_err(corrupt)? {
+                if let object::NameOrOrdinal::Name(name) = one.map_err(corrupt)?.name() {
+                    export(name);
+                }
+            }
+        }
+    }
+    entries.sort_unstable();
+    host_symbols.sort_unstable();
+    Ok(Description {
+        entries,
+        host_symbols,
+        pins: never_unmapped::of(bytes, kind),
+    })
+}
+
+/// The machine and whether it is little-endian, from the header alone: the rest may be cut off.
+fn elf_machine(bytes: &[u8], kind: object::FileKind) -> Result<(Architecture, bool), Unfit> {
+    use object::elf::{FileHeader32, FileHeader64, Machine};
+    fn read<Elf>(bytes: &[u8]) -> object::Result<(Machine, bool)>
+    where
+        Elf: object::read::elf::FileHeader<Endian = Endianness>,
+    {
+        let header = Elf::parse(bytes)?;
+        let endian = header.endian()?;
+        Ok((header.e_machine(endian), header.is_little_endian()))
+    }
+    let wide = kind == object::FileKind::Elf64;
+    let read = if wide {
+        read::<FileHeader64<Endianness>>(bytes)
+    } else {
+        read::<FileHeader32<Endianness>>(bytes)
+    };
+    let (machine, little) = read.map_err(|error| Unfit::Corrupt(error.to_string()))?;
+    use object::elf;
+    let architecture = match machine {
+        elf::EM_X86_64 if wide => Architecture::X86_64,
+        elf::EM_X86_64 => Architecture::X86_64_X32,
+        elf::EM_386 => Architecture::I386,
+        elf::EM_AARCH64 if wide => Architecture::Aarch64,
+        elf::EM_AARCH64 => Architecture::Aarch64_Ilp32,
+        elf::EM_ARM => Architecture::Arm,
+        elf::EM_RISCV if wide => Architecture::Riscv64,
+        elf::EM_RISCV => Architecture::Riscv32,
+        elf::EM_LOONGARCH if wide => Architecture::LoongArch64,
+        elf::EM_PPC64 => Architecture::PowerPc64,
+        elf::EM_S390 => Architecture::S390x,
+        _ => Architecture::Unknown,
+    };
+    Ok((architecture, little))
+}
+
+/// Whether an ELF file of the shared kind is a program all the same, which `dlopen` refuses.
+fn position_independent_executable(bytes: &[u8], kind: object::FileKind) -> bool {
+    fn flagged<Elf>(bytes: &[u8]) -> Option<bool>
+    where
+        Elf: object::read::elf::FileHeader<Endian = Endianness>,
+    {
+        use object::read::elf::Dyn as _;
+        let header = Elf::parse(bytes).ok()?;
+        let endian = header.endian().ok()?;
+        let sections = header.sections(endian, bytes).ok()?;
+        let (entries, _) = sections.dynamic(endian, bytes).ok()??;
+        let flags = entries
+            .iter()
+            .find(|entry| entry.tag(endian) == object::elf::DT_FLAGS_1)?;
+        Some(flags.val(endian) & object::elf::DF_1_PIE.0 != 0)
+    }
+    match kind {
+        object::FileKind::Elf32 => flagged::<object::elf::FileHeader32<Endianness>>(bytes),
+        object::FileKind::Elf64 => flagged::<object::elf::FileHeader64<Endianness>>(bytes),
+        _ => None,
+    }
+    .unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Unfit, describe};
+
+    fn unfit(bytes: &[u8]) -> Unfit {
+        describe(bytes).err().expect("it is no module")
+    }
+
+    #[test]
+    fn what_is_no_object_file_is_described() {
+        for (bytes, what) in [
+            (&b""[..], "empty"),
+            (b"#!/bin/sh\n", "a script"),
+            (b"!<arch>\nlibsite.rlib", "a static library"),
+            (b"/* GNU ld script\nGROUP ( libc.so.6 )", "a linker script"),
+            (b"[package]\nname = \"site\"", "text"),
+            (b"\x00\x01\x02", "of no known format"),
+        ] {
+            assert_eq!(unfit(bytes), Unfit::NotShared(what.to_owned()));
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    mod elf {
+        use super::super::{Unfit, describe};
+        use super::unfit;
+
+        /// This program, made to look like a shared object: as good as any.
+        fn shared_object() -> Vec<u8> {
+            let own = std::env::current_exe().expect("a test has a path");
+            let mut bytes = std::fs::read(own).expect("a test can be read");
+            assert_eq!(unfit(&bytes), Unfit::NotShared("an executable".to_owned()));
+            // `DT_FLAGS_1` with `DF_1_NOW` and `DF_1_PIE`: only the former.
+            let flags: [u8; 16] = [0xfb, 0xff, 0xff, 0x6f, 0, 0, 0, 0, 1, 0, 0, 8, 0, 0, 0, 0];
+            let at = bytes
+                .windows(16)
+                .position(|window| window == flags)
+                .expect("a program that is linked as rustc does it");
+            bytes[at + 11] = 0;
+            assert!(describe(&bytes).is_ok());
+            bytes
+        }
+
+        #[test]
+        fn a_cut_off_file_is_damaged() {
+            let bytes = shared_object();
+            for end in [5, 17, 64, 100, 0x1000, bytes.len() / 2, bytes.len() - 1] {
+                assert!(matches!(unfit(&bytes[..end]), Unfit::Corrupt(_)), "{end}");
+            }
+        }
+
+        #[test]
+        fn what_keeps_a_file_mapped_is_named() {
+            use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
+
+            let mut bytes = shared_object();
+            let pins = |bytes: &[u8]| describe(bytes).expect("it is whole").pins;
+            assert_eq!(pins(&bytes), [""; 0]);
+            let file = object::File::parse(&*bytes).expect("it is whole");
+            let symbols = file.section_by_name(".dynsym").expect("it has symbols");
+            let (symbols, _) = symbols.file_range().expect("they are in the file");
+            let mut defined = file
+                .dynamic_symbols()
+                .filter(|symbol| symbol.is_global() && symbol.is_definition() && !symbol.is_weak());
+            let symbol = defined.next().expect("a host defines some");
+            let name = symbol.name().expect("a name").to_owned();
+            // `Elf64_Sym` has 24 bytes, of which the fifth is binding and type.
+            let info = symbols as usize + 24 * symbol.index().0 + 4;
+            let flags: [u8; 16] = [0xfb, 0xff, 0xff, 0x6f, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
+            let flags = bytes.windows(16).position(|window| window == flags);
+            drop(defined);
+
+            bytes[info] = 10 << 4 | bytes[info] & 15;
+            assert!(pins(&bytes)[0].starts_with(&format!("the symbol `{name}`, ")));
+            bytes[flags.expect("as `shared_object` left them") + 8] |= 8;
+            assert!(pins(&bytes)[0].contains("`-z nodelete`"));
+            assert_eq!(pins(&bytes).len(), 2);
+        }
+
+        #[test]
+        fn another_machine_is_named() {
+            let mut bytes = shared_object();
+            bytes[18] = 0xb7;
+            assert_eq!(unfit(&bytes), Unfit::Architecture("aarch64".to_owned()));
+            // Also if there is no more of it than that.
+            assert_eq!(
+                unfit(&bytes[..64]),
+                Unfit::Architecture("aarch64".to_owned())
+            );
+        }
+
+        #[test]
+        fn other_kinds_of_file_are_named() {
+            let mut bytes = shared_object();
+            for (kind, what) in [
+                (1, "an object file, not linked yet"),
+                (2, "an executable"),
+                (4, "a core dump"),
+            ] {
+                bytes[16] = kind;
+                assert_eq!(unfit(&bytes), Unfit::NotShared(what.to_owned()));
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What a reload reports, and what can go wrong.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::generation::Cause;
+use crate::open::error::LoadError;
+use crate::usage::Usage;
+
+/// A step of a reload. Its text is one sentence.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ReloadEvent {
+    /// A new build is loaded, and no call goes to it yet.
+    Loaded {
+        /// Its number, see [`Generation::number`](super::Generation::number).
+        generation: u64,
+        /// How long it took to check and load it.
+        took: Duration,
+    },
+    /// From now on, new calls go to this build, and none to an older one.
+    Switched {
+        /// The new build.
+        generation: u64,
+        /// The time since the file's change was noticed.
+        since_change: Duration,
+    },
+    /// What the file is now was not taken. The build that ran goes on.
+    Refused {
+        /// Why.
+        error: ReloadError,
+    },
+    /// The file was changed, and is what runs already.
+    Unchanged,
+    /// An old build, or one that `bind` has refused, is unmapped.
+    Unloaded {
+        /// That build.
+        generation: u64,
+        /// The time since the switch.
+        took: Duration,
+    },
+    /// An old build is not unloaded yet; it is tried again.
+    StillInUse {
+        /// That build.
+        generation: u64,
+        /// How many [`Generation`](super::Generation)s somebody holds. If there are any, no more was tried.
+        references: usize,
+        /// Otherwise what [`Module::unload`](crate::Module::unload) says.
+        error: Option<String>,
+        /// What of it is alive, if that is why.
+        usage: Option<Usage>,
+    },
+    /// The system's reports of changes have ended. The file is looked at from time to time, see
+    /// [`ReloadOptions::poll`](super::ReloadOptions::poll).
+    WatchLost {
+        /// What the system said.
+        error: Cause,
+    },
+}
+
+impl fmt::Display for ReloadEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Loaded { generation, took } => {
+                write!(f, "build {generation} is loaded, in {took:.1?}")
+            }
+            Self::Switched {
+                generation,
+                since_change,
+            } => write!(
+                f,
+                "build {generation} takes the calls, {since_change:.1?} after its file changed"
+            ),
+            Self::Refused { error } => {
+                write!(f, "the new build is not taken: {error}")?;
+                let mut cause = error.source();
+                while let Some(error) = cause {
+                    write!(f, ": {error}")?;
+                    cause = error.source();
+                }
+                Ok(())
+            }
+            Self::Unchanged => f.write_str("the file has changed, and not its content"),
+            Self::Unloaded { generation, took } => write!(
+                f,
+                "build {generation} is unloaded, {took:.1?} after it gave way"
+            ),
+            Self::StillInUse {
+                generation,
+                references,
+                error,
+                ..
+            } => {
+                write!(f, "build {generation} is still in use: ")?;
+                match (references, error) {
+                    (0, Some(error)) => f.write_str(error),
+                    (0, None) => f.write_str("it is being unloaded"),
+                    (1, _) => f.write_str("somebody holds its generation"),
+                    (count, _) => write!(f, "its generation is held {count} times"),
+                }
+            }
+            Self::WatchLost { error } => write!(
+                f,
+                "the system reports no changes of the file any more, it is looked at from time to time: {error}"
+            ),
+        }
+    }
+}
+
+/// Why a build is not taken, or a file not watched.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ReloadError {
+    /// It was not loaded.
+    Load(LoadError),
+    /// The host's `bind` has refused it.
+    Bind {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Cause,
+    },
+    /// The host's `bind` has panicked.
+    BindPanicked {
+        /// The file.
+        path: PathBuf,
+        /// The panic's text.
+        message: String,
+    },
+    /// The system does not report changes in the file's folder.
+    Watch {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: Cause,
+    },
+    /// The reloading thread could not be started.
+    Thread(io::Error),
+}
+
+impl fmt::Display for ReloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Its text names the file.
+            Self::Load(error) => error.fmt(f),
+            Self::Bind { path, .. } => {
+                write!(f, "this host does not take {}", path.display())
+            }
+            Self::BindPanicked { path, message } => write!(
+                f,
+                "this host's `bind` panicked with {}: {message}",
+                path.display()
+            ),
+            Self::Watch { path, .. } => write!(
+                f,
+                "this host cannot watch the folder of {}; does it exist?",
+                path.display()
+            ),
+            Self::Thread(_) => f.write_str("the reloading thread could not be started"),
+        }
+    }
+}
+
+impl Error for ReloadError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Load(error) => error.source(),
+            Self::Bind { source, .. } | Self::Watch { source, .. } => Some(&**source),
+            Self::BindPanicked { .. } => None,
+            Self::Thread(error) => Some(error),
+        }
+    }
+}
+
+impl From<LoadError> for ReloadError {
+    fn from(error: LoadError) -> Self {
+        Self::Load(error)
+    }
+}

@@ -1,0 +1,306 @@
+//! What a module has alive in the process, as a report.
+//!
+//! The problem: a module that cannot be unloaded must say why, exactly enough to do something about it.
+
+use std::fmt;
+
+use tls_slots::loader;
+
+use crate::alive::{counters, holds, libc, pointers, shared_state};
+use crate::loaded::Loaded;
+use crate::module::Module;
+
+/// Something that a thread has of a module.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct ThreadUse {
+    /// The thread's name, as the system knows it.
+    pub thread: String,
+    /// Whether it is the thread that asks.
+    pub is_current: bool,
+    /// How much it has.
+    pub count: usize,
+}
+
+/// What of a module is alive, see [`Module::usage`](crate::Module::usage).
+///
+/// Each field counts what would run, or read, the module's code or data after it is unmapped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// [`Module`](crate::Module)s beside the one that is asked: symbols and variables borrow from them.
+    pub modules: usize,
+    /// Calls of entries that have not ended, futures that have not been dropped included.
+    pub calls: usize,
+    /// Tasks that the module has spawned: those that run, and those that have ended and whose `JoinHandle` or
+    /// waker somebody keeps.
+    pub tasks: usize,
+    /// Blocking calls that the module has spawned, likewise.
+    pub blocking_calls: usize,
+    /// Named holds (`tls_keys::Hold`), with their number.
+    pub holds: Vec<(String, usize)>,
+    /// Threads that the module has started.
+    pub threads: Vec<ThreadUse>,
+    /// Values of `std::thread_local!`s and the like, whose destructors wait for their thread to end.
+    pub destructors: Vec<ThreadUse>,
+    /// Functions of the module that `crossbeam-epoch` runs later: it frees what is in its queues and maps when no
+    /// thread can be reading it any more.
+    pub deferred: usize,
+    /// Values of the module's private keys that need to be dropped.
+    pub values: Vec<ThreadUse>,
+    /// Signals whose action is a function of the module.
+    pub signal_actions: Vec<i32>,
+    /// Shared thread-locals and statics that point into the module, each with a sentence.
+    pub pointers: Vec<String>,
+    /// What the module has registered with shared crates that have a recipe, and must take back, by kind, with its
+    /// number.
+    pub registered: Vec<(String, usize)>,
+    /// What it has registered, likewise, and is taken out when it is unloaded: nothing stands against that.
+    pub taken_out: Vec<(String, usize)>,
+    /// What keeps the system from unmapping the file, each with a sentence.
+    pub pins: Vec<String>,
+}
+
+impl Usage {
+    /// Whether nothing stands against unloading the module from this thread: nothing of it is alive but
+    /// values that the calling thread can drop itself.
+    pub fn allows_unload(&self) -> bool {
+        let elsewhere = |threads: &[ThreadUse]| threads.iter().any(|it| !it.is_current);
+        self.is_only_on_threads()
+            && self.deferred == 0
+            && !elsewhere(&self.destructors)
+            && !elsewhere(&self.values)
+    }
+
+    /// Whether nothing is alive but values of thread-locals.
+    pub(crate) fn is_only_on_threads(&self) -> bool {
+        self.modules + self.calls + self.tasks + self.blocking_calls == 0
+            && self.holds.is_empty()
+            && self.threads.is_empty()
+            && self.signal_actions.is_empty()
+            && self.pointers.is_empty()
+            && self.registered.is_empty()
+            && self.pins.is_empty()
+    }
+
+    /// Whether no thread has a value of a thread-local, nor a deferred function.
+    pub(crate) fn is_on_no_thread(&self) -> bool {
+        self.destructors.is_empty() && self.values.is_empty() && self.deferred == 0
+    }
+}
+
+/// `count` things, or nothing.
+fn counted(count: usize, one: &str, many: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        count => Some(format!("{count} {many}")),
+    }
+}
+
+/// On which threads.
+fn on(threads: &[ThreadUse]) -> String {
+    let names: Vec<_> = threads
+        .iter()
+        .map(|it| {
+            let current = if it.is_current {
+                ", the calling one"
+            } else {
+                ""
+            };
+            format!("{} on thread `{}`{current}", it.count, it.thread)
+        })
+        .collect();
+    names.join(", ")
+}
+
+impl fmt::Display for Usage {
+    /// A list in one line; "nothing" if there is nothing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        parts.extend(counted(self.modules, "other `Module`", "other `Module`s"));
+        parts.extend(counted(self.calls, "call of an entry", "calls of entries"));
+        parts.extend(counted(self.tasks, "task", "tasks"));
+        parts.extend(counted(
+            self.blocking_calls,
+            "blocking call",
+            "blocking calls",
+        ));
+        for (name, count) in &self.holds {
+            parts.extend(counted(*count, name, name));
+        }
+        if !self.threads.is_empty() {
+            let names: Vec<_> = self
+                .threads
+                .iter()
+                .map(|it| format!("`{}`", it.thread))
+                .collect();
+            parts
+                .extend(counted(names.len(), "thread", "threads").map(|threads| {
+                    format!("{threads} that it has started ({})", names.join(", "))
+                }));
+        }
+        if !self.destructors.is_empty() {
+            let threads = on(&self.destructors);
+            parts.push(format!("destructors of thread-locals ({threads})"));
+        }
+        parts.extend(counted(
+            self.deferred,
+            "function deferred with `crossbeam-epoch`",
+            "functions deferred with `crossbeam-epoch`",
+        ));
+        if !self.values.is_empty() {
+            let threads = on(&self.values);
+            parts.push(format!("values of private keys ({threads})"));
+        }
+        for signal in &self.signal_actions {
+            parts.push(format!("the action of signal {signal}"));
+        }
+        for (what, count) in &self.registered {
+            parts.extend(counted(*count, what, what));
+        }
+        parts.extend(self.pointers.iter().cloned());
+        parts.extend(self.pins.iter().cloned());
+        match parts.is_empty() {
+            true => f.write_str("nothing"),
+            false => f.write_str(&parts.join("; ")),
+        }
+    }
+}
+
+impl Module {
+    /// What of this module is alive in the process. All [`Module`]s of its image are counted but this one.
+    ///
+    /// The counts cover what has happened before this call, as far as the calling thread knows of it. Other
+    /// threads go on meanwhile.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fn example(module: &tls_slots_load::Module) {
+    /// let usage = module.usage();
+    /// println!("{} tasks; in all: {usage}", usage.tasks);
+    /// # }
+    /// ```
+    pub fn usage(&self) -> Usage {
+        self.loaded.usage(1)
+    }
+}
+
+impl Loaded {
+    /// What is alive of this image; `own` handles of the caller are not counted.
+    pub(crate) fn usage(&self, own: usize) -> Usage {
+        let memory = &self.image.memory;
+        let found = match pointers::pointers_into(memory) {
+            Ok(pointers) => pointers.iter().map(ToString::to_string).collect(),
+            Err(error) => vec![format!(
+                "shared state that may point to it, as it cannot be looked through: {error}"
+            )],
+        };
+        let known = self.image.pins.iter().cloned();
+        // SAFETY: this image is loaded while there is an `Inner` of it.
+        let left = unsafe { shared_state::left(memory) };
+        let of_kind = |refuses| {
+            let of_kind = left.iter().filter(move |left| left.refuses == refuses);
+            of_kind
+                .map(|left| (left.what.clone(), left.count))
+                .collect()
+        };
+        Usage {
+            registered: of_kind(true),
+            taken_out: of_kind(false),
+            signal_actions: libc::signal_actions(memory),
+            pointers: found,
+            pins: known.chain(libc::pins(memory)).collect(),
+            ..self.counts(own)
+        }
+    }
+
+    /// That part of it which is counted, and quickly known.
+    pub(crate) fn counts(&self, own: usize) -> Usage {
+        let image = self.image.start();
+        let memory = &self.image.memory;
+        let alive = counters::alive(self.image.row);
+        let threads = libc::threads(memory)
+            .into_iter()
+            .map(|it| ThreadUse::new(it.name, it.is_current, 1));
+        let destructors = libc::destructors(memory)
+            .into_iter()
+            .map(|it| ThreadUse::new(it.name, it.is_current, it.count));
+        let values = loader::to_be_dropped(&loader::private_thread_locals(image))
+            .into_iter()
+            .map(|(name, is_current, count)| ThreadUse::new(name, is_current, count));
+        Usage {
+            modules: self.modules().saturating_sub(own),
+            calls: alive.calls,
+            tasks: alive.tasks,
+            blocking_calls: alive.blocking,
+            deferred: alive.deferred,
+            holds: holds::of(image),
+            threads: sorted(threads),
+            destructors: sorted(destructors),
+            values: sorted(values),
+            ..Usage::default()
+        }
+    }
+}
+
+impl ThreadUse {
+    fn new(thread: Option<String>, is_current: bool, count: usize) -> Self {
+        Self {
+            thread: thread.unwrap_or_else(|| "?".to_owned()),
+            is_current,
+            count,
+        }
+    }
+}
+
+fn sorted(threads: impl Iterator<Item = ThreadUse>) -> Vec<ThreadUse> {
+    let mut threads: Vec<_> = threads.collect();
+    threads.sort();
+    threads
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_names_everything() {
+        let on = |thread: &str, is_current, count| ThreadUse {
+            thread: thread.to_owned(),
+            is_current,
+            count,
+        };
+        assert_eq!(Usage::default().to_string(), "nothing");
+        let usage = Usage {
+            modules: 1,
+            calls: 2,
+            tasks: 1,
+            blocking_calls: 3,
+            holds: vec![("action of a signal".to_owned(), 1)],
+            threads: vec![on("poller", false, 1)],
+            destructors: vec![on("worker", false, 2), on("main", true, 1)],
+            deferred: 3,
+            values: vec![on("worker", false, 1)],
+            signal_actions: vec![15],
+            pointers: vec!["the static `log::LOGGER` points to it".to_owned()],
+            registered: vec![("actions for signals".to_owned(), 2)],
+            taken_out: vec![("callsites".to_owned(), 7)],
+            pins: Vec::new(),
+        };
+        assert_eq!(
+            usage.to_string(),
+            "1 other `Module`; 2 calls of entries; 1 task; 3 blocking calls; 1 action of a signal; \
+             1 thread that it has started (`poller`); destructors of thread-locals (2 on thread \
+             `worker`, 1 on thread `main`, the calling one); 3 functions deferred with `crossbeam-epoch`; values of private keys (1 on thread \
+             `worker`); the action of signal 15; 2 actions for signals; the static `log::LOGGER` points to it"
+        );
+        assert!(!usage.allows_unload());
+        let own = Usage {
+            values: vec![on("main", true, 1)],
+            ..Usage::default()
+        };
+        assert!(own.allows_unload() && own.is_only_on_threads() && !own.is_on_no_thread());
+    }
+}

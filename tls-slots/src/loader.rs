@@ -1,0 +1,45 @@
+//! What a loader above this crate needs of it. For `tls-slots-load` only: no stable interface.
+//!
+//! | what | names |
+//! | --- | --- |
+//! | to be told of images and threads | [`Observer`], [`observe`] |
+//! | images: file, memory, which ones there are | [`file`], [`memory`], [`by_address`], [`is_accepted_module`], [`is_exiting`] |
+//! | values of keys | [`index_of`], [`with_values`], [`to_be_dropped`], [`reset`], [`each_value`], [`private_thread_locals`] |
+//! | hooks of shared crates | [`unload_hooks`], [`all_unload_hooks`] |
+//! | threads, locks | [`ThreadId`], [`thread_name`], [`arm_end`], [`lock`], [`read`], [`write`] |
+
+use crate::keys::abi::Key;
+use crate::observers;
+use crate::registry::images::accepted_modules;
+use crate::values::definition::Definition;
+
+pub use crate::exit::{ThreadId, thread_name};
+pub use crate::image::{file, memory};
+pub use crate::observers::{AcceptedImage, Observer, ValueOf};
+pub use crate::registry::images::{
+    Storage, by_address, each_value, is_accepted_module, is_exiting, private_thread_locals,
+};
+pub use crate::sync::{lock, read, write};
+pub use crate::unload_hooks::{all as all_unload_hooks, of as unload_hooks};
+pub use crate::values::sweep::{OfThread, reset, to_be_dropped, with_values};
+pub use crate::values::thread::{arm_end, panic_message};
+
+/// Adds an observer, and tells it of the modules that are loaded already.
+pub fn observe(observer: &'static Observer) {
+    observers::add(observer);
+    for image in accepted_modules() {
+        (observer.image_came)(image);
+    }
+}
+
+/// The index of a key's definition, by which a thread's values are found. `None` before the key's
+/// image has registered.
+///
+/// # Safety
+///
+/// The key's image must be loaded.
+pub unsafe fn index_of(key: &Key) -> Option<usize> {
+    // SAFETY: the caller's promise.
+    let definition = unsafe { Definition::of(key) };
+    definition.map(|definition| definition.index)
+}
