@@ -63,6 +63,7 @@ fn owns(ours: &Ours) -> Vec<Variant> {
     ]
 }
 
+/// Builds the programs of all variants.
 fn variants(work: &Work) -> Result<Variants, Error> {
     let ours = Ours::build(work, Profile::Release)?;
     let peer = |project, target| {

@@ -1,9 +1,9 @@
 //! Section `edit`: from a one-line change to its effect, and what the binaries weigh.
 //!
-//! The demo's three modules are compared as modules of a running host and linked statically into one
-//! program. The same line of the math module's source is changed for both. A round ends when the changed
-//! code has answered: in the running host, which loads the new build beside the old one, or in the
-//! program that was built and started again.
+//! The demo's three modules are compared as modules of a running host and linked statically into
+//! one program. The same line of the math module's source is changed for both. A round ends when
+//! the changed code has answered: in the running host, which loads the new build beside the old
+//! one, or in the program that was built and started again.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -33,6 +33,7 @@ struct Site {
 }
 
 impl Site {
+    /// Copies the sources below the work folder, and forks what they use.
     fn copy(work: &Work, release: bool) -> Result<Self, Error> {
         let folder = work.folder().join("edit");
         let repository = places::repository();
@@ -55,10 +56,12 @@ impl Site {
         })
     }
 
+    /// The name of the profile's folder in a target folder.
     fn profile(&self) -> &'static str {
         if self.release { "release" } else { "debug" }
     }
 
+    /// The target folder of one build: host and modules know nothing of each other.
     fn target(&self, name: &str) -> PathBuf {
         self.folder.join("target").join(self.profile()).join(name)
     }
@@ -87,15 +90,18 @@ impl Site {
         Ok(target.join(self.profile()).join(file))
     }
 
+    /// Builds one of the demo's modules.
     fn module(&self, name: &str) -> Result<PathBuf, Error> {
         let project = format!("examples/site/modules/{name}");
         self.build(&project, name, &[], &format!("libsite_{name}.so"))
     }
 
+    /// Builds the program that loads modules.
     fn host(&self) -> Result<PathBuf, Error> {
         self.build("benches/projects/site", "host", &[], "bench-site")
     }
 
+    /// Builds the program that the modules are linked into.
     fn statically(&self) -> Result<PathBuf, Error> {
         let features = ["--features", "static"];
         self.build("benches/projects/site", "static", &features, "bench-site")
@@ -128,6 +134,7 @@ struct Host {
 }
 
 impl Host {
+    /// Starts the host with the three modules, and waits for its first answer.
     fn start(program: &Path, modules: &[PathBuf]) -> Result<Self, Error> {
         let mut child = Command::new(program)
             .args(modules)
@@ -146,6 +153,7 @@ impl Host {
         Ok(host)
     }
 
+    /// The next line that the host prints.
     fn answer(&mut self) -> Result<String, Error> {
         let mut line = String::new();
         let read = self.output.read_line(&mut line);
@@ -155,6 +163,7 @@ impl Host {
         }
     }
 
+    /// Has the host load a new build of the math module, and returns that build's answer.
     fn ask(&mut self, module: &Path) -> Result<String, Error> {
         let input = self.input.as_mut().ok_or("the host has no input")?;
         writeln!(input, "{}", module.display()).map_err(|error| error.to_string())?;
@@ -170,6 +179,7 @@ impl Drop for Host {
     }
 }
 
+/// Makes sure that an answer came from the edited code.
 fn expect(answer: &str, sentence: &str) -> Result<(), Error> {
     match answer.contains(sentence) {
         true => Ok(()),

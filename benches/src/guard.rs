@@ -1,9 +1,11 @@
 //! The instruction counts that must not grow.
 //!
-//! Time cannot be a test on a machine that others use, and instructions can: they are the same in
-//! each run of one binary. `guard.toml` has the counts of a few operations in a module, and the
-//! compiler that they belong to; another compiler makes other code, and is compared with std's
-//! thread-locals and with static linking, by the goals alone.
+//! The problem: time cannot be a test on a machine that others use.
+//!
+//! The way: instructions can, as they are the same in each run of one binary. `guard.toml` has the
+//! counts of a few operations in a module, and the compiler that they belong to. Another compiler
+//! makes other code; its counts are compared with std's thread-locals and with static linking, by
+//! the goals alone.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

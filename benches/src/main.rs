@@ -84,6 +84,7 @@ enum What {
 }
 
 impl What {
+    /// The section of the table that this stands for; `None` for what is no section.
     fn section(self) -> Option<Section> {
         match self {
             Self::Access => Some(Section::Access),

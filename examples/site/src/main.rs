@@ -53,6 +53,7 @@ fn main() -> ExitCode {
     }
 }
 
+/// Builds what has changed, and becomes the host.
 fn run(args: &Args) -> Result<ExitCode, String> {
     let start = Instant::now();
     let demo = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -58,6 +58,7 @@ fn main() -> ExitCode {
     }
 }
 
+/// Makes the measurement that the arguments ask for, and returns its numbers.
 fn measure(args: &[&str]) -> Result<String, String> {
     // glibc takes shorter ways in a program that has never had a second thread, and a host has had
     // one: a module's loading needs some.
@@ -103,6 +104,7 @@ fn number(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("{text} is no number"))
 }
 
+/// A runtime: `current`, pinned to one processor, or `multi`, with two workers.
 fn runtime(flavour: &str) -> Result<Runtime, String> {
     let mut builder = match flavour {
         "current" => {

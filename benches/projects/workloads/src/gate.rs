@@ -7,6 +7,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
+    /// Closes the gate: the pool's thread waits behind it when this returns.
     pub(crate) async fn close() -> Self {
         let (open, opened) = std::sync::mpsc::channel();
         let (reached, is_reached) = std::sync::mpsc::channel();

@@ -116,6 +116,7 @@ impl Args {
     }
 }
 
+/// A number in this range, or a sentence that names the argument and the range.
 fn number(
     name: &str,
     value: &OsString,

@@ -191,6 +191,7 @@ pub(crate) async fn answer(listener: TcpListener, catalogue: Arc<Catalogue>) {
     }
 }
 
+/// Answers the questions of one connection, in their order, until the client closes it.
 async fn converse(stream: TcpStream, catalogue: &Catalogue) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);

@@ -100,6 +100,7 @@ fn trace() {
         .init();
 }
 
+/// Everything that runs on the runtime: from loading the modules to checking that all is gone.
 async fn run(args: Args) -> Result<(), String> {
     threads::workers_met(args.workers).await?;
     let start = Instant::now();

@@ -33,9 +33,13 @@ use crate::args::ModuleFiles;
 use crate::locks::unpoisoned;
 use crate::output::say;
 
+/// Renders one page.
 type MarkdownRender = Entry<fn(Job) -> Result<Page, String>>;
+/// Converts formulas until the channel ends; returns how many there were.
 type MathServe = Entry<fn(mpsc::Receiver<Formula>) -> Result<u64, String>>;
+/// Compiles a style sheet.
 type StyleRender = Entry<fn(PathBuf) -> Result<String, String>>;
+/// What a module did so far.
 type CountTasks = Function<fn() -> Tasks>;
 
 /// Formulas that may wait for the math module before the pages' tasks have to.
@@ -101,12 +105,14 @@ struct Services {
 }
 
 impl Services {
+    /// Runs the service of one build, on the runtime.
     fn start(&self, serve: MathServe, asked: mpsc::Receiver<Formula>) {
         let call = serve.call((asked,));
         let service = self.runtime.spawn(async move { flatten(call.await) });
         self.lock().push(service);
     }
 
+    /// The services that run.
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<Result<u64, String>>>> {
         unpoisoned(self.running.lock())
     }
@@ -160,6 +166,7 @@ impl<T> Build<T> {
 }
 
 impl<T: Send + Sync + 'static> Slot<T> {
+    /// Loads a module, once or whenever its file changes. `bind` looks the entries of a build up.
     fn open(
         name: &'static str,
         file: &Path,
@@ -190,6 +197,7 @@ impl<T: Send + Sync + 'static> Slot<T> {
         reload.map(Self::Live).map_err(text)
     }
 
+    /// The build to use for a page that begins now.
     fn build(&self) -> Build<T> {
         match self {
             Self::Fixed(value) => Build::Fixed(Arc::clone(value)),
@@ -239,14 +247,17 @@ impl Modules {
         })
     }
 
+    /// The Markdown module's build for a page that begins now.
     pub(crate) fn markdown(&self) -> Build<Markdown> {
         self.markdown.build()
     }
 
+    /// The math module's.
     pub(crate) fn math(&self) -> Build<Math> {
         self.math.build()
     }
 
+    /// The style module's.
     pub(crate) fn style(&self) -> Build<Style> {
         self.style.build()
     }

@@ -62,6 +62,7 @@ impl Renderer {
         })
     }
 
+    /// The modules that do the work.
     pub(crate) fn modules(&self) -> &Modules {
         &self.modules
     }
@@ -71,6 +72,7 @@ impl Renderer {
         self.modules
     }
 
+    /// The pages of the site.
     pub(crate) fn catalogue(&self) -> &Catalogue {
         &self.catalogue
     }

@@ -59,6 +59,7 @@ pub(crate) fn check(modules: usize) -> Result<(), String> {
     Ok(())
 }
 
+/// The name of an image's file.
 fn name(image: &ImageInfo) -> String {
     let file = image
         .file

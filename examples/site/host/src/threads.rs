@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use site_contract::Tasks;
 use tokio::task::JoinSet;
@@ -27,14 +27,16 @@ use tokio::task::JoinSet;
 use crate::locks::unpoisoned;
 use crate::output::table;
 
+/// How the names of workers begin.
 const WORKER: &str = "site-worker-";
+/// How the names of threads of the blocking pool begin.
 const POOL: &str = "site-pool-";
 
 /// How long the workers may take to start.
 const MEETING: Duration = Duration::from_secs(30);
 
-/// How often, and after how long, threads that look wrong are looked at again.
-const LOOKS: usize = 50;
+/// How long threads that look wrong are looked at again, and how often.
+const LOOKING: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// Names for the runtime's threads. The workers are the first that a runtime starts.
@@ -186,17 +188,17 @@ pub(crate) fn check(workers: usize, tasks: &[(&'static str, Tasks)]) -> Result<(
     }
     // A thread has the name of the thread that started it until it gives itself one, so what is
     // wrong is looked at again before it is believed.
-    let mut outcome = check_names(workers);
-    for _ in 0..LOOKS {
-        if outcome.is_ok() {
-            break;
+    let end = Instant::now() + LOOKING;
+    loop {
+        let outcome = check_names(workers);
+        if outcome.is_ok() || Instant::now() > end {
+            return outcome;
         }
         std::thread::sleep(LOOK_AGAIN);
-        outcome = check_names(workers);
     }
-    outcome
 }
 
+/// Fails if a thread has a wrong name, or if there is another number of workers.
 fn check_names(workers: usize) -> Result<(), String> {
     let Some(names) = all() else { return Ok(()) };
     let main = std::fs::read_to_string("/proc/self/comm").unwrap_or_default();

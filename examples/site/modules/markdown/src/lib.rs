@@ -111,6 +111,7 @@ async fn convert(
     converted
 }
 
+/// Sends one formula to the math module, and waits for the answer.
 async fn ask(math: &mpsc::Sender<Formula>, latex: String, display: bool) -> Answer {
     let (reply, answer) = oneshot::channel();
     let formula = Formula {

@@ -46,6 +46,7 @@ pub(crate) async fn resolve(
         .map_err(|error| error.to_string())
 }
 
+/// Asks all questions over one connection.
 async fn converse(
     address: SocketAddr,
     source: PathBuf,
@@ -73,6 +74,7 @@ async fn converse(
     Ok(targets)
 }
 
+/// Reads an answer.
 fn parse(answer: &str) -> io::Result<Target> {
     match answer.split_once('\t') {
         Some(("page", url)) => Ok(Target::Page(url.to_owned())),

@@ -42,6 +42,7 @@ impl<'a> Text<'a> {
         text
     }
 
+    /// Gives each heading an id, and notes the headings for the table of contents.
     fn set_heading_ids(&mut self) {
         let starts = self.events.iter().enumerate();
         let starts: Vec<usize> = starts
@@ -242,6 +243,7 @@ fn slug(heading: &str) -> String {
         .to_lowercase()
 }
 
+/// The slug, or the slug with a number where a heading before has it already.
 fn unused(slug: String, ids: &mut HashSet<String>) -> String {
     let mut id = slug.clone();
     let mut count = 0;
@@ -252,6 +254,7 @@ fn unused(slug: String, ids: &mut HashSet<String>) -> String {
     id
 }
 
+/// Appends text as HTML has it.
 fn escape(html: &mut String, text: &str) {
     for c in text.chars() {
         match c {

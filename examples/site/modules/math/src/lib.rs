@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::info_span;
 
+/// This module's count of its tasks.
 static TALLY: Tally = Tally::new();
 
 /// A batch is closed when it holds this many formulas …
@@ -71,6 +72,7 @@ async fn fill(first: Formula, formulas: &mut mpsc::Receiver<Formula>) -> Vec<For
     batch
 }
 
+/// Converts the formulas of a batch, each in a task of its own, and sends the answers.
 async fn convert_batch(batch: Vec<Formula>) {
     let mut tasks = JoinSet::new();
     for Formula {

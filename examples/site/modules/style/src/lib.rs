@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::info_span;
 
+/// This module's count of its tasks.
 static TALLY: Tally = Tally::new();
 
 /// Longer than any sheet takes; a compiler that does not end must not keep a request forever.
