@@ -1,17 +1,19 @@
-//! Running programs in turn, and counting their instructions.
+//! Runs programs in turn, and counts their instructions.
 //!
-//! Time on a machine that does other things is noise with a signal in it. Two measures against
-//! that: variants are run *in turn* (A, B, C, A, B, C, …), and what is compared is the ratio of
-//! each pair of neighbours, by its median; and instructions are counted under callgrind, which
-//! gives the same number each time, for everything that does not depend on the system's scheduler.
+//! The problem: time on a machine that does other things is noise with a signal in it.
 //!
-//! Instructions of start-up are not counted: a program is run with N and with 2 N operations, and
-//! the difference is that of N operations.
+//! The way, first: variants are run *in turn* (A, B, C, A, B, C, …), and what is compared is the
+//! ratio of each pair of neighbours, by its median.
+//!
+//! The way, second: instructions are counted under callgrind, which gives the same number each
+//! time, for everything that does not depend on the system's scheduler. Instructions of start-up
+//! are not counted: a program is run with N and with 2 N operations, and the difference is that of
+//! N operations.
 //!
 //! The allocator is a case of its own. How many instructions `malloc` takes depends on what was
-//! allocated and freed before, by anybody: loading a module changes it by some per cent in either
-//! direction. So a workload's instructions are counted with libc's allocator left out
-//! ([`Counted::Apart`]), and those of the allocator are counted once, in the program that all are
+//! allocated and freed before, by anybody: loading a module changes the number by some per cent in
+//! either direction. So a workload's instructions are counted with libc's allocator left out
+//! ([`Counted::Apart`]). Those of the allocator are counted once, in the program that all are
 //! compared with: it is the same code that answers the same requests.
 
 use std::path::Path;
