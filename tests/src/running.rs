@@ -5,9 +5,9 @@
 //! when the test fails.
 //!
 //! The way: a thread for each stream hands its lines over, so every wait has a deadline. A dropped
-//! [`Running`] kills its process. A process started here has the default signal dispositions: a test
-//! that runs under `nohup`, or in the background of a shell, inherits ignored signals, and would
-//! hand them on.
+//! [`Running`] kills its process. A process started here has the default signal dispositions: a
+//! test that runs under `nohup`, or in the background of a shell, inherits ignored signals, and
+//! would hand them on.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -48,7 +48,8 @@ impl Running {
         }
     }
 
-    /// Starts the command with a standard output whose reader is gone, and without a standard error.
+    /// Starts the command with a standard output whose reader is gone, and without a standard
+    /// error.
     ///
     /// # Panics
     ///

@@ -10,7 +10,8 @@ use cargo_metadata::{Metadata, MetadataCommand};
 
 use super::error::Error;
 use crate::cargo;
-use crate::lockfile::LockedPackage;
+use crate::fork;
+use crate::upstream::lockfile::LockedPackage;
 
 /// A project, before it is built.
 pub(crate) struct Project {
@@ -79,7 +80,7 @@ pub(crate) fn read_project(path: &Path) -> Result<Project, Error> {
         MetadataCommand::parse(text(&output.stdout)).map_err(|error| failed(error.to_string()))?;
     let lock = lockfile(&metadata);
     let lock = match lock.is_file() {
-        true => LockedPackage::read(&lock)?,
+        true => LockedPackage::read(&lock).map_err(fork::Error::from)?,
         false => Vec::new(),
     };
     Ok(Project {

@@ -9,8 +9,8 @@
 
 use super::error::Error;
 use super::project::Project;
-use crate::lockfile::LockedPackage;
 use crate::recipe::Recipe;
+use crate::upstream::lockfile::LockedPackage;
 
 /// Checks that the projects' lock files hold the same release of each crate that there is a recipe
 /// for. Returns the index of a project whose lock file holds tokio, if there is one.

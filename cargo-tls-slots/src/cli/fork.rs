@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::shared::{Done, print, progress};
-use crate::any::report;
+use crate::by_rule::report;
 use crate::cargo;
 use crate::fork::{self, CrateSpec, DEFAULT_OUT, ForkOptions};
 

@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::fork;
-use crate::upstream::UpstreamError;
+use crate::upstream::error::UpstreamError;
 
 /// Why a suite could not be run.
 ///

@@ -20,7 +20,7 @@ use super::suite::{FEATURES, Mode, Suite};
 use super::suites;
 use super::work;
 use crate::fork::{self, CrateSpec, ForkOptions, Forked};
-use crate::upstream::{self, Wanted};
+use crate::upstream::release::{self, Wanted};
 
 /// The patch that makes a tree of tokio the only tokio of its tests.
 const ITSELF: [(&str, &str); 1] = [("tokio", ".")];
@@ -155,7 +155,7 @@ fn registry_folder(name: &str, version: &Version, offline: bool) -> Result<PathB
         features: Vec::new(),
         checksum: None,
     };
-    let found = upstream::get(&[wanted], Path::new("."), offline)?;
+    let found = release::get(&[wanted], Path::new("."), offline)?;
     Ok(found
         .into_iter()
         .map(|one| one.folder)

@@ -30,7 +30,8 @@ use semver::Version;
 
 use super::error::Error;
 use crate::cargo;
-use crate::lockfile::LockedPackage;
+use crate::fork;
+use crate::upstream::lockfile::LockedPackage;
 
 /// The text of a file.
 ///
@@ -198,7 +199,7 @@ pub(super) fn lock(
         }
     };
     let tokios = || -> Result<Vec<Version>, Error> {
-        let packages = LockedPackage::read(&lock).map_err(Error::Fork)?;
+        let packages = LockedPackage::read(&lock).map_err(fork::Error::from)?;
         let tokios = packages.into_iter().filter(|one| one.name == "tokio");
         Ok(tokios.map(|one| one.version).collect())
     };

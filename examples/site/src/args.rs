@@ -8,7 +8,7 @@ use clap::Parser;
 /// runtime.
 ///
 /// Forks tokio, builds the host and the modules, each as a cargo project of its own, and runs the
-/// host. The first run takes a minute or two; the next ones build nothing that did not change.
+/// host. The first run takes a minute; the next ones build nothing that did not change.
 #[derive(Debug, Parser)]
 #[command(
     name = "site",
@@ -44,6 +44,10 @@ pub(crate) struct Args {
     /// Build host and modules with optimisations.
     #[arg(long)]
     pub(crate) release: bool,
+
+    /// Give each project a target folder of its own, in which it compiles tokio for itself.
+    #[arg(long)]
+    pub(crate) separate: bool,
 
     /// Do not use the network: everything must have been fetched before.
     #[arg(long)]

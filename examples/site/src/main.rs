@@ -9,15 +9,15 @@
 //!
 //! ```text
 //! cargo tls-slots fork tokio                      <target>/forks/…
-//! cargo build, in examples/site/host              <target>/site-build/host/…
-//! cargo build, in examples/site/modules/markdown  <target>/site-build/markdown/…
-//! cargo build, in examples/site/modules/math      <target>/site-build/math/…
-//! cargo build, in examples/site/modules/style     <target>/site-build/style/…
+//! cargo build, in examples/site/host              <target>/site-build/debug/site-host
+//! cargo build, in examples/site/modules/markdown  <target>/site-build/debug/libsite_markdown.so
+//! cargo build, in examples/site/modules/math      <target>/site-build/debug/libsite_math.so
+//! cargo build, in examples/site/modules/style     <target>/site-build/debug/libsite_style.so
 //! site-host --markdown libsite_markdown.so --math libsite_math.so --style libsite_style.so …
 //! ```
 //!
-//! Each project has its own lock file and its own target folder. What did not change is not built
-//! again: cargo sees to that, and the fork is kept too.
+//! Each project has its own lock file and is built by its own cargo (`projects.rs`). What did not
+//! change is not built again: cargo sees to that, and the fork is kept too.
 //!
 //! With `--watch`, another process of this program builds the modules when their sources change:
 //! see `live.rs`.
@@ -66,6 +66,7 @@ fn run(args: &Args) -> Result<ExitCode, String> {
     let projects = Projects {
         folder: args.projects.as_deref().unwrap_or(demo),
         target: &target,
+        separate: args.separate,
         release: args.release,
         offline: args.offline,
     };
