@@ -8,7 +8,8 @@
 //! | --- | --- |
 //! | `sources` | the texts, and which packages there are |
 //! | `attributes`, `tokens`, `parsed` | one file's syntax |
-//! | `tree` | a crate's Rust modules, and what a path means in them |
+//! | `tree` | a crate's Rust modules |
+//! | `meaning` | which file a path means |
 //! | `arrows` | which file uses which; circles |
 //! | `layers` | the order that ARCHITECTURE.md draws |
 //! | `lines`, `texts` | counts, and what is looked for line by line |
@@ -22,6 +23,7 @@ mod attributes;
 mod examples;
 mod layers;
 mod lines;
+mod meaning;
 mod parsed;
 mod rooms;
 mod rules;

@@ -1,7 +1,7 @@
 //! One file's syntax: what it declares, which paths it writes, how long its functions are.
 //!
 //! A path is kept as it is written, with the inline module that it stands in. What it means is
-//! told by [`tree`](crate::tree), which knows all files of the crate.
+//! told by [`meaning`](crate::meaning), which knows all files of the crate.
 
 use std::ops::RangeInclusive;
 
