@@ -51,7 +51,7 @@ impl Locked {
     pub(super) fn of(options: &ForkOptions) -> Result<Option<Self>, LockError> {
         let around = || {
             let manifest_path = options.manifest_path.as_deref();
-            cargo::workspace_manifest(&options.folder, manifest_path)
+            cargo::workspace_cargo_toml(&options.folder, manifest_path)
                 .map(|cargo_toml| cargo_toml.with_file_name("Cargo.lock"))
                 .filter(|lock| lock.is_file())
         };
