@@ -11,7 +11,7 @@ use tls_keys::abi::Key;
 use tls_slots::loader::lock;
 
 use crate::alive::counters;
-use crate::open::copy::place::Place;
+use crate::open::copy::openable::Openable;
 use crate::open::file::{self, ReadFile, Stamp};
 use crate::open::format::Description;
 use crate::open::image::OpenImage;
@@ -45,7 +45,7 @@ pub(crate) struct Loaded {
     /// `None` when it is closed. Invariant: it is not `None` while there is a `Module`, except in `unload/`.
     pub(crate) library: Mutex<Option<Library>>,
     /// What it was opened from.
-    pub(crate) place: Place,
+    pub(crate) opened_from: Openable,
     /// The file when it was checked, where it was not copied.
     stamp: Option<Stamp>,
     /// The list that it is in, as long as `load` may give it again.
@@ -80,7 +80,7 @@ impl Loaded {
                 kept_mapped_by: description.kept_mapped_by,
             },
             library: Mutex::new(Some(open.library)),
-            place: open.place,
+            opened_from: open.opened_from,
             stamp: open.stamp,
             images,
             modules: AtomicUsize::new(0),
@@ -111,7 +111,7 @@ impl Loaded {
 
     /// Whether this is an image of that file, as it is now.
     pub(crate) fn is_of(&self, read: &ReadFile) -> bool {
-        match (&self.stamp, &self.place.keep) {
+        match (&self.stamp, &self.opened_from.kept_open) {
             (Some(stamp), _) => Stamp::of(&read.file).is_ok_and(|now| now == *stamp),
             (None, Some(copy)) => file::has_content(copy, &read.content),
             (None, None) => false,

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use tls_slots::loader::{AcceptedImage, Observer, observe};
 
 use crate::alive::{counters, holds, libc};
-use crate::unload::ask;
+use crate::unload::requests;
 
 static OBSERVER: Observer = Observer {
     image_came,
@@ -20,8 +20,8 @@ static OBSERVER: Observer = Observer {
     thread_ended: counters::thread_ended,
     count: counters::count,
     hold: holds::hold,
-    quiescent_state: ask::quiescent_state,
-    add_runtime: ask::add_runtime,
+    quiescent_state: requests::quiescent_state,
+    add_runtime: requests::add_runtime,
     next: OnceLock::new(),
 };
 

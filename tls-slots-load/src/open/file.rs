@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::copy::content::Content;
-use super::copy::place;
+use super::copy::openable;
 use super::error::LoadError;
 
 /// A file that was opened and read.
@@ -56,7 +56,7 @@ pub(crate) fn read(path: &Path, private: bool, copied: bool) -> Result<ReadFile,
     if private {
         writable(path, &real, &metadata)?;
     }
-    let content = Content::read(&file, metadata.len(), place::name(&real), copied).map_err(failed)?;
+    let content = Content::read(&file, metadata.len(), openable::copy_name(&real), copied).map_err(failed)?;
     Ok(ReadFile {
         path: path.to_owned(),
         real,

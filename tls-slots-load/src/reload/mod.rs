@@ -45,9 +45,11 @@
 mod calls;
 mod cell;
 mod event;
+mod file;
 mod generation;
 mod handle;
 mod message;
+mod next_build;
 mod options;
 mod retiring;
 mod worker;
