@@ -60,7 +60,7 @@ impl Loaded {
             loaded::forget_list(&self.images);
             return Ok(());
         }
-        *lock(&self.library) = system::again(&self.opened_from.path);
+        *lock(&self.library) = system::open_again(&self.opened_from.path);
         Err(UnloadProblem::StillMapped {
             kept_mapped_by: self.image.kept_mapped_by.clone(),
         })
