@@ -19,9 +19,9 @@ use cargo_metadata::{Message, Metadata, MetadataCommand, TargetKind};
 
 use crate::cargo;
 use crate::fork::{self, ForkOptions, Forked};
-use crate::lockfile::LockedPackage;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
+use crate::upstream::lockfile::LockedPackage;
 
 /// What to build, and how.
 #[derive(Clone, Debug)]
@@ -268,7 +268,7 @@ pub(crate) fn read_project(manifest: &Path) -> Result<Project, Error> {
         MetadataCommand::parse(text(&output.stdout)).map_err(|error| failed(error.to_string()))?;
     let lock = lockfile(&metadata);
     let lock = match lock.is_file() {
-        true => LockedPackage::read(&lock)?,
+        true => LockedPackage::read(&lock).map_err(fork::Error::from)?,
         false => Vec::new(),
     };
     Ok(Project {

@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use semver::Version;
 
-use crate::any::report;
 use crate::audit;
 use crate::build::{self, ArtifactKind, BuildOptions};
+use crate::by_rule::report;
 use crate::cargo;
 use crate::check;
 use crate::conformance::{self, Mode, Options, Suite};

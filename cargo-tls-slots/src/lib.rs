@@ -29,20 +29,17 @@ pub mod inspect;
 pub mod progress;
 pub mod watch;
 
-mod any;
+mod by_rule;
+mod cargo_toml;
 mod causes;
+mod digest;
 mod embedded;
-mod engine;
-mod lockfile;
-mod manifest;
 mod recipe;
-mod record;
-mod scan;
-mod signature;
-mod tokens;
+mod self_description;
+mod source;
 mod upstream;
 
-pub use any::report::{Report, Sharing, State};
+pub use by_rule::report::{Report, Sharing, State};
 pub use causes::with_causes;
-pub use engine::Problem;
 pub use recipe::RecipeError;
+pub use source::problem::Problem;

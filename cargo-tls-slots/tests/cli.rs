@@ -551,7 +551,7 @@ user/Cargo.toml has the patches already
 
     fs::write(&manifest, "no toml").unwrap();
     write().assert().code(1).stderr_eq(str![[r#"
-error: the manifest user/Cargo.toml is no TOML: key with no value, expected `=`
+error: user/Cargo.toml is no TOML: key with no value, expected `=`
 
 "#]]);
 }

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::io::{Read, Seek, SeekFrom};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use wait_timeout::ChildExt;
@@ -46,6 +48,14 @@ impl Ended {
     #[track_caller]
     pub fn assert_success(&self) -> &Self {
         assert!(self.success(), "{self}");
+        self
+    }
+
+    /// Fails the test, with all that the process said, unless it succeeded and its verdict is `ok`.
+    #[track_caller]
+    pub fn assert_ok(&self) -> &Self {
+        self.assert_success();
+        assert_eq!(self.result(), Some("ok"), "{self}");
         self
     }
 
@@ -134,4 +144,49 @@ pub fn run(command: &mut Command, deadline: Duration) -> Ended {
         stderr: read(&mut stderr),
         took: begin.elapsed(),
     }
+}
+
+/// Does something with each item, with at most `most` of them at a time, and gives the results in
+/// the items' order.
+///
+/// This is for processes that *wait*, up to a deadline or for a timer: ten of them take as long as one.
+/// Processes that compute gain nothing beyond the number of processors.
+///
+/// # Examples
+///
+/// ```
+/// use tls_slots_tests::process::side_by_side;
+///
+/// assert_eq!(side_by_side(2, &[1, 2, 3], |number| 10 * number), [10, 20, 30]);
+/// ```
+///
+/// # Panics
+///
+/// If the work panics, after all that has begun is done.
+pub fn side_by_side<T: Sync, R: Send>(
+    most: usize,
+    items: &[T],
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(at) else {
+                return done;
+            };
+            done.push((at, work(item)));
+        }
+    };
+    let mut done: Vec<(usize, R)> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..most.min(items.len()))
+            .map(|_| scope.spawn(worker))
+            .collect();
+        let joined = workers.into_iter().map(thread::ScopedJoinHandle::join);
+        let done = joined.map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        done.flatten().collect()
+    });
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
 }

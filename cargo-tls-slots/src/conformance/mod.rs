@@ -34,7 +34,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fork::{self, CrateSpec, ForkOptions, Forked};
 use crate::progress::Progress;
-use crate::upstream::{self, UpstreamError, Wanted};
+use crate::upstream::error::UpstreamError;
+use crate::upstream::release::{self, Wanted};
 
 mod exceptions;
 mod libtest;
@@ -337,7 +338,7 @@ fn registry_folder(name: &str, version: &Version, offline: bool) -> Result<PathB
         features: Vec::new(),
         checksum: None,
     };
-    let found = upstream::get(&[wanted], Path::new("."), offline)?;
+    let found = release::get(&[wanted], Path::new("."), offline)?;
     Ok(found
         .into_iter()
         .map(|one| one.folder)

@@ -13,7 +13,7 @@
 
 use std::ops::Range;
 
-use crate::tokens::{Kind, LexError, Source};
+use crate::source::tokens::{Kind, LexError, Source};
 
 /// The attribute that takes the place of all others.
 const TEST: &str = "::conformance_macros::test";

@@ -27,7 +27,8 @@ use semver::Version;
 
 use super::Error;
 use crate::cargo;
-use crate::lockfile::LockedPackage;
+use crate::fork;
+use crate::upstream::lockfile::LockedPackage;
 
 /// The text of a file, or an error that names it.
 pub(crate) fn read(path: &Path) -> Result<String, Error> {
@@ -161,7 +162,7 @@ pub(crate) fn lock(
         }
     };
     let tokios = || -> Result<Vec<Version>, Error> {
-        let packages = LockedPackage::read(&lock).map_err(Error::Fork)?;
+        let packages = LockedPackage::read(&lock).map_err(fork::Error::from)?;
         let tokios = packages.into_iter().filter(|one| one.name == "tokio");
         Ok(tokios.map(|one| one.version).collect())
     };

@@ -39,7 +39,11 @@ pub(crate) fn start(args: &Args) -> Result<Stdio, String> {
     let program = std::env::current_exe().map_err(failed)?;
     let mut watcher = Command::new(program);
     watcher.arg("--watcher");
-    for (flag, is_given) in [("--release", args.release), ("--offline", args.offline)] {
+    for (flag, is_given) in [
+        ("--release", args.release),
+        ("--separate", args.separate),
+        ("--offline", args.offline),
+    ] {
         if is_given {
             watcher.arg(flag);
         }

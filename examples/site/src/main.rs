@@ -7,15 +7,15 @@
 //!
 //! ```text
 //! cargo tls-slots fork tokio                      <target>/forks/…
-//! cargo build, in examples/site/host              <target>/site-build/host/…
-//! cargo build, in examples/site/modules/markdown  <target>/site-build/markdown/…
-//! cargo build, in examples/site/modules/math      <target>/site-build/math/…
-//! cargo build, in examples/site/modules/style     <target>/site-build/style/…
+//! cargo build, in examples/site/host              <target>/site-build/debug/site-host
+//! cargo build, in examples/site/modules/markdown  <target>/site-build/debug/libsite_markdown.so
+//! cargo build, in examples/site/modules/math      <target>/site-build/debug/libsite_math.so
+//! cargo build, in examples/site/modules/style     <target>/site-build/debug/libsite_style.so
 //! site-host --markdown libsite_markdown.so --math libsite_math.so --style libsite_style.so …
 //! ```
 //!
-//! Each project has its own lock file and its own target folder. What did not change is not built
-//! again: cargo sees to that, and the fork is kept too.
+//! Each project has its own lock file and is built by its own cargo (`projects.rs`). What did not change is not
+//! built again: cargo sees to that, and the fork is kept too.
 //!
 //! With `--watch`, another process of this program builds the modules when their sources change (`live.rs`).
 
@@ -34,7 +34,7 @@ use projects::Projects;
 /// Renders this repository's Markdown into a site, by a host and three modules on one tokio runtime.
 ///
 /// Forks tokio, builds the host and the modules, each as a cargo project of its own, and runs the
-/// host. The first run takes a minute or two; the next ones build nothing that did not change.
+/// host. The first run takes a minute; the next ones build nothing that did not change.
 #[derive(Debug, Parser)]
 #[command(
     name = "site",
@@ -70,6 +70,10 @@ struct Args {
     /// Build host and modules with optimisations.
     #[arg(long)]
     release: bool,
+
+    /// Give each project a target folder of its own, in which it compiles tokio for itself.
+    #[arg(long)]
+    separate: bool,
 
     /// Do not use the network: everything must have been fetched before.
     #[arg(long)]
@@ -114,6 +118,7 @@ fn run(args: &Args) -> Result<ExitCode, String> {
     let projects = Projects {
         folder: args.projects.as_deref().unwrap_or(demo),
         target: &target,
+        separate: args.separate,
         release: args.release,
         offline: args.offline,
     };

@@ -1,0 +1,16 @@
+//! `[cargo-toml]`: what upstream's `Cargo.toml` gets.
+
+use serde::Deserialize;
+
+use crate::cargo_toml::forks::Additions;
+use crate::recipe::why::Why;
+
+/// Features and dependencies of the fork.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct CargoToml {
+    #[serde(flatten)]
+    pub(crate) why: Why,
+    /// What is added.
+    #[serde(flatten)]
+    pub(crate) additions: Additions,
+}
