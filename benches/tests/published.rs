@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use tls_slots_benches::results::{Results, Section};
+use tls_slots_benches::results::Results;
+use tls_slots_benches::row::Section;
 use tls_slots_benches::{folder, plot, repository};
 
 fn results() -> Results {

@@ -1,12 +1,15 @@
 //! The four cargo projects of the demo, and their builds.
 //!
-//! Problem: all four must get the same forked tokio, and otherwise know nothing of each other: no
-//! common workspace, no common lock file, no common build. So each is built by a cargo of its own, with the
-//! patch lines for the fork injected by the library behind `cargo tls-slots`.
+//! The problem: all four must get the same forked tokio, and otherwise know nothing of each other:
+//! no common workspace, no common lock file, no common build.
 //!
-//! The four builds share a target folder, in which cargo finds what an earlier build has compiled: each
-//! program and library gets its own copy of tokio from there, but tokio is compiled once. With
-//! `--separate`, each build has a target folder of its own, as on four machines. Nothing else changes.
+//! The way: each is built by a cargo of its own, with the patch lines for the fork injected by the
+//! library behind `cargo tls-slots`.
+//!
+//! The four builds share a target folder, in which cargo finds what an earlier build has compiled.
+//! Each program and library gets its own copy of tokio from there, but tokio is compiled once. With
+//! `--separate`, each build has a target folder of its own, as on four machines. Nothing else
+//! changes.
 
 use std::path::{Path, PathBuf};
 
@@ -60,7 +63,7 @@ impl Projects<'_> {
 
     /// How the project in `folder` is built.
     fn options(&self, name: &str, folder: &str) -> Result<BuildOptions, String> {
-        let manifest = self.folder.join(folder).join("Cargo.toml");
+        let cargo_toml = self.folder.join(folder).join("Cargo.toml");
         let mut target = self.target.join("site-build");
         if self.separate {
             target.push(name);
@@ -77,7 +80,7 @@ impl Projects<'_> {
                 .map(str::to_owned)
                 .to_vec(),
             progress: Progress::stderr(),
-            ..BuildOptions::new([manifest], self.target.join("forks"))
+            ..BuildOptions::new([cargo_toml], self.target.join("forks"))
         })
     }
 
