@@ -9,7 +9,7 @@ use crate::effort::Effort;
 use crate::error::Error;
 use crate::measure::{self, Counted, Samples};
 use crate::programs::Ours;
-use crate::project::{Build, Profile, Tokio, Work};
+use crate::project::{Profile, Tokio, Work};
 use crate::row::{Row, Rows, Section};
 
 /// The kinds of thread-local.
@@ -66,15 +66,7 @@ fn owns(ours: &Ours) -> Vec<Variant> {
 /// Builds the programs of all variants.
 fn variants(work: &Work) -> Result<Variants, Error> {
     let ours = Ours::build(work, Profile::Release)?;
-    let peer = |project, target| {
-        work.build(Build {
-            project,
-            tokio: Tokio::Upstream,
-            features: "",
-            profile: Profile::Release,
-            target,
-        })
-    };
+    let peer = |project, target| work.release(project, Tokio::Upstream, target);
     // Host and module of a peer in folders of their own, as ours.
     let rubicon_host = peer("rubicon/host", "rubicon-host")?;
     let rubicon_module =

@@ -133,6 +133,24 @@ impl Work {
     }
 }
 
+impl Work {
+    /// Builds a project in cargo's release profile, without features; returns the folder with its
+    /// files.
+    ///
+    /// # Errors
+    ///
+    /// If cargo fails, with what it wrote.
+    pub fn release(&self, project: &str, tokio: Tokio, target: &str) -> Result<PathBuf, Error> {
+        self.build(Build {
+            project,
+            tokio,
+            features: "",
+            profile: Profile::Release,
+            target,
+        })
+    }
+}
+
 /// A cargo command, without what this process's own cargo says.
 pub fn cargo() -> Command {
     let mut command = Command::new(cargo::program());

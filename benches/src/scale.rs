@@ -9,7 +9,7 @@ use crate::effort::Effort;
 use crate::error::Error;
 use crate::measure::{self, Samples};
 use crate::programs::{Ours, Programs};
-use crate::project::{Build, Profile, Tokio, Work};
+use crate::project::{Profile, Tokio, Work};
 use crate::row::{Row, Rows, Section};
 
 /// How many modules are loaded.
@@ -42,17 +42,11 @@ fn copies(work: &Work, file: &Path, name: &str, count: usize) -> Result<Vec<Path
 /// If a program cannot be built or run.
 pub fn measure(work: &Work, effort: &Effort) -> Result<Vec<Row>, Error> {
     let ours = Ours::build(work, Profile::Release)?;
-    let build = |project, target| {
-        work.build(Build {
-            project,
-            tokio: Tokio::Fork,
-            features: "",
-            profile: Profile::Release,
-            target,
-        })
-    };
-    let small = build("small", "module")?.join("libbench_small.so");
-    let stub = build("stub", "stub")?.join("bench-stub");
+    let small = work.release("small", Tokio::Fork, "module")?;
+    let small = small.join("libbench_small.so");
+    let stub = work
+        .release("stub", Tokio::Fork, "stub")?
+        .join("bench-stub");
     let modules = copies(work, &small, "small", *MODULES.last().unwrap_or(&0))?;
     let mut rows = Rows::new(Section::Scale);
     if effort.wants("modules") {
