@@ -7,6 +7,7 @@
 //! | file         | what it does                                                             |
 //! | ------------ | ------------------------------------------------------------------------ |
 //! | [`fixtures`] | the hosts and modules of the scenarios, one set per configuration        |
+//! | `guide`      | the Rust blocks of `docs/`, as documentation tests                       |
 //! | [`project`]  | runs cargo on a fixture, with the fork's patches, and keeps what it made |
 //! | `forks`      | makes the forks that the projects are patched to                         |
 //! | [`building`] | one build at a time, and each build once                                 |
@@ -20,6 +21,8 @@
 pub mod building;
 pub mod fixtures;
 mod forks;
+#[cfg(doctest)]
+pub mod guide;
 pub mod process;
 pub mod project;
 pub mod running;

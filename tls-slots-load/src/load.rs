@@ -47,11 +47,11 @@ pub(crate) type Verify = dyn Fn(&[u8]) -> Result<(), Box<dyn Error + Send + Sync
 /// ```no_run
 /// use tls_slots_load::LoadOptions;
 ///
-/// # let pinned = [0; 32];
+/// # let expected = [0; 32];
 /// // SAFETY: the file whose digest this is was built for this host, and read by us.
 /// let module = unsafe {
 ///     LoadOptions::new()
-///         .sha256(pinned)
+///         .sha256(expected)
 ///         .private(true)
 ///         .load("/usr/lib/site/libmarkdown.so")?
 /// };
@@ -218,8 +218,8 @@ impl Module {
 unsafe fn load(options: &LoadOptions, path: &Path) -> Result<Module, LoadError> {
     host::check().map_err(|problem| LoadError::Host { problem })?;
     let file = file::read(path, options.private, options.source == Source::Copy)?;
-    if let Some(pinned) = options.sha256 {
-        check::digest(path, &file.content, pinned)?;
+    if let Some(expected) = options.sha256 {
+        check::digest(path, &file.content, expected)?;
     }
     let description = check::check(path, &file.content)?;
     if let Some(verify) = &options.verify {

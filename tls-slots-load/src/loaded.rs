@@ -26,7 +26,7 @@ pub(crate) struct Image {
     /// Its row of the threads' counters.
     pub(crate) row: usize,
     /// What is known to keep it mapped for good.
-    pub(crate) pins: Vec<String>,
+    pub(crate) kept_mapped_by: Vec<String>,
 }
 
 impl Image {
@@ -77,7 +77,7 @@ impl Loaded {
                 start: open.start.addr(),
                 memory: open.memory,
                 row: counters::row_of(open.start),
-                pins: description.pins,
+                kept_mapped_by: description.kept_mapped_by,
             },
             library: Mutex::new(Some(open.library)),
             place: open.place,

@@ -58,7 +58,7 @@ pub struct Usage {
     /// What it has registered, likewise, and is taken out when it is unloaded: nothing stands against that.
     pub taken_out: Vec<(String, usize)>,
     /// What keeps the system from unmapping the file, each with a sentence.
-    pub pins: Vec<String>,
+    pub kept_mapped_by: Vec<String>,
 }
 
 impl Usage {
@@ -80,7 +80,7 @@ impl Usage {
             && self.signal_actions.is_empty()
             && self.pointers.is_empty()
             && self.registered.is_empty()
-            && self.pins.is_empty()
+            && self.kept_mapped_by.is_empty()
     }
 
     /// Whether no thread has a value of a thread-local, nor a deferred function.
@@ -160,7 +160,7 @@ impl fmt::Display for Usage {
             parts.extend(counted(*count, what, what));
         }
         parts.extend(self.pointers.iter().cloned());
-        parts.extend(self.pins.iter().cloned());
+        parts.extend(self.kept_mapped_by.iter().cloned());
         match parts.is_empty() {
             true => f.write_str("nothing"),
             false => f.write_str(&parts.join("; ")),
@@ -197,7 +197,7 @@ impl Loaded {
                 "shared state that may point to it, as it cannot be looked through: {error}"
             )],
         };
-        let known = self.image.pins.iter().cloned();
+        let known = self.image.kept_mapped_by.iter().cloned();
         // SAFETY: this image is loaded while there is an `Inner` of it.
         let left = unsafe { shared_state::left(memory) };
         let of_kind = |refuses| {
@@ -211,7 +211,7 @@ impl Loaded {
             taken_out: of_kind(false),
             signal_actions: libc::signal_actions(memory),
             pointers: found,
-            pins: known.chain(libc::pins(memory)).collect(),
+            kept_mapped_by: known.chain(libc::kept_mapped_by(memory)).collect(),
             ..self.counts(own)
         }
     }
@@ -287,7 +287,7 @@ mod tests {
             pointers: vec!["the static `log::LOGGER` points to it".to_owned()],
             registered: vec![("actions for signals".to_owned(), 2)],
             taken_out: vec![("callsites".to_owned(), 7)],
-            pins: Vec::new(),
+            kept_mapped_by: Vec::new(),
         };
         assert_eq!(
             usage.to_string(),

@@ -1,4 +1,7 @@
 //! What the user's lock files say of the crates that are forked.
+//!
+//! There may be several: a host and its modules are separate projects, each with its own. The first
+//! one decides; the others count for crates that it does not hold.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -8,19 +8,19 @@ use tls_slots_manifest::{FileError, Manifest};
 use super::error::{HostProblem, LoadError};
 use super::format::{self, Description, Unfit};
 
-/// Compares the digest of a file's bytes with the one that is pinned.
+/// Compares the digest of a file's bytes with the one that is expected.
 ///
 /// # Errors
 ///
 /// [`LoadError::Digest`].
-pub(crate) fn digest(path: &Path, bytes: &[u8], pinned: [u8; 32]) -> Result<(), LoadError> {
+pub(crate) fn digest(path: &Path, bytes: &[u8], expected: [u8; 32]) -> Result<(), LoadError> {
     let found: [u8; 32] = Sha256::digest(bytes).into();
-    if found == pinned {
+    if found == expected {
         return Ok(());
     }
     Err(LoadError::Digest {
         path: path.to_owned(),
-        pinned,
+        expected,
         found,
     })
 }

@@ -4,7 +4,9 @@
 //! object format, if it comes to words at all. Here each way of not being a module for this machine
 //! is told apart, and what the loader wants to know of the exported names is collected.
 
-use object::{Architecture, BinaryFormat, Endianness, Object as _, ObjectKind, ObjectSymbol as _};
+use object::{
+    Architecture, BinaryFormat, Endianness, FileKind, Object as _, ObjectKind, ObjectSymbol as _,
+};
 
 use tls_keys::names::ENTRY_PREFIX;
 
@@ -17,7 +19,7 @@ pub(crate) struct Description {
     /// What a host exports and a module must not.
     host_symbols: Vec<String>,
     /// What is known to keep the file mapped for good, each with a sentence.
-    pub(crate) pins: Vec<String>,
+    pub(crate) kept_mapped_by: Vec<String>,
 }
 
 impl Description {
@@ -84,7 +86,7 @@ fn name(architecture: Architecture, little: bool) -> String {
 }
 
 /// What a file that is no object file of any kind looks like.
-fn described(bytes: &[u8]) -> &'static str {
+fn looks_like(bytes: &[u8]) -> &'static str {
     let start = &bytes[..bytes.len().min(512)];
     if bytes.is_empty() {
         "empty"
@@ -102,17 +104,49 @@ fn described(bytes: &[u8]) -> &'static str {
 }
 
 /// Looks at a whole file.
+///
+/// # Errors
+///
+/// [`Unfit`]: the file cannot be a module of this machine.
 pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
-    let not_shared = |what: &str| Unfit::NotShared(what.to_owned());
-    let corrupt = |error: object::Error| Unfit::Corrupt(error.to_string());
-    let Ok(kind) = object::FileKind::parse(bytes) else {
-        // The first bytes of the format, and then too few.
+    let Ok(kind) = FileKind::parse(bytes) else {
+        // It begins as the format does, and then ends too early.
         if FORMAT == BinaryFormat::Elf && bytes.starts_with(b"\x7fELF") {
             return Err(Unfit::Corrupt("its header is damaged".to_owned()));
         }
-        return Err(not_shared(described(bytes)));
+        return Err(not_shared(looks_like(bytes)));
     };
-    use object::FileKind;
+    check_format(kind)?;
+    // The machine comes before everything else: the rest of another machine's file does not matter.
+    check_machine(bytes, kind)?;
+    let file = object::File::parse(bytes).map_err(corrupt)?;
+    check_is_library(&file, bytes, kind)?;
+    let checked = match kind {
+        FileKind::Elf32 => elf::check::<object::elf::FileHeader32<Endianness>>(bytes),
+        FileKind::Elf64 => elf::check::<object::elf::FileHeader64<Endianness>>(bytes),
+        _ => Ok(()),
+    };
+    checked.map_err(Unfit::Corrupt)?;
+    let (mut entries, mut host_symbols) = exported_names(&file)?;
+    entries.sort_unstable();
+    host_symbols.sort_unstable();
+    Ok(Description {
+        entries,
+        host_symbols,
+        kept_mapped_by: never_unmapped::of(bytes, kind),
+    })
+}
+
+fn not_shared(what: &str) -> Unfit {
+    Unfit::NotShared(what.to_owned())
+}
+
+fn corrupt(error: object::Error) -> Unfit {
+    Unfit::Corrupt(error.to_string())
+}
+
+/// Checks that this system loads files of this kind.
+fn check_format(kind: FileKind) -> Result<(), Unfit> {
     let format = match kind {
         FileKind::Elf32 | FileKind::Elf64 => BinaryFormat::Elf,
         FileKind::MachO32 | FileKind::MachO64 => BinaryFormat::MachO,
@@ -124,16 +158,18 @@ pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
         }
         _ => return Err(not_shared("an object file of another kind")),
     };
-    if format != FORMAT {
-        let what = match format {
-            BinaryFormat::MachO => "a Mach-O file, as macOS has them",
-            BinaryFormat::Pe => "a PE file, as Windows has them",
-            _ => "an ELF file, as Linux has them",
-        };
-        return Err(not_shared(what));
+    if format == FORMAT {
+        return Ok(());
     }
+    Err(not_shared(match format {
+        BinaryFormat::MachO => "a Mach-O file, as macOS has them",
+        BinaryFormat::Pe => "a PE file, as Windows has them",
+        _ => "an ELF file, as Linux has them",
+    }))
+}
 
-    // The machine comes first: of another machine's file nothing else is to be said.
+/// Checks that the file was built for this machine.
+fn check_machine(bytes: &[u8], kind: FileKind) -> Result<(), Unfit> {
     let (machine, little) = match kind {
         FileKind::Elf32 | FileKind::Elf64 => elf_machine(bytes, kind)?,
         _ => {
@@ -142,27 +178,27 @@ pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
         }
     };
     let same = own().is_none_or(|own| own == machine);
-    if !same || little != cfg!(target_endian = "little") {
-        return Err(Unfit::Architecture(name(machine, little)));
+    match same && little == cfg!(target_endian = "little") {
+        true => Ok(()),
+        false => Err(Unfit::Architecture(name(machine, little))),
     }
+}
 
-    let file = object::File::parse(bytes).map_err(corrupt)?;
+/// Checks that the file is a library, and not a program or a part of one.
+fn check_is_library(file: &object::File<'_>, bytes: &[u8], kind: FileKind) -> Result<(), Unfit> {
     match (file.kind(), position_independent_executable(bytes, kind)) {
-        (ObjectKind::Dynamic, false) => {}
+        (ObjectKind::Dynamic, false) => Ok(()),
         (ObjectKind::Dynamic, true) | (ObjectKind::Executable, _) => {
-            return Err(not_shared("an executable"));
+            Err(not_shared("an executable"))
         }
-        (ObjectKind::Relocatable, _) => return Err(not_shared("an object file, not linked yet")),
-        (ObjectKind::Core, _) => return Err(not_shared("a core dump")),
-        _ => return Err(not_shared("an object file of another kind")),
+        (ObjectKind::Relocatable, _) => Err(not_shared("an object file, not linked yet")),
+        (ObjectKind::Core, _) => Err(not_shared("a core dump")),
+        _ => Err(not_shared("an object file of another kind")),
     }
-    let checked = match kind {
-        FileKind::Elf32 => elf::check::<object::elf::FileHeader32<Endianness>>(bytes),
-        FileKind::Elf64 => elf::check::<object::elf::FileHeader64<Endianness>>(bytes),
-        _ => Ok(()),
-    };
-    checked.map_err(Unfit::Corrupt)?;
+}
 
+/// The names of the entries that a file exports, and its symbols that only a host defines.
+fn exported_names(file: &object::File<'_>) -> Result<(Vec<String>, Vec<String>), Unfit> {
     let (mut entries, mut host_symbols) = (Vec::new(), Vec::new());
     let mut export = |name: &[u8]| {
         let Ok(name) = std::str::from_utf8(name) else {
@@ -193,17 +229,11 @@ pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
             }
         }
     }
-    entries.sort_unstable();
-    host_symbols.sort_unstable();
-    Ok(Description {
-        entries,
-        host_symbols,
-        pins: never_unmapped::of(bytes, kind),
-    })
+    Ok((entries, host_symbols))
 }
 
 /// The machine and whether it is little-endian, from the header alone: the rest may be cut off.
-fn elf_machine(bytes: &[u8], kind: object::FileKind) -> Result<(Architecture, bool), Unfit> {
+fn elf_machine(bytes: &[u8], kind: FileKind) -> Result<(Architecture, bool), Unfit> {
     use object::elf::{FileHeader32, FileHeader64, Machine};
     fn read<Elf>(bytes: &[u8]) -> object::Result<(Machine, bool)>
     where
@@ -213,7 +243,7 @@ fn elf_machine(bytes: &[u8], kind: object::FileKind) -> Result<(Architecture, bo
         let endian = header.endian()?;
         Ok((header.e_machine(endian), header.is_little_endian()))
     }
-    let wide = kind == object::FileKind::Elf64;
+    let wide = kind == FileKind::Elf64;
     let read = if wide {
         read::<FileHeader64<Endianness>>(bytes)
     } else {
@@ -239,7 +269,7 @@ fn elf_machine(bytes: &[u8], kind: object::FileKind) -> Result<(Architecture, bo
 }
 
 /// Whether an ELF file of the shared kind is a program all the same, which `dlopen` refuses.
-fn position_independent_executable(bytes: &[u8], kind: object::FileKind) -> bool {
+fn position_independent_executable(bytes: &[u8], kind: FileKind) -> bool {
     fn flagged<Elf>(bytes: &[u8]) -> Option<bool>
     where
         Elf: object::read::elf::FileHeader<Endian = Endianness>,
@@ -255,8 +285,8 @@ fn position_independent_executable(bytes: &[u8], kind: object::FileKind) -> bool
         Some(flags.val(endian) & object::elf::DF_1_PIE.0 != 0)
     }
     match kind {
-        object::FileKind::Elf32 => flagged::<object::elf::FileHeader32<Endianness>>(bytes),
-        object::FileKind::Elf64 => flagged::<object::elf::FileHeader64<Endianness>>(bytes),
+        FileKind::Elf32 => flagged::<object::elf::FileHeader32<Endianness>>(bytes),
+        FileKind::Elf64 => flagged::<object::elf::FileHeader64<Endianness>>(bytes),
         _ => None,
     }
     .unwrap_or(false)
@@ -318,8 +348,8 @@ mod tests {
             use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
             let mut bytes = shared_object();
-            let pins = |bytes: &[u8]| describe(bytes).expect("it is whole").pins;
-            assert_eq!(pins(&bytes), [""; 0]);
+            let kept_mapped_by = |bytes: &[u8]| describe(bytes).expect("it is whole").kept_mapped_by;
+            assert_eq!(kept_mapped_by(&bytes), [""; 0]);
             let file = object::File::parse(&*bytes).expect("it is whole");
             let symbols = file.section_by_name(".dynsym").expect("it has symbols");
             let (symbols, _) = symbols.file_range().expect("they are in the file");
@@ -335,10 +365,10 @@ mod tests {
             drop(defined);
 
             bytes[info] = 10 << 4 | bytes[info] & 15;
-            assert!(pins(&bytes)[0].starts_with(&format!("the symbol `{name}`, ")));
+            assert!(kept_mapped_by(&bytes)[0].starts_with(&format!("the symbol `{name}`, ")));
             bytes[flags.expect("as `shared_object` left them") + 8] |= 8;
-            assert!(pins(&bytes)[0].contains("`-z nodelete`"));
-            assert_eq!(pins(&bytes).len(), 2);
+            assert!(kept_mapped_by(&bytes)[0].contains("`-z nodelete`"));
+            assert_eq!(kept_mapped_by(&bytes).len(), 2);
         }
 
         #[test]

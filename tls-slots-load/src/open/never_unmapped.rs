@@ -11,7 +11,7 @@ use object::elf;
 use object::read::elf::{Dyn as _, FileHeader, Sym as _};
 use object::{Endianness, FileKind};
 
-/// What pins the file, each as the end of a sentence "this host still has of it: …". Nothing where the file
+/// What kept_mapped_by the file, each as the end of a sentence "this host still has of it: …". Nothing where the file
 /// cannot be read so far: that is somebody else's error.
 pub(crate) fn of(bytes: &[u8], kind: FileKind) -> Vec<String> {
     match kind {
@@ -29,7 +29,7 @@ where
     let header = Elf::parse(bytes)?;
     let endian = header.endian()?;
     let sections = header.sections(endian, bytes)?;
-    let mut pins = Vec::new();
+    let mut kept_mapped_by = Vec::new();
 
     let dynamic = sections.dynamic(endian, bytes)?;
     let entries = dynamic.map_or(&[][..], |(entries, _)| entries);
@@ -37,7 +37,7 @@ where
         .iter()
         .filter(|entry| entry.tag(endian) == elf::DT_FLAGS_1);
     if flags.any(|entry| entry.val(endian) & elf::DF_1_NODELETE.0 != 0) {
-        pins.push(
+        kept_mapped_by.push(
             "a mark in the file that the system is never to unmap it (link it without `-z nodelete`)"
                 .to_owned(),
         );
@@ -49,11 +49,11 @@ where
         .find(|symbol| symbol.st_bind() == elf::STB_GNU_UNIQUE && !symbol.is_undefined(endian))
         .and_then(|symbol| symbols.symbol_name(endian, symbol).ok());
     if let Some(name) = unique {
-        pins.push(format!(
+        kept_mapped_by.push(format!(
             "the symbol `{}`, for which the system never unmaps the file, as there is to be one of it in \
              the process (compile the C++ in it with `-fno-gnu-unique`)",
             String::from_utf8_lossy(name)
         ));
     }
-    Ok(pins)
+    Ok(kept_mapped_by)
 }

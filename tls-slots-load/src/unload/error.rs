@@ -16,7 +16,7 @@ pub enum UnloadProblem {
     /// The system has not unmapped it.
     StillMapped {
         /// What is known to keep it, each with a sentence.
-        pins: Vec<String>,
+        kept_mapped_by: Vec<String>,
     },
     /// On this target it is not known how to see that it can be unmapped.
     Unsupported,
@@ -81,16 +81,16 @@ impl fmt::Display for UnloadError {
                     "{path} was not unloaded by this host: {why}; unload it again"
                 )?;
             }
-            UnloadProblem::StillMapped { pins } => {
+            UnloadProblem::StillMapped { kept_mapped_by } => {
                 write!(
                     f,
                     "{path} was closed by this host, and the system keeps it mapped: "
                 )?;
-                match pins.is_empty() {
+                match kept_mapped_by.is_empty() {
                     true => f.write_str(
                         "something else in this process has opened it, or depends on it; close that",
                     )?,
-                    false => f.write_str(&pins.join("; "))?,
+                    false => f.write_str(&kept_mapped_by.join("; "))?,
                 }
             }
             UnloadProblem::Unsupported => write!(

@@ -51,7 +51,7 @@ impl Loaded {
         }
         *lock(&self.library) = system::again(&self.place.open_as);
         Err(UnloadProblem::StillMapped {
-            pins: self.image.pins.clone(),
+            kept_mapped_by: self.image.kept_mapped_by.clone(),
         })
     }
 }
