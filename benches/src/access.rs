@@ -1,6 +1,17 @@
 //! Section `access`: what one access to a thread-local costs.
 //!
 //! The numbers include the loop and a call. The row `nothing` is what these two take alone.
+//!
+//! | variant | the thread-local is | and is read |
+//! | --- | --- | --- |
+//! | std, executable | std's | in the program |
+//! | std, cdylib | std's | in a module, whose copy it is |
+//! | tls-keys, host | ours | in the program, which is the host |
+//! | tls-keys, module | ours, of the host | in a module |
+//! | rubicon, module | rubicon's, of a library that host and module link | in a module |
+//! | plugin_tls, host and plugin | plugin_tls's, of the host | in either |
+//!
+//! Each kind of thread-local is a group: with and without `Drop`, constant and lazy.
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -2,6 +2,9 @@
 //!
 //! There are two copies, one for the fork and one for the tokio of the registry. Their lock files
 //! differ, and lines of a `Cargo.toml` that end in `# fork` name what only the fork has.
+//!
+//! A copy is made because cargo writes into a project: the fork's patches change the lock file. A
+//! file is copied only if it has changed, so a second run builds nothing.
 
 use std::fs;
 use std::io;

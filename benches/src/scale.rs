@@ -1,6 +1,14 @@
 //! Section `scale`: many modules, many threads.
 //!
 //! A small module is copied under other names. To the system's loader each copy is another image.
+//!
+//! | row | the question |
+//! | --- | --- |
+//! | load, each of N modules | what does loading a module cost, also when there are many? |
+//! | memory of each of N modules | how much memory does a module take? |
+//! | access in the last module | is an access slower when there are many images? |
+//! | first access, later access, N threads | what does a thread pay for its table? |
+//! | tasks from 16 places | do many modules that spawn at once disturb each other? |
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
