@@ -105,7 +105,7 @@ fn build(name: &str, profile: &str) -> PathBuf {
     write(&place.join("src/lib.rs"), MODULE);
     write(&place.join("state.c"), C);
     write(&place.join("build.rs"), BUILD);
-    let target = lasting("target").join(name);
+    let target = lasting("target");
     let output = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--release"])
         .current_dir(&place)

@@ -214,6 +214,9 @@ fn images() -> &'static Path {
                 features,
                 "--target-dir",
                 target.to_str().unwrap(),
+                // Nothing is built twice.
+                "--config",
+                "build.incremental=false",
             ]
             .map(str::to_owned)
             .into();

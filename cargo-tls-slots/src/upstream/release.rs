@@ -1,7 +1,7 @@
 //! Gets a release exactly as cargo would give it to any project.
 //!
-//! 1. A throw-away project depends on `=x.y.z` of each wanted crate, without default features: cargo
-//!    gets these and what they cannot do without.
+//! 1. A throw-away project depends on `=x.y.z` of each wanted crate, without default features:
+//!    cargo gets these and what they cannot do without.
 //! 2. `cargo metadata` says where each package lies, and writes a lock file.
 //! 3. If a release was yanked, the same again, with a lock file that holds it: cargo then takes it.
 //! 4. The checksum of each is read from the lock file. A package without one does not come from a

@@ -27,7 +27,7 @@ const READY: &str = "ready";
 
 /// Where the modules are published.
 fn folder(projects: &Projects<'_>) -> PathBuf {
-    projects.target.join("site-build").join("live")
+    projects.target.join("site-live")
 }
 
 /// Where a module is published that is built as `file`.

@@ -9,10 +9,10 @@
 //!
 //! ```text
 //! cargo tls-slots fork tokio                      <target>/forks/…
-//! cargo build, in examples/site/host              <target>/site-build/debug/site-host
-//! cargo build, in examples/site/modules/markdown  <target>/site-build/debug/libsite_markdown.so
-//! cargo build, in examples/site/modules/math      <target>/site-build/debug/libsite_math.so
-//! cargo build, in examples/site/modules/style     <target>/site-build/debug/libsite_style.so
+//! cargo build, in examples/site/host              <target>/debug/site-host
+//! cargo build, in examples/site/modules/markdown  <target>/debug/libsite_markdown.so
+//! cargo build, in examples/site/modules/math      <target>/debug/libsite_math.so
+//! cargo build, in examples/site/modules/style     <target>/debug/libsite_style.so
 //! site-host --markdown libsite_markdown.so --math libsite_math.so --style libsite_style.so …
 //! ```
 //!

@@ -6,10 +6,10 @@
 //! The way: each is built by a cargo of its own, with the patch lines for the fork injected by the
 //! library behind `cargo tls-slots`.
 //!
-//! The four builds share a target folder, in which cargo finds what an earlier build has compiled.
-//! Each program and library gets its own copy of tokio from there, but tokio is compiled once. With
-//! `--separate`, each build has a target folder of its own, as on four machines. Nothing else
-//! changes.
+//! The four builds use the target folder that this program lies in, where cargo finds what an
+//! earlier build has compiled. Each program and library gets its own copy of tokio from there, but
+//! tokio is compiled once. With `--separate`, each build has a target folder of its own, as on four
+//! machines. Nothing else changes.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,7 @@ const MODULES: [&str; 3] = ["markdown", "math", "style"];
 pub(crate) struct Projects<'a> {
     /// The folder of `host`, `modules` and `contract`.
     pub(crate) folder: &'a Path,
-    /// The target folder of this program, in which the projects have theirs.
+    /// The target folder of this program.
     pub(crate) target: &'a Path,
     /// Whether each project has a target folder of its own.
     pub(crate) separate: bool,
@@ -64,10 +64,10 @@ impl Projects<'_> {
     /// How the project in `folder` is built.
     fn options(&self, name: &str, folder: &str) -> Result<BuildOptions, String> {
         let cargo_toml = self.folder.join(folder).join("Cargo.toml");
-        let mut target = self.target.join("site-build");
-        if self.separate {
-            target.push(name);
-        }
+        let target = match self.separate {
+            true => self.target.join("site-build").join(name),
+            false => self.target.to_owned(),
+        };
         let target = target
             .to_str()
             .ok_or("the target folder's path is not UTF-8")?;
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_projects_share_a_target_folder_unless_they_are_separate() {
-        assert_eq!(target_folders(false), ["target/site-build"; 4]);
+        assert_eq!(target_folders(false), ["target"; 4]);
         assert_eq!(
             target_folders(true),
             ["markdown", "math", "style", "host"].map(|name| format!("target/site-build/{name}"))

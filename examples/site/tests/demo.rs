@@ -338,7 +338,6 @@ fn everything_that_breaks_when_duplicated_is_shared() {
     // Builds it.
     let (status, _, errors) = Site::start(&["--build-only"]).finish(BUILD);
     assert!(status.success(), "{errors}");
-    let build = target().join("site-build");
     for file in [
         "debug/site-host",
         "debug/libsite_markdown.so",
@@ -346,7 +345,7 @@ fn everything_that_breaks_when_duplicated_is_shared() {
         "debug/libsite_style.so",
     ] {
         // Elsewhere a library has another name.
-        let path = build.join(file);
+        let path = target().join(file);
         if cfg!(not(target_os = "linux")) && !path.is_file() {
             continue;
         }
@@ -866,7 +865,7 @@ fn the_projects_pass_their_own_tests() {
     for (project, tests) in PROJECTS {
         let output = cargo(project, &["test", "--locked"])
             .arg("--target-dir")
-            .arg(target().join("site-build"))
+            .arg(target())
             .output()
             .expect("cargo starts");
         let [output, errors] =

@@ -1,8 +1,8 @@
-//! What a file is, before anything of it is opened.
+//! What kind of file it is, from its bytes alone.
 //!
-//! The problem: what `dlopen` says of a file that is no module is a line in the words of its
-//! object format, if it comes to words at all. Here each way of not being a module for this machine
-//! is told apart, and what the loader wants to know of the exported names is collected.
+//! The problem: for a file that is no module, `dlopen` gives a line in the words of its object format,
+//! if it gives an error at all. Here each way of not being a module for this machine is told apart.
+//! On the way, the exported names that the loader needs are collected.
 
 use object::{
     Architecture, BinaryFormat, Endianness, FileKind, Object as _, ObjectKind, ObjectSymbol as _,
@@ -16,18 +16,19 @@ use super::{elf, never_unmapped};
 pub(crate) struct Description {
     /// The names of its entries, sorted.
     pub(crate) entries: Vec<String>,
-    /// What a host exports and a module must not.
+    /// Symbols that only a host may define.
     host_symbols: Vec<String>,
-    /// What is known to keep the file mapped for good, each with a sentence.
+    /// What is known to keep the file mapped for ever, a sentence each.
     pub(crate) kept_mapped_by: Vec<String>,
 }
 
 impl Description {
-    /// One of the symbols that a module must not define, the telling one if it is there.
+    /// One of the symbols that only a host may define. Prefers the one that registers modules, as its
+    /// name says the most.
     pub(crate) fn host_symbol(&self) -> Option<&str> {
         let symbols = &self.host_symbols;
-        let telling = symbols.iter().find(|name| name.contains("_register_"));
-        telling.or(symbols.first()).map(String::as_str)
+        let registers = symbols.iter().find(|name| name.contains("_register_"));
+        registers.or(symbols.first()).map(String::as_str)
     }
 }
 
@@ -36,9 +37,9 @@ impl Description {
 pub(crate) enum Unfit {
     /// What it is instead of a shared object.
     NotShared(String),
-    /// Built for another machine.
+    /// The machine that it was built for, another one.
     Architecture(String),
-    /// A shared object of this machine's, damaged.
+    /// A shared object for this machine that is damaged. The text says how.
     Corrupt(String),
 }
 
@@ -52,7 +53,7 @@ const FORMAT: BinaryFormat = if cfg!(target_vendor = "apple") {
 };
 
 /// The machine that this program was built for, where `object` has a name for it.
-fn own() -> Option<Architecture> {
+fn own_machine() -> Option<Architecture> {
     let wide = cfg!(target_pointer_width = "64");
     Some(match std::env::consts::ARCH {
         "x86_64" if wide => Architecture::X86_64,
@@ -68,24 +69,25 @@ fn own() -> Option<Architecture> {
     })
 }
 
-/// How a machine is called in messages.
-pub(crate) fn own_name() -> String {
-    match own() {
-        Some(own) => name(own, cfg!(target_endian = "little")),
+/// How this machine is called in messages.
+pub(crate) fn own_machine_name() -> String {
+    match own_machine() {
+        Some(own) => machine_name(own, cfg!(target_endian = "little")),
         None => std::env::consts::ARCH.to_owned(),
     }
 }
 
-fn name(architecture: Architecture, little: bool) -> String {
-    let usual = match architecture {
+/// How a machine is called in messages.
+fn machine_name(architecture: Architecture, little: bool) -> String {
+    let order = match architecture {
         Architecture::PowerPc64 | Architecture::Mips64 | Architecture::Mips => "",
         _ if little => "",
         _ => " (big-endian)",
     };
-    format!("{architecture:?}{usual}").to_lowercase()
+    format!("{architecture:?}{order}").to_lowercase()
 }
 
-/// What a file that is no object file of any kind looks like.
+/// What a file looks like that is no object file of any kind.
 fn looks_like(bytes: &[u8]) -> &'static str {
     let start = &bytes[..bytes.len().min(512)];
     if bytes.is_empty() {
@@ -177,16 +179,16 @@ fn check_machine(bytes: &[u8], kind: FileKind) -> Result<(), Unfit> {
             (file.architecture(), file.is_little_endian())
         }
     };
-    let same = own().is_none_or(|own| own == machine);
+    let same = own_machine().is_none_or(|own| own == machine);
     match same && little == cfg!(target_endian = "little") {
         true => Ok(()),
-        false => Err(Unfit::Architecture(name(machine, little))),
+        false => Err(Unfit::Architecture(machine_name(machine, little))),
     }
 }
 
 /// Checks that the file is a library, and not a program or a part of one.
 fn check_is_library(file: &object::File<'_>, bytes: &[u8], kind: FileKind) -> Result<(), Unfit> {
-    match (file.kind(), position_independent_executable(bytes, kind)) {
+    match (file.kind(), is_position_independent_executable(bytes, kind)) {
         (ObjectKind::Dynamic, false) => Ok(()),
         (ObjectKind::Dynamic, true) | (ObjectKind::Executable, _) => {
             Err(not_shared("an executable"))
@@ -232,7 +234,7 @@ fn exported_names(file: &object::File<'_>) -> Result<(Vec<String>, Vec<String>),
     Ok((entries, host_symbols))
 }
 
-/// The machine and whether it is little-endian, from the header alone: the rest may be cut off.
+/// The machine, and whether it is little-endian. From the header alone, as the rest may be cut off.
 fn elf_machine(bytes: &[u8], kind: FileKind) -> Result<(Architecture, bool), Unfit> {
     use object::elf::{FileHeader32, FileHeader64, Machine};
     fn read<Elf>(bytes: &[u8]) -> object::Result<(Machine, bool)>
@@ -268,8 +270,8 @@ fn elf_machine(bytes: &[u8], kind: FileKind) -> Result<(Architecture, bool), Unf
     Ok((architecture, little))
 }
 
-/// Whether an ELF file of the shared kind is a program all the same, which `dlopen` refuses.
-fn position_independent_executable(bytes: &[u8], kind: FileKind) -> bool {
+/// Whether an ELF file has the type of a library, but is a program. `dlopen` refuses those.
+fn is_position_independent_executable(bytes: &[u8], kind: FileKind) -> bool {
     fn flagged<Elf>(bytes: &[u8]) -> Option<bool>
     where
         Elf: object::read::elf::FileHeader<Endian = Endianness>,
@@ -319,12 +321,12 @@ mod tests {
         use super::super::{Unfit, describe};
         use super::unfit;
 
-        /// This program, made to look like a shared object: as good as any.
+        /// This program, with the mark of a program taken out, so that it looks like a library.
         fn shared_object() -> Vec<u8> {
             let own = std::env::current_exe().expect("a test has a path");
             let mut bytes = std::fs::read(own).expect("a test can be read");
             assert_eq!(unfit(&bytes), Unfit::NotShared("an executable".to_owned()));
-            // `DT_FLAGS_1` with `DF_1_NOW` and `DF_1_PIE`: only the former.
+            // `DT_FLAGS_1` with `DF_1_NOW` and `DF_1_PIE`. The latter is taken out.
             let flags: [u8; 16] = [0xfb, 0xff, 0xff, 0x6f, 0, 0, 0, 0, 1, 0, 0, 8, 0, 0, 0, 0];
             let at = bytes
                 .windows(16)
@@ -348,7 +350,8 @@ mod tests {
             use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
             let mut bytes = shared_object();
-            let kept_mapped_by = |bytes: &[u8]| describe(bytes).expect("it is whole").kept_mapped_by;
+            let kept_mapped_by =
+                |bytes: &[u8]| describe(bytes).expect("it is whole").kept_mapped_by;
             assert_eq!(kept_mapped_by(&bytes), [""; 0]);
             let file = object::File::parse(&*bytes).expect("it is whole");
             let symbols = file.section_by_name(".dynsym").expect("it has symbols");
@@ -358,7 +361,7 @@ mod tests {
                 .filter(|symbol| symbol.is_global() && symbol.is_definition() && !symbol.is_weak());
             let symbol = defined.next().expect("a host defines some");
             let name = symbol.name().expect("a name").to_owned();
-            // `Elf64_Sym` has 24 bytes, of which the fifth is binding and type.
+            // `Elf64_Sym` has 24 bytes. The fifth holds binding and type.
             let info = symbols as usize + 24 * symbol.index().0 + 4;
             let flags: [u8; 16] = [0xfb, 0xff, 0xff, 0x6f, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
             let flags = bytes.windows(16).position(|window| window == flags);
@@ -376,7 +379,7 @@ mod tests {
             let mut bytes = shared_object();
             bytes[18] = 0xb7;
             assert_eq!(unfit(&bytes), Unfit::Architecture("aarch64".to_owned()));
-            // Also if there is no more of it than that.
+            // Also if there is nothing but the header.
             assert_eq!(
                 unfit(&bytes[..64]),
                 Unfit::Architecture("aarch64".to_owned())

@@ -84,12 +84,12 @@ pub(in crate::conformance) fn run(
 }
 
 impl Built {
-    /// Builds module and host, by two cargo invocations into two target folders.
+    /// Builds module and host, by two cargo invocations. What both depend on is compiled once.
     fn build(context: &Context, work: &Path, projects: &Projects) -> Result<Self, Error> {
         let mut took = Duration::ZERO;
         let mut one = |folder: &Path, name: &str, kind: TargetKind| -> Result<PathBuf, Error> {
             let mut command = cargo::command(folder);
-            common_env(&mut command, &work.join(format!("target-{name}")));
+            common_env(&mut command, &work.join("target-module"));
             command.args(["build", "--message-format", "json-render-diagnostics"]);
             let label = format!("module-{name}");
             let ended = build(context, &mut command, &label)?;

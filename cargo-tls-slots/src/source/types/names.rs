@@ -9,8 +9,8 @@
 //! - a name too many in [`PLAIN`]: state is left alone, and each copy has its own in silence;
 //! - a name too few in it: a constant is shared, which does no harm;
 //! - a name too many in [`MUTABLE`]: a constant is shared, with words that promise more;
-//! - a name too few in it: a private static is shared all the same. One that is `pub` is not, and the
-//!   report says so.
+//! - a name too few in it: a private static is shared all the same. One that is `pub` is not, and
+//!   the report says so.
 //!
 //! So [`PLAIN`] has only names of std and of C, and no name that a library with interior mutability
 //! is known to use. `Cell`, `Rc` and `Arc` are not in it: the first changes, the others count.

@@ -4,23 +4,23 @@ use std::fmt;
 
 use tls_slots_manifest::ParseError;
 
-/// Why a program cannot load modules.
+/// What a program lacks to load modules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HostProblem {
-    /// The executable does not export what modules need.
+    /// The executable does not export the symbols that modules need.
     NotExported {
-        /// A symbol that is missing.
+        /// One of the symbols that are missing.
         symbol: String,
     },
-    /// The symbols belong to another copy of `tls-slots` than the one that was called.
+    /// Another image exports the symbols, with another copy of `tls-slots` in it.
     OtherHost {
-        /// The file of the one that exports them, where the system tells.
+        /// The file of that image, where the system tells.
         file: Option<String>,
     },
-    /// The program has its C library linked in, and a module would bring another.
+    /// The program is linked statically, with its C library. A module would bring a second one.
     Static,
-    /// The program has no manifest of its own.
+    /// The program's own manifest cannot be read.
     Manifest {
         /// What is wrong with it.
         source: ParseError,
@@ -41,8 +41,8 @@ impl fmt::Display for HostProblem {
                     write!(f, ", {file}")?;
                 }
                 f.write_str(
-                    ", and a process has one; let that one load the modules, and make this library a \
-                     module, without a dependency on `tls-slots`",
+                    ", and a process has one; let that one load the modules, and make this library \
+                     a module, without a dependency on `tls-slots`",
                 )
             }
             Self::Static => f.write_str(

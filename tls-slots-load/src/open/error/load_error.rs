@@ -8,7 +8,7 @@ use tls_slots_manifest::{Mismatch, ParseError};
 
 use super::host_problem::HostProblem;
 
-/// Why a module could not be loaded, or an entry or symbol not be given.
+/// Why a module was not loaded, or why it does not have an entry or a symbol that the host asked for.
 ///
 /// # Examples
 ///
@@ -22,9 +22,9 @@ use super::host_problem::HostProblem;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The program that calls cannot load modules, whatever the file.
+    /// This program cannot load any module.
     Host {
-        /// What is missing in it.
+        /// What the program lacks.
         problem: HostProblem,
     },
     /// There is no such file.
@@ -41,45 +41,46 @@ pub enum LoadError {
         /// What the system said.
         source: io::Error,
     },
-    /// The path leads to a folder, a pipe, a device.
+    /// The path leads to a folder, a pipe or a device.
     NotAFile {
         /// The path.
         path: PathBuf,
         /// What is there.
         what: &'static str,
     },
-    /// The file or a folder above it can be changed by others, and the options forbid that.
+    /// Others can change the file or a folder above it, and the options forbid that
+    /// ([`LoadOptions::private`](crate::LoadOptions::private)).
     Writable {
         /// The file.
         path: PathBuf,
-        /// What can be changed: the file, or a folder on the way to it.
+        /// What others can change: the file, or a folder above it.
         writable: PathBuf,
-        /// By whom.
+        /// Who can change it.
         by: String,
     },
     /// The file has another SHA-256 than the options pin.
     Digest {
         /// The file.
         path: PathBuf,
-        /// The one in the options.
+        /// The digest in the options ([`LoadOptions::sha256`](crate::LoadOptions::sha256)).
         expected: [u8; 32],
-        /// The file's.
+        /// The digest of the file.
         found: [u8; 32],
     },
     /// The file is no shared object of this system.
     NotShared {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// What it is instead.
         what: String,
     },
     /// The file was built for another kind of machine.
     Architecture {
         /// The file.
         path: PathBuf,
-        /// The host's.
+        /// The host's machine.
         host: String,
-        /// The file's.
+        /// The file's machine.
         module: String,
     },
     /// The file is cut off, or its headers contradict each other.
@@ -89,14 +90,14 @@ pub enum LoadError {
         /// What is wrong.
         reason: String,
     },
-    /// The file contains the host's half, which belongs into the program only.
+    /// The file contains the host's half, `tls-slots`, which belongs only into the program.
     ContainsHost {
         /// The file.
         path: PathBuf,
         /// A symbol that it defines.
         symbol: String,
     },
-    /// The file has no manifest: it is no module of ours.
+    /// The file has no manifest, so it is no module.
     NoManifest {
         /// The file.
         path: PathBuf,
@@ -122,21 +123,22 @@ pub enum LoadError {
         /// Each difference, and what to do about it.
         source: Mismatch,
     },
-    /// The check that the host gave to [`LoadOptions::verify`](crate::LoadOptions::verify) said no.
+    /// The host's own check ([`LoadOptions::verify`](crate::LoadOptions::verify)) refused the file.
     Rejected {
         /// The file.
         path: PathBuf,
         /// What that check said.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// No copy of the file could be made to load from.
+    /// No private copy of the file could be made.
     Copy {
         /// The file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-    /// An image of that path is loaded already, and not from the file that was checked.
+    /// An image of that path is loaded already. The system would give that one, which may not be the
+    /// file that was checked.
     Replaced {
         /// The file.
         path: PathBuf,
@@ -148,14 +150,15 @@ pub enum LoadError {
         /// What the system said.
         source: libloading::Error,
     },
-    /// The file was opened, and this host's registry refused it. Its keys are not connected.
+    /// The file was opened, and this host's registry refused it. Its keys do not resolve to the
+    /// host's state.
     Refused {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Why it was refused.
         reason: String,
     },
-    /// The file was opened, and did not present itself to this host's registry.
+    /// The file was opened, and did not register with this host.
     NotRegistered {
         /// The file.
         path: PathBuf,
@@ -164,16 +167,16 @@ pub enum LoadError {
     NoEntry {
         /// The module's file.
         path: PathBuf,
-        /// The name.
+        /// The name that was asked for.
         name: String,
-        /// The entries that there are.
+        /// The names of the entries that the module has.
         entries: Vec<String>,
     },
     /// The module exports no symbol of that name.
     NoSymbol {
         /// The module's file.
         path: PathBuf,
-        /// The name.
+        /// The name that was asked for.
         name: String,
         /// What the system said.
         source: libloading::Error,
@@ -187,7 +190,7 @@ pub enum LoadError {
         /// Whether the entry is an `async fn`.
         is_async: bool,
     },
-    /// The entry has another signature.
+    /// The entry has another signature than the host asked for.
     Signature {
         /// The module's file.
         path: PathBuf,
@@ -210,7 +213,7 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    /// The file that it is about; none for [`LoadError::Host`].
+    /// The file that the error is about. `None` for [`LoadError::Host`], which is about the program.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Host { .. } => None,
@@ -253,7 +256,7 @@ impl Error for LoadError {
             | Self::Copy { source, .. } => Some(source),
             Self::Manifest { source, .. } => Some(source),
             Self::Rejected { source, .. } => Some(&**source),
-            // Past libloading's own text, "dlopen failed", to what the system said.
+            // What the system said. libloading's own text in between is "dlopen failed".
             Self::Open { source, .. } | Self::NoSymbol { source, .. } => {
                 Some(source.source().unwrap_or(source))
             }

@@ -77,18 +77,18 @@ pub(super) fn signal_actions(span: Span) -> Vec<c_int> {
 }
 
 pub(super) fn kept_mapped_by(span: Span) -> Vec<String> {
-    let mut kept_mapped_by = Vec::new();
+    let mut reasons = Vec::new();
     if keys::libc_has_its_function(span) {
-        kept_mapped_by.push("a pthread key that could not be taken over".to_owned());
+        reasons.push("a pthread key that could not be taken over".to_owned());
     }
     if let Some(name) = not_ours() {
-        kept_mapped_by.push(format!(
+        reasons.push(format!(
             "destructors that cannot be known: modules find another `{}` than the host's, so call \
              `tls_slots_build::host()` in the host's build script",
             name.to_string_lossy()
         ));
     }
-    kept_mapped_by
+    reasons
 }
 
 /// A function that modules do not find here.
