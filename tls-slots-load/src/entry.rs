@@ -99,7 +99,7 @@ struct InProgress {
 impl InProgress {
     /// Counts a call, whether the gate is open or not.
     fn begin(loaded: &Arc<Loaded>) -> Self {
-        // SAFETY: the row belongs to this image (`alive/counters.rs`), and so its offset is in range.
+        // SAFETY: `alive/counters.rs` has given this row, and so this offset, to the image.
         unsafe { counters::begin_at(offset(loaded.image.row), Counted::Call) }
         Self {
             loaded: Arc::clone(loaded),
@@ -126,7 +126,7 @@ impl InProgress {
 
 impl Drop for InProgress {
     fn drop(&mut self) {
-        // SAFETY: the row belongs to this image, and so its offset is in range. `begin` has counted.
+        // SAFETY: `alive/counters.rs` has given this row, and so this offset, to the image.
         unsafe { counters::end_at(offset(self.loaded.image.row), Counted::Call) }
     }
 }

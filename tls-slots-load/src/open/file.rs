@@ -58,7 +58,8 @@ pub(crate) fn read(path: &Path, private: bool, copied: bool) -> Result<ReadFile,
     if private {
         check_not_writable(path, &real, &metadata)?;
     }
-    let content = Content::read(&file, metadata.len(), openable::copy_name(&real), copied).map_err(failed)?;
+    let content =
+        Content::read(&file, metadata.len(), openable::copy_name(&real), copied).map_err(failed)?;
     Ok(ReadFile {
         path: path.to_owned(),
         real,

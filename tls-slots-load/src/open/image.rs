@@ -144,10 +144,7 @@ fn not_copied(file: &ReadFile, source: std::io::Error) -> LoadError {
 /// # Safety
 ///
 /// As [`open`].
-unsafe fn open_as(
-    mut openable: Openable,
-    path: &Path,
-) -> Result<(Library, Openable), LoadError> {
+unsafe fn open_as(mut openable: Openable, path: &Path) -> Result<(Library, Openable), LoadError> {
     let opened = openable.path.to_string_lossy().into_owned();
     loader::file::note_copy(opened.clone(), path.to_string_lossy().into_owned());
     // SAFETY: the caller's promise.
@@ -179,8 +176,8 @@ fn registered(path: &Path, opened_from: &Openable) -> Result<*const u8, LoadErro
     // The last one first. The system searches all images for an address, so if each load asked about
     // all images, the time would grow with the square of their number.
     for (start, refused) in loader::by_address().into_iter().rev() {
-        let same =
-            loader::file::opened_as(start).is_some_and(|opened| Path::new(&opened) == opened_from.path);
+        let same = loader::file::opened_as(start)
+            .is_some_and(|opened| Path::new(&opened) == opened_from.path);
         if !same {
             continue;
         }

@@ -143,9 +143,9 @@ impl<T: Send + Sync + 'static> Worker<T> {
         let due = self.retiring.iter().filter_map(Retiring::due);
         let read = self.file.due().filter(|_| !drain);
         let due = due.chain(read).chain([now + self.options.poll]);
-        let wait = due.min().map_or(self.options.poll, |due| {
-            due.saturating_duration_since(now)
-        });
+        let wait = due
+            .min()
+            .map_or(self.options.poll, |due| due.saturating_duration_since(now));
         match self.messages.recv_timeout(wait) {
             Ok(message) => Some(message),
             Err(RecvTimeoutError::Timeout) => None,
@@ -160,7 +160,11 @@ impl<T: Send + Sync + 'static> Worker<T> {
         let known = Known {
             state,
             newest: self.shared.newest.get(),
-            refused: self.refused.content.as_ref().and_then(|copy| copy.try_clone().ok()),
+            refused: self
+                .refused
+                .content
+                .as_ref()
+                .and_then(|copy| copy.try_clone().ok()),
             verify: self.verify.clone(),
         };
         // SAFETY: the promise of who called `watch`.

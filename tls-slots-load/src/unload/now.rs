@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use super::error::{UnloadError, UnloadProblem};
 use super::gate::Gate;
-use super::requests;
 use super::outside::{self, SOON};
+use super::requests;
 use crate::alive::holds;
 use crate::module::Module;
 

@@ -16,7 +16,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use super::content::Content;
-use super::openable::{Original, Openable, Way};
+use super::openable::{Openable, Original, Way};
 use crate::open::system;
 
 pub(super) const WAYS: &[Way] = &[sealed_memory, unnamed_file];
