@@ -1,6 +1,7 @@
 //! Sets two `cfg`s, so that each condition is written once:
 //!
-//! - `tls_slots_interpose`: on this target the host takes functions of libc over (`src/alive/libc/`).
+//! - `tls_slots_interpose`: on this target the host takes functions of libc over
+//!   (`src/alive/libc/`).
 //! - `tls_slots_thread_sanitizer`: this is a build for ThreadSanitizer. Cargo tells that only with
 //!   nightly compilers, and only those have the sanitizer.
 

@@ -1,9 +1,9 @@
 //! What `tls-slots` tells this crate: a table of functions that it calls.
 //!
-//! The problem: modules may come before the host's `main` runs, and a host may open them without this
-//! crate's [`Module`](crate::Module). So a constructor of the executable adds the table, in every
-//! program that links this crate. A module can come even earlier, if the executable depends on it at
-//! link time. `tls-slots` tells of such modules when the table is added.
+//! The problem: modules may come before the host's `main` runs, and a host may open them without
+//! this crate's [`Module`](crate::Module). So a constructor of the executable adds the table, in
+//! every program that links this crate. A module can come even earlier, if the executable depends
+//! on it at link time. `tls-slots` tells of such modules when the table is added.
 
 use std::sync::OnceLock;
 
@@ -43,7 +43,8 @@ unsafe fn image_leaves(image: AcceptedImage) {
 /// As [`Observer::image_left`].
 unsafe fn image_left(image: AcceptedImage) {
     holds::image_left(image.start);
-    // SAFETY: the caller promises that the image is still mapped, and that no code of it runs any more.
+    // SAFETY: the caller promises that the image is still mapped, and that no code of it runs any
+    // more.
     unsafe {
         counters::image_left(image);
         libc::image_left(image);

@@ -2,20 +2,20 @@
 //!
 //! # The problem
 //!
-//! A module may be unmapped only when nothing refers to its code. Tasks and calls are so frequent that a
-//! shared counter would slow them down. So each thread counts for itself, as `counters.rs` of
-//! `tls-keys` describes. Each thread has a block of counters, and each image has a row in every block.
-//! Here the rows are given out, and the counters are added up.
+//! A module may be unmapped only when nothing refers to its code. Tasks and calls are so frequent
+//! that a shared counter would slow them down. So each thread counts for itself, as `counters.rs`
+//! of `tls-keys` describes. Each thread has a block of counters, and each image has a row in every
+//! block. Here the rows are given out, and the counters are added up.
 //!
 //! # Why the sum is exact
 //!
 //! [`alive`] first reads all counters of what has ended, and then all counters of what has begun.
-//! Counters only grow. (They wrap around, but differences stay right.) Let E be the first sum, and B the
-//! second. At the moment between the two readings, at least E things had ended, and at most B had begun.
-//! So if E equals B, nothing was alive at that moment.
+//! Counters only grow. (They wrap around, but differences stay right.) Let E be the first sum, and
+//! B the second. At the moment between the two readings, at least E things had ended, and at most B
+//! had begun. So if E equals B, nothing was alive at that moment.
 //!
-//! A thread that ends adds its counters to [`GONE`] under the lock of the list of threads. Both readings
-//! are under that lock.
+//! A thread that ends adds its counters to [`GONE`] under the lock of the list of threads. Both
+//! readings are under that lock.
 
 use std::sync::Mutex;
 use std::sync::atomic::{Ordering, fence};
@@ -29,8 +29,8 @@ static GONE: Counters = Counters::new();
 
 /// Which rows are taken.
 ///
-/// Invariant: a row below `next` is free or belongs to an image. All images that found no free row share
-/// the last row.
+/// Invariant: a row below `next` is free or belongs to an image. All images that found no free row
+/// share the last row.
 struct Rows {
     next: usize,
     free: Vec<usize>,
@@ -77,8 +77,8 @@ pub(crate) fn image_came(image: AcceptedImage) {
     }
     let row = rows.take();
     rows.of.push((start, row));
-    // SAFETY: the registry has just accepted the image, so it is loaded, and it has told where it keeps
-    // the offset of its row.
+    // SAFETY: the registry has just accepted the image, so it is loaded, and it has told where it
+    // keeps the offset of its row.
     unsafe { (*image.row).store(offset(row), Ordering::Relaxed) };
 }
 
@@ -88,8 +88,8 @@ pub(crate) fn image_came(image: AcceptedImage) {
 ///
 /// The image must still be mapped.
 pub(crate) unsafe fn image_left(image: AcceptedImage) {
-    // SAFETY: the caller promises that the image is mapped, and the image has told where it keeps the
-    // offset of its row.
+    // SAFETY: the caller promises that the image is mapped, and the image has told where it keeps
+    // the offset of its row.
     unsafe { (*image.row).store(0, Ordering::Relaxed) };
     let start = image.start.addr();
     let taken = {
@@ -166,7 +166,8 @@ fn index() -> usize {
 /// A thread ends. Adds its counters to [`GONE`]. Called under the lock of the list of threads.
 pub(crate) fn thread_ended(value_of: &ValueOf<'_>) {
     if let Some(block) = value_of(index()) {
-        // SAFETY: the observer is given live values, and that of this key is of the type `Counters`.
+        // SAFETY: the observer is given live values, and that of this key is of the type
+        // `Counters`.
         GONE.absorb(unsafe { &*block.cast::<Counters>() });
     }
 }

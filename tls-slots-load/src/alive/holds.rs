@@ -1,9 +1,9 @@
 //! Named holds: a list of things that keep an image loaded.
 //!
-//! The problem: code of a module may be stored where nothing counts it, for instance as a closure in a
-//! registry. Whoever stores it keeps a `tls_keys::Hold` with a name beside it. A module with a hold is
-//! not unloaded, and the error lists the holds by name. Holds begin and end seldom, so one list with a
-//! lock is enough.
+//! The problem: code of a module may be stored where nothing counts it, for instance as a closure
+//! in a registry. Whoever stores it keeps a `tls_keys::Hold` with a name beside it. A module with a
+//! hold is not unloaded, and the error lists the holds by name. Holds begin and end seldom, so one
+//! list with a lock is enough.
 
 use std::sync::Mutex;
 use std::time::Instant;
@@ -29,8 +29,8 @@ static HOLDS: Mutex<Vec<Named>> = Mutex::new(Vec::new());
 /// When the last hold of each image ended. Lock order: after [`HOLDS`].
 static LAST_ENDS: Mutex<Vec<(usize, Instant)>> = Mutex::new(Vec::new());
 
-/// When a hold of an image last ended. The thread that has ended it may not have freed yet the memory
-/// that the hold was a part of.
+/// When a hold of an image last ended. The thread that has ended it may not have freed yet the
+/// memory that the hold was a part of.
 pub(crate) fn last_end(image: *const Key) -> Option<Instant> {
     let ends = lock(&LAST_ENDS);
     let found = ends.iter().find(|(known, _)| *known == image.addr());

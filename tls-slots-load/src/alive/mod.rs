@@ -2,8 +2,8 @@
 //! unmapped.
 //!
 //! The problem: no single place knows that. Tasks and calls come and go too often for a list, libc
-//! knows destructors and threads, and shared crates have state of their own. So there is one file for
-//! each kind:
+//! knows destructors and threads, and shared crates have state of their own. So there is one file
+//! for each kind:
 //!
 //! | file | what |
 //! | --- | --- |
@@ -13,7 +13,8 @@
 //! | `shared_state.rs` | what the image has registered with shared crates |
 //! | `pointers.rs` | pointers into the image, in values of shared keys |
 //!
-//! No file here knows a [`Module`](crate::Module). An image is known by its first key, or by its memory.
+//! No file here knows a [`Module`](crate::Module). An image is known by its first key, or by its
+//! memory.
 
 pub(crate) mod counters;
 pub(crate) mod holds;

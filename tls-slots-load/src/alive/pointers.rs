@@ -4,14 +4,14 @@
 //!
 //! A module may leave a pointer to its code or data in a value that lives longer than the module: a
 //! logger in `log::LOGGER`, a subscriber in tracing's state of a thread, a function in a
-//! `process_local!` of the host. After the module is unmapped, somebody would still follow the pointer.
-//! The registry does not know the types of the values. But it knows where each value lies, and how long
-//! it is.
+//! `process_local!` of the host. After the module is unmapped, somebody would still follow the
+//! pointer. The registry does not know the types of the values. But it knows where each value lies,
+//! and how long it is.
 //!
 //! # The way
 //!
-//! The search looks at each word of each value that another image owns. It reports each word that is an
-//! address in the module. A module with such a pointer is not unloaded. The search is
+//! The search looks at each word of each value that another image owns. It reports each word that
+//! is an address in the module. A module with such a pointer is not unloaded. The search is
 //!
 //! | | |
 //! | --- | --- |
@@ -25,21 +25,23 @@
 //! - a value that its thread is dropping at this moment;
 //! - everything that is not in a key, such as a `static` or a local variable of the host.
 //!
-//! A word that a shared crate clears by itself when the module goes (`shared_state.rs`) is left out.
+//! A word that a shared crate clears by itself when the module goes (`shared_state.rs`) is left
+//! out.
 //!
 //! # How values are read
 //!
-//! Other threads may write to the values without atomics: to a `Cell` of their own, or to a static under
-//! a lock that the search does not know. And values may have padding. A read by Rust code, volatile or
-//! atomic, would be a data race in the first case, and undefined in the second. So no Rust code reads.
-//! The kernel is asked to copy the bytes, through a pipe. As with a debugger, the program itself does not
-//! access the memory. It gets initialised bytes, whatever they mean. Memory that cannot be read is an
-//! error, and not a fault.
+//! Other threads may write to the values without atomics: to a `Cell` of their own, or to a static
+//! under a lock that the search does not know. And values may have padding. A read by Rust code,
+//! volatile or atomic, would be a data race in the first case, and undefined in the second. So no
+//! Rust code reads. The kernel is asked to copy the bytes, through a pipe. As with a debugger, the
+//! program itself does not access the memory. It gets initialised bytes, whatever they mean. Memory
+//! that cannot be read is an error, and not a fault.
 //!
-//! A pipe needs two descriptors during the search, and no privilege. `process_vm_readv` on one's own
-//! process needs no descriptors, but some sandboxes forbid it, or kill the process for it.
+//! A pipe needs two descriptors during the search, and no privilege. `process_vm_readv` on one's
+//! own process needs no descriptors, but some sandboxes forbid it, or kill the process for it.
 //!
-//! No value is freed while it is read, because [`loader::each_value`] holds the locks that freeing takes.
+//! No value is freed while it is read, because [`loader::each_value`] holds the locks that freeing
+//! takes.
 
 use std::fmt;
 use std::io;
@@ -97,8 +99,8 @@ impl fmt::Display for SharedPointer {
         let thread = thread.unwrap_or_default();
         write!(
             f,
-            "the {kind} `{}` of {} {}{thread} points into the module (offset {:#x}); take the value \
-             back before the module is unloaded",
+            "the {kind} `{}` of {} {}{thread} points into the module (offset {:#x}); take the \
+             value back before the module is unloaded",
             self.path, self.package, self.version, self.into
         )
     }
@@ -154,7 +156,8 @@ unsafe extern "C" {
     fn write(descriptor: std::ffi::c_int, bytes: *const std::ffi::c_void, count: usize) -> isize;
 }
 
-/// Whether a shared crate clears the word at this address when the module goes to which the word points.
+/// Whether a shared crate clears the word at this address when the module goes to which the word
+/// points.
 fn is_taken_out(word: *const u8) -> bool {
     let hooks = loader::all_unload_hooks();
     hooks.iter().any(|hook| (hook.takes_out)(word))
@@ -169,8 +172,8 @@ struct Copier {
 
 #[cfg(unix)]
 impl Copier {
-    /// How many bytes are copied at once. Every pipe takes this many before somebody empties it (POSIX,
-    /// `_POSIX_PIPE_BUF`).
+    /// How many bytes are copied at once. Every pipe takes this many before somebody empties it
+    /// (POSIX, `_POSIX_PIPE_BUF`).
     const CHUNK: usize = 512;
 
     fn new() -> io::Result<Self> {
@@ -216,8 +219,9 @@ impl Copier {
         debug_assert!(bytes.len() <= Self::CHUNK);
         let mut written = 0;
         while written < bytes.len() {
-            // SAFETY: the descriptor is open, and belongs to this pipe. The kernel checks the memory before
-            // it copies, and nothing in this process reads it (see the top of this file).
+            // SAFETY: the descriptor is open, and belongs to this pipe. The kernel checks the
+            // memory before it copies, and nothing in this process reads it (see the top of this
+            // file).
             let count = unsafe {
                 write(
                     self.to.as_raw_fd(),
@@ -265,7 +269,8 @@ mod tests {
     use super::{Copier, pointers_into};
     use tls_slots::Kind;
 
-    /// "The module" of a test: a range without an image, as it is beyond the addresses of user space.
+    /// "The module" of a test: a range without an image, as it is beyond the addresses of user
+    /// space.
     fn nowhere(number: usize) -> std::ops::Range<usize> {
         let start = (usize::MAX >> 1) + 1 + number * 0x10000;
         start..start + 0x1000
@@ -290,7 +295,8 @@ mod tests {
         images();
         let range = nowhere(0);
         assert_eq!(pointers_into(&range).unwrap(), []);
-        // The first is beyond the first chunk. The second is in the same value, which is listed once.
+        // The first is beyond the first chunk. The second is in the same value, which is listed
+        // once.
         POINTER[70].store(range.start + 0x234, Relaxed);
         POINTER[99].store(range.start, Relaxed);
         let found = pointers_into(&range).unwrap();
@@ -350,8 +356,8 @@ mod tests {
         assert_eq!(seen(), []);
     }
 
-    /// The value has padding, and another thread writes to it. The search finds one of the two pointers, or
-    /// none.
+    /// The value has padding, and another thread writes to it. The search finds one of the two
+    /// pointers, or none.
     #[test]
     fn values_that_change_meanwhile_are_seen_or_not() {
         images();
@@ -386,7 +392,8 @@ mod tests {
         let nothing = std::ptr::without_provenance(size_of::<usize>());
         let error = copier.words(nothing, 64, |_, _| panic!("nothing is there"));
         assert_eq!(error.unwrap_err().raw_os_error(), Some(14));
-        // The copier can be used again. In memory that is not aligned, it looks at whole aligned words.
+        // The copier can be used again. In memory that is not aligned, it looks at whole aligned
+        // words.
         let words = [1_usize, 2, 3];
         let mut seen = Vec::new();
         let at = words.as_ptr().cast::<u8>().wrapping_add(1);

@@ -1,8 +1,9 @@
 //! What a module keeps in the state of shared crates.
 //!
-//! The problem: a crate such as `tracing-core` has a shared static in which it keeps pointers to statics
-//! of the modules that called it. Only the crate itself can find and clear them. So such crates have
-//! *unload hooks*, and `tls-slots` has the list of them (`unload_hooks.rs`). They are called here:
+//! The problem: a crate such as `tracing-core` has a shared static in which it keeps pointers to
+//! statics of the modules that called it. Only the crate itself can find and clear them. So such
+//! crates have *unload hooks*, and `tls-slots` has the list of them (`unload_hooks.rs`). They are
+//! called here:
 //!
 //! | caller | what it wants of the hook |
 //! | --- | --- |
@@ -23,12 +24,13 @@ use super::pointers;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LeftBehind {
-    /// What it is: a noun in the plural, with the crate that keeps the things; or a sentence about one
-    /// value that points into the module.
+    /// What it is: a noun in the plural, with the crate that keeps the things; or a sentence about
+    /// one value that points into the module.
     pub what: String,
     /// How many there are.
     pub count: usize,
-    /// Whether the module must stay because of it. If not, it is taken out when the module is unloaded.
+    /// Whether the module must stay because of it. If not, it is taken out when the module is
+    /// unloaded.
     pub refuses: bool,
 }
 
@@ -43,17 +45,17 @@ impl fmt::Display for LeftBehind {
 
 /// What shared state keeps of the image that contains `address`.
 ///
-/// The list has what the image has registered with crates that have a recipe, and the values of shared
-/// keys that point into the image.
+/// The list has what the image has registered with crates that have a recipe, and the values of
+/// shared keys that point into the image.
 ///
 /// This is for hosts that load modules by other means than [`Module`](crate::Module), which asks by
-/// itself. If the list is empty, shared state is no reason against unloading the image. There may be
-/// other reasons, such as tasks and threads of the image.
+/// itself. If the list is empty, shared state is no reason against unloading the image. There may
+/// be other reasons, such as tasks and threads of the image.
 ///
 /// # Errors
 ///
-/// The system does not tell which image the address is in, or a value cannot be read. Then nothing is
-/// known.
+/// The system does not tell which image the address is in, or a value cannot be read. Then nothing
+/// is known.
 ///
 /// # Safety
 ///
@@ -85,11 +87,11 @@ pub unsafe fn left_behind(address: *const u8) -> io::Result<Vec<LeftBehind>> {
     Ok(registered.into_iter().chain(pointers).collect())
 }
 
-/// What the module in this range has registered with shared crates, by kind. A kind of which there is
-/// nothing is left out.
+/// What the module in this range has registered with shared crates, by kind. A kind of which there
+/// is nothing is left out.
 ///
-/// This runs code of the host's shared crates, which take their own locks. So the caller must hold no
-/// lock.
+/// This runs code of the host's shared crates, which take their own locks. So the caller must hold
+/// no lock.
 ///
 /// # Safety
 ///
@@ -107,7 +109,8 @@ pub(crate) unsafe fn left(memory: &Range<usize>) -> Vec<LeftBehind> {
     left.filter(|left| left.count != 0).collect()
 }
 
-/// Has shared crates do now what they have deferred, as that may be code of the module in this range.
+/// Has shared crates do now what they have deferred, as that may be code of the module in this
+/// range.
 ///
 /// Any code may run, so the caller must hold no lock.
 pub(crate) fn quiescent(memory: &Range<usize>) {

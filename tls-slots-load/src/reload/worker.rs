@@ -84,7 +84,7 @@ impl<T: Send + Sync + 'static> Worker<T> {
         let verify: Option<Arc<Verify>> = options.load.verify.take().map(Arc::from);
         file.was_read(stamp(path));
         options.load.verify = verify.clone().map(boxed);
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises what `LoadOptions::load` asks for.
         let module = unsafe { options.load.load(path)? };
         let generation = bind_entries(&bind, path, 1, module).map_err(|(error, _)| error)?;
         let shared = Arc::new(Shared {
@@ -136,8 +136,8 @@ impl<T: Send + Sync + 'static> Worker<T> {
         }
     }
 
-    /// The next message, or `None` if something is due. While old builds are drained, the file is not
-    /// read.
+    /// The next message, or `None` if something is due. While old builds are drained, the file is
+    /// not read.
     fn next(&self, drain: bool) -> Option<Message> {
         let now = Instant::now();
         let due = self.retiring.iter().filter_map(Retiring::due);
@@ -200,7 +200,8 @@ impl<T: Send + Sync + 'static> Worker<T> {
                     generation: number,
                     since_change: noticed.elapsed(),
                 });
-                // Only `stop` takes the newest build away, and it waits for this thread's end first.
+                // Only `stop` takes the newest build away, and it waits for this thread's end
+                // first.
                 let Some(old) = old else { return };
                 self.retiring
                     .push(Retiring::replaced(old, self.options.deadline));

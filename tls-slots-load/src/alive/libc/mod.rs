@@ -2,8 +2,8 @@
 //!
 //! # The problem
 //!
-//! A module's std, like that of any library, gives libc addresses of its own functions. libc calls them
-//! when a thread ends. On a thread that lives on, this has consequences:
+//! A module's std, like that of any library, gives libc addresses of its own functions. libc calls
+//! them when a thread ends. On a thread that lives on, this has consequences:
 //!
 //! | the module | libc has | after `dlclose`, without this folder |
 //! | --- | --- | --- |
@@ -14,9 +14,9 @@
 //! # The way
 //!
 //! The host defines `__cxa_thread_atexit_impl`, `pthread_key_create`, `pthread_key_delete`,
-//! `pthread_setspecific` and `pthread_create`. Every image finds a definition in the executable before
-//! libc's, so each call of these functions comes here. If the call is about a module that the registry
-//! has accepted, the address is kept here. All other calls go on to libc, unchanged.
+//! `pthread_setspecific` and `pthread_create`. Every image finds a definition in the executable
+//! before libc's, so each call of these functions comes here. If the call is about a module that
+//! the registry has accepted, the address is kept here. All other calls go on to libc, unchanged.
 //!
 //! | file | what | libc gets instead |
 //! | --- | --- | --- |
@@ -27,20 +27,20 @@
 //! | `gnu/images.rs` | tells which module an address is in | |
 //! | `gnu/next.rs` | libc's own functions | |
 //!
-//! So libc never has an address of a module. The host can count what a module has registered. It can
-//! run destructors on their thread before that thread ends, or drop them.
+//! So libc never has an address of a module. The host can count what a module has registered. It
+//! can run destructors on their thread before that thread ends, or drop them.
 //!
 //! # Order of destructors
 //!
-//! The order is the same as without this folder: first the destructors of thread-locals of all images,
-//! the last registered first, with the host's own values of keys in between; then those of pthread
-//! keys. `gnu/destructors.rs` tells how.
+//! The order is the same as without this folder: first the destructors of thread-locals of all
+//! images, the last registered first, with the host's own values of keys in between; then those of
+//! pthread keys. `gnu/destructors.rs` tells how.
 //!
 //! # What is not seen
 //!
 //! - pthread keys without a destructor. Such a key is leaked, unless the module deletes it.
-//! - Threads that C11's `thrd_create` starts, because libc does not call `pthread_create` for it. And
-//!   threads of a C++ library's `std::thread`, whose start routine is in libstdc++.
+//! - Threads that C11's `thrd_create` starts, because libc does not call `pthread_create` for it.
+//!   And threads of a C++ library's `std::thread`, whose start routine is in libstdc++.
 //! - Modules that were opened by `RTLD_DEEPBIND`, because they find libc's functions first.
 //!
 //! A statically linked program has none of this, and no modules either. On other systems nothing is
@@ -75,21 +75,22 @@ pub(crate) fn image_came(image: AcceptedImage) {
     }
 }
 
-/// Has the calling thread run what an image has left with libc. This is the first step when the image
-/// goes, so the destructors may still use keys and print.
+/// Has the calling thread run what an image has left with libc. This is the first step when the
+/// image goes, so the destructors may still use keys and print.
 ///
 /// # Safety
 ///
 /// No other code of the image may run any more.
 pub(crate) unsafe fn image_leaves(image: AcceptedImage) {
     if let Some(memory) = memory::of(image.start.cast()) {
-        // SAFETY: the image has a memory, so it is loaded. The caller promises that no code of it runs.
+        // SAFETY: the image has a memory, so it is loaded. The caller promises that no code of it
+        // runs.
         unsafe { run_here(&memory.all) };
     }
 }
 
-/// Has the calling thread run what an image has left with libc since [`image_leaves`], and drops what
-/// other threads have of it. This is the last step when the image goes.
+/// Has the calling thread run what an image has left with libc since [`image_leaves`], and drops
+/// what other threads have of it. This is the last step when the image goes.
 ///
 /// # Safety
 ///
@@ -101,19 +102,20 @@ pub(crate) unsafe fn image_left(image: AcceptedImage) {
     }
 }
 
-/// The calling thread ends, and its thread-locals are gone. Runs the destructors that were registered too
-/// late for libc, and forgets the thread.
+/// The calling thread ends, and its thread-locals are gone. Runs the destructors that were
+/// registered too late for libc, and forgets the thread.
 pub(crate) fn thread_ends() {
     system::thread_ends();
 }
 
-/// The threads that have to run destructors of an image's thread-locals, or of values of its pthread keys.
+/// The threads that have to run destructors of an image's thread-locals, or of values of its
+/// pthread keys.
 pub(crate) fn destructors(range: &Range<usize>) -> Vec<ThreadDestructors> {
     system::destructors(range.into())
 }
 
-/// The threads that run a function that an image gave to libc, or are about to run it: a start routine,
-/// or the destructor of a pthread key.
+/// The threads that run a function that an image gave to libc, or are about to run it: a start
+/// routine, or the destructor of a pthread key.
 pub(crate) fn threads(range: &Range<usize>) -> Vec<ThreadInfo> {
     system::threads(range.into())
 }
@@ -128,8 +130,8 @@ pub(crate) fn signal_actions(range: &Range<usize>) -> Vec<std::ffi::c_int> {
     system::signal_actions(range.into())
 }
 
-/// Functions of an image that libc may call and that cannot be taken back, each as the end of a sentence
-/// "it cannot be unloaded, because of …".
+/// Functions of an image that libc may call and that cannot be taken back, each as the end of a
+/// sentence "it cannot be unloaded, because of …".
 pub(crate) fn kept_mapped_by(range: &Range<usize>) -> Vec<String> {
     system::kept_mapped_by(range.into())
 }
@@ -137,22 +139,22 @@ pub(crate) fn kept_mapped_by(range: &Range<usize>) -> Vec<String> {
 /// Runs the destructors that an image has registered on the calling thread. Gives how many ran.
 ///
 /// First those of thread-locals run, the last registered first, and also those that are registered
-/// meanwhile. Then those of this thread's values of the image's pthread keys run. Panics are discarded.
-/// If destructors register others without end, this stops after a large number.
+/// meanwhile. Then those of this thread's values of the image's pthread keys run. Panics are
+/// discarded. If destructors register others without end, this stops after a large number.
 ///
 /// The values are gone after this. A later access to one of them panics, as at the thread's end.
 ///
 /// # Safety
 ///
-/// The image must be loaded. No code of it may be further up on this thread's stack, and nothing there may
-/// refer to its thread-locals.
+/// The image must be loaded. No code of it may be further up on this thread's stack, and nothing
+/// there may refer to its thread-locals.
 pub(crate) unsafe fn run_here(range: &Range<usize>) -> usize {
     // SAFETY: the caller promises the same.
     unsafe { system::run_here(range.into()) }
 }
 
-/// Drops all destructors of an image on all threads without running them, and deletes its pthread keys.
-/// What the values own is leaked.
+/// Drops all destructors of an image on all threads without running them, and deletes its pthread
+/// keys. What the values own is leaked.
 ///
 /// After this has returned, no thread begins to run one of them. Those that [`destructors`] and
 /// [`threads`] still report are running.

@@ -1,7 +1,7 @@
 //! Systems on which nothing is taken over. **Not run by the authors.**
 //!
-//! Nothing is known of a module there. So [`kept_mapped_by`] always gives a reason, and no module is
-//! unloaded.
+//! Nothing is known of a module there. So [`kept_mapped_by`] always gives a reason, and no module
+//! is unloaded.
 
 use std::ffi::c_int;
 

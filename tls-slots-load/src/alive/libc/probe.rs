@@ -1,7 +1,7 @@
 //! What is known of an image, for the tests of this repository. No stable interface.
 //!
-//! The tests open modules by plain libloading, without a [`Module`](crate::Module), so that they test
-//! this folder alone.
+//! The tests open modules by plain libloading, without a [`Module`](crate::Module), so that they
+//! test this folder alone.
 
 use std::ffi::c_int;
 use std::ops::Range;
@@ -43,8 +43,8 @@ pub fn look(address: *const u8) -> Option<ImageReport> {
 ///
 /// # Safety
 ///
-/// The image must be loaded. No code of it may be further up on this thread's stack, and nothing there
-/// may refer to its thread-locals.
+/// The image must be loaded. No code of it may be further up on this thread's stack, and nothing
+/// there may refer to its thread-locals.
 pub unsafe fn run_here(memory: &Range<usize>) -> usize {
     // SAFETY: the caller promises the same.
     unsafe { super::run_here(memory) }

@@ -28,7 +28,8 @@ impl From<&Range<usize>> for Span {
     }
 }
 
-/// A thread that has to run destructors of a module: of thread-locals, or of values of pthread keys.
+/// A thread that has to run destructors of a module: of thread-locals, or of values of pthread
+/// keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThreadDestructors {
     /// The system's number of the thread. `None` if the system does not tell.
@@ -44,8 +45,8 @@ pub struct ThreadDestructors {
 /// A thread that runs, or is about to run, a function that a module gave to libc.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThreadInfo {
-    /// The system's number of the thread. `None` before the thread runs, and if the thread is ending and
-    /// in a destructor of a pthread key.
+    /// The system's number of the thread. `None` before the thread runs, and if the thread is
+    /// ending and in a destructor of a pthread key.
     pub tid: Option<u32>,
     /// Its name, as the system has it.
     pub name: Option<String>,

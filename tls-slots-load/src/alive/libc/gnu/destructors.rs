@@ -2,10 +2,10 @@
 //!
 //! # The problem
 //!
-//! libc has a list of destructors for each thread (glibc, stdlib/cxa_thread_atexit_impl.c). It runs the
-//! list when the thread ends, or when the main thread leaves `main`, the last registered first. Until
-//! then libc keeps the image of each destructor mapped. So a module that has a thread-local on a thread
-//! that lives on is never unmapped.
+//! libc has a list of destructors for each thread (glibc, stdlib/cxa_thread_atexit_impl.c). It runs
+//! the list when the thread ends, or when the main thread leaves `main`, the last registered first.
+//! Until then libc keeps the image of each destructor mapped. So a module that has a thread-local
+//! on a thread that lives on is never unmapped.
 //!
 //! # The way
 //!
@@ -14,8 +14,9 @@
 //! The order over all images must stay that of libc. So libc's list has *tickets*: entries with a
 //! number, and with a function of the host's, [`run_ticket`].
 //!
-//! - Each destructor of a module has the number of a ticket. Destructors of modules that are registered
-//!   one after the other have the same number, as long as no other image registers one in between.
+//! - Each destructor of a module has the number of a ticket. Destructors of modules that are
+//!   registered one after the other have the same number, as long as no other image registers one
+//!   in between.
 //! - When libc comes to a ticket, the destructors with its number run, the last registered first.
 //!
 //! ```text
@@ -23,9 +24,9 @@
 //! the host's list:    m1 m2           m3                the order of running: m3 C B m2 m1 A
 //! ```
 //!
-//! While a ticket is the last entry of libc's list, it is used again, even if all its destructors are
-//! gone. So libc has at most one ticket more than it has other entries, however often modules come and
-//! go on a thread.
+//! While a ticket is the last entry of libc's list, it is used again, even if all its destructors
+//! are gone. So libc has at most one ticket more than it has other entries, however often modules
+//! come and go on a thread.
 //!
 //! | [`LastEntry`] of libc's list | a module registers a destructor | another image registers one |
 //! | --- | --- | --- |
@@ -33,8 +34,8 @@
 //! | `Ticket`: libc has not come to it yet | it gets that ticket's number | becomes `Other` |
 //! | `Running`: its destructors are running | it gets that ticket's number, and runs next | becomes `Other`; if destructors are left, the ticket is put back below the new entry, and `run_ticket` returns after the current one |
 //!
-//! A destructor belongs to the image that its function is in. If that is no module, it belongs to the
-//! image that the caller names: a C++ object may have a destructor of libstdc++.
+//! A destructor belongs to the image that its function is in. If that is no module, it belongs to
+//! the image that the caller names: a C++ object may have a destructor of libstdc++.
 //!
 //! Not seen are destructors that libc itself registers for an image, and those of images that were
 //! opened by `RTLD_DEEPBIND`. Only the order between these and modules' destructors may differ.
@@ -72,8 +73,8 @@ std::thread_local! {
 ///
 /// # Safety
 ///
-/// It must be sound to call `function` with `argument` once, on this thread, at any time until its image
-/// is unloaded.
+/// It must be sound to call `function` with `argument` once, on this thread, at any time until its
+/// image is unloaded.
 // SAFETY: it has the type of libc's function of that name, and does the same by means of `next`.
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn __cxa_thread_atexit_impl(
@@ -117,8 +118,8 @@ fn ticket() -> u32 {
 /// Puts a ticket on libc's list.
 fn put_ticket(number: u32) {
     let argument = ptr::without_provenance_mut(number as usize);
-    // SAFETY: `run_ticket` lies in the host, which is never unloaded, and only reads the number. libc's
-    // function does not fail: it ends the process if there is no memory.
+    // SAFETY: `run_ticket` lies in the host, which is never unloaded, and only reads the number.
+    // libc's function does not fail: it ends the process if there is no memory.
     unsafe {
         next::thread_atexit(run_ticket, argument, next::host());
     }
@@ -154,8 +155,8 @@ unsafe extern "C-unwind" fn run_ticket(argument: *mut c_void) {
         return;
     };
     LAST_ENTRY.set(LastEntry::Running(number));
-    // Also higher numbers: if a destructor has called `exit`, libc has taken their ticket off its list,
-    // and they are left.
+    // Also higher numbers: if a destructor has called `exit`, libc has taken their ticket off its
+    // list, and they are left.
     while LAST_ENTRY.get() == LastEntry::Running(number)
         && run_last(thread, |one| one.ticket >= number)
     {}
@@ -164,8 +165,8 @@ unsafe extern "C-unwind" fn run_ticket(argument: *mut c_void) {
     }
 }
 
-/// Runs the last registered one of the wanted destructors. Gives false if there is none. `thread` is the
-/// calling one.
+/// Runs the last registered one of the wanted destructors. Gives false if there is none. `thread`
+/// is the calling one.
 fn run_last(thread: &Thread, wanted: impl Fn(&Registered) -> bool) -> bool {
     let one = {
         let mut state = thread.state();
@@ -177,9 +178,9 @@ fn run_last(thread: &Thread, wanted: impl Fn(&Registered) -> bool) -> bool {
         one
     };
     discard_panic(|| {
-        // SAFETY: this thread has registered the destructor, and promised that this call is sound. It was
-        // taken from the list, so this happens once. Its image is loaded: the image is listed as
-        // running, which keeps `unload/` from unmapping it.
+        // SAFETY: this thread has registered the destructor, and promised that this call is sound.
+        // It was taken from the list, so this happens once. Its image is loaded: the image is
+        // listed as running, which keeps `unload/` from unmapping it.
         unsafe { (one.function)(one.argument) }
     });
     thread.state().running.pop();
@@ -203,8 +204,8 @@ pub(super) unsafe fn run_here(span: Span) -> usize {
         .count()
 }
 
-/// Runs the destructors that libc does not run any more: those that destructors of pthread keys have
-/// registered, when libc had finished its list. libc itself would leak them.
+/// Runs the destructors that libc does not run any more: those that destructors of pthread keys
+/// have registered, when libc had finished its list. libc itself would leak them.
 pub(super) fn run_late() {
     if let Some(thread) = threads::current() {
         while run_last(thread, |_| true) {}
@@ -258,7 +259,8 @@ mod tests {
         unsafe { register(log, digit(number), next::host()) };
     }
 
-    /// Registers a function of the host's with the module's handle, by which it counts as the module's.
+    /// Registers a function of the host's with the module's handle, by which it counts as the
+    /// module's.
     fn module(number: usize) {
         // SAFETY: takes a digit.
         unsafe { register(module_log, digit(number), ptr::without_provenance_mut(FAKE)) };

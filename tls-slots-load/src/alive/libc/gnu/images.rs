@@ -1,9 +1,9 @@
 //! Tells which module an address is in.
 //!
-//! The problem: every call of a function that the host takes over asks this, wherever the call comes
-//! from: from a constructor that runs before the host's own, from inside of an allocator, under the
-//! loader's lock. So the list needs no initialisation, and nothing is called while its lock is held,
-//! neither an allocator nor the loader.
+//! The problem: every call of a function that the host takes over asks this, wherever the call
+//! comes from: from a constructor that runs before the host's own, from inside of an allocator,
+//! under the loader's lock. So the list needs no initialisation, and nothing is called while its
+//! lock is held, neither an allocator nor the loader.
 
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,8 +17,8 @@ use crate::alive::libc::types::Span;
 /// Under this lock no other lock is taken, and no function of another crate is called.
 static MODULES: RwLock<Vec<Span>> = RwLock::new(Vec::new());
 
-/// Whether there has ever been a module. Relaxed: a module's code runs after its constructor, which sets
-/// this.
+/// Whether there has ever been a module. Relaxed: a module's code runs after its constructor, which
+/// sets this.
 pub(super) static HAS_MODULES: AtomicBool = AtomicBool::new(false);
 
 /// The module that an address is in.
@@ -32,8 +32,8 @@ pub(super) fn of(address: usize) -> Option<Span> {
 
 /// Adds a module, unless it is listed.
 ///
-/// Constructors and destructors of images add and remove modules, and the loader runs these one after
-/// the other. But this does not rely on it.
+/// Constructors and destructors of images add and remove modules, and the loader runs these one
+/// after the other. But this does not rely on it.
 pub(super) fn add(new: Span) {
     HAS_MODULES.store(true, Ordering::Relaxed);
     let mut longer = Vec::new();

@@ -1,7 +1,7 @@
 //! glibc, dynamically linked: the functions that the host takes over.
 //!
-//! The folder above (`libc/mod.rs`) says why. Here its questions are answered from the files of this
-//! folder, and the functions are tied into the program.
+//! The folder above (`libc/mod.rs`) says why. Here its questions are answered from the files of
+//! this folder, and the functions are tied into the program.
 
 use std::ffi::{CStr, c_int, c_void};
 
@@ -40,8 +40,8 @@ static OURS: Ours = Ours {
 };
 
 pub(super) fn register(span: Span) {
-    // A linker takes only what somebody refers to. std refers to some of these functions, but weakly, which
-    // is not enough.
+    // A linker takes only what somebody refers to. std refers to some of these functions, but
+    // weakly, which is not enough.
     std::hint::black_box(&OURS);
     images::add(span);
 }
@@ -50,7 +50,8 @@ pub(super) fn register(span: Span) {
 ///
 /// As [`crate::alive::libc::image_left`].
 pub(super) unsafe fn unregister(span: Span) {
-    // SAFETY: the caller promises that no other code of the image runs any more, and it is still mapped.
+    // SAFETY: the caller promises that no other code of the image runs any more, and it is still
+    // mapped.
     unsafe { run_here(span) };
     images::remove(span);
     threads::forget(span);

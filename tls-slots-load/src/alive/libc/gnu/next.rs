@@ -1,21 +1,22 @@
 //! libc's own functions, which the host's functions of the same names call.
 //!
 //! Each function is looked up at its first call, as the next definition after the executable's
-//! (`dlsym`, `RTLD_NEXT`). The first call may come before any constructor of the executable has run.
-//! `dlsym` does not depend on those, and allocates nothing when it succeeds. If two threads look at the
-//! same time, both find the same.
+//! (`dlsym`, `RTLD_NEXT`). The first call may come before any constructor of the executable has
+//! run. `dlsym` does not depend on those, and allocates nothing when it succeeds. If two threads
+//! look at the same time, both find the same.
 //!
-//! `pthread_create` may have a sanitizer's function in front of libc's. The sanitizer's runtime, which is
-//! linked into the executable, defines `pthread_create` weakly, so that the host's definition replaces
-//! it. Its strong name is `__interceptor_pthread_create` (LLVM,
-//! compiler-rt/lib/interception/interception.h). If that function were left out, the sanitizer would not
-//! know the thread. Here it is referred to weakly, so that it is null where there is no sanitizer.
+//! `pthread_create` may have a sanitizer's function in front of libc's. The sanitizer's runtime,
+//! which is linked into the executable, defines `pthread_create` weakly, so that the host's
+//! definition replaces it. Its strong name is `__interceptor_pthread_create` (LLVM,
+//! compiler-rt/lib/interception/interception.h). If that function were left out, the sanitizer
+//! would not know the thread. Here it is referred to weakly, so that it is null where there is no
+//! sanitizer.
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// A destructor of a thread-local, or of a value of a pthread key. It may unwind. Whoever calls it here
-/// discards the panic.
+/// A destructor of a thread-local, or of a value of a pthread key. It may unwind. Whoever calls it
+/// here discards the panic.
 pub(super) type Destructor = unsafe extern "C-unwind" fn(*mut c_void);
 
 /// The start routine of a thread. `pthread_exit` unwinds it.
@@ -55,7 +56,8 @@ impl Next {
     }
 
     fn address(&self) -> *mut c_void {
-        // Relaxed: the address is all that one thread gives another, and its code is never unmapped.
+        // Relaxed: the address is all that one thread gives another, and its code is never
+        // unmapped.
         let known = self.address.load(Ordering::Relaxed);
         if !known.is_null() {
             return known;
@@ -63,7 +65,8 @@ impl Next {
         // SAFETY: `NEXT` is a handle that `dlsym` knows, and the name is a C string.
         let found = unsafe { dlsym(NEXT, self.name.as_ptr()) };
         if found.is_null() {
-            // Every glibc since 2.18 has all of them. Without them, what is registered would be lost.
+            // Every glibc since 2.18 has all of them. Without them, what is registered would be
+            // lost.
             eprintln!("tls-slots: libc has no {}", self.name.to_string_lossy());
             std::process::abort();
         }
@@ -168,8 +171,8 @@ pub(super) unsafe fn create(
     type Function =
         unsafe extern "C" fn(*mut PthreadId, *const c_void, Routine, *mut c_void) -> c_int;
     static REAL: Next = Next::new(c"pthread_create");
-    // SAFETY: the loader writes it when it relocates the executable, before code of the executable runs.
-    // After that nobody writes it.
+    // SAFETY: the loader writes it when it relocates the executable, before code of the executable
+    // runs. After that nobody writes it.
     let mut address = unsafe { SANITIZER };
     if address.is_null() {
         address = REAL.address();

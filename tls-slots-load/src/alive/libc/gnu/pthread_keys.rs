@@ -3,14 +3,14 @@
 //!
 //! # The problem
 //!
-//! When a thread ends, libc calls the destructor of each pthread key of which the thread has a value.
-//! libc knows nothing of images. If the module of the destructor is unmapped, that is a crash. And a
-//! key that nobody deletes is lost. There are 1,024.
+//! When a thread ends, libc calls the destructor of each pthread key of which the thread has a
+//! value. libc knows nothing of images. If the module of the destructor is unmapped, that is a
+//! crash. And a key that nobody deletes is lost. There are 1,024.
 //!
 //! # The way
 //!
-//! For a module's key, libc gets a function of the host's: one of [`COUNT`] *trampolines*. The state of
-//! a [`Trampoline`] tells which function of the module to call:
+//! For a module's key, libc gets a function of the host's: one of [`COUNT`] *trampolines*. The
+//! state of a [`Trampoline`] tells which function of the module to call:
 //!
 //! | a trampoline | `destructor` | `running` |
 //! | --- | --- | --- |
@@ -19,16 +19,16 @@
 //! | belonged to a key that is deleted | 0 | how many threads are still in it; free when that is 0 |
 //!
 //! A trampoline first counts itself, and then reads the destructor. Whoever takes a key away first
-//! clears the destructor, and then reads the count. All four are in one total order (`SeqCst`), so one
-//! of the two sees the other. No thread calls the destructor after a count of 0 was read.
+//! clears the destructor, and then reads the count. All four are in one total order (`SeqCst`), so
+//! one of the two sees the other. No thread calls the destructor after a count of 0 was read.
 //!
-//! libc first reads a key's destructor, and then calls it. So a trampoline may begin, with a value of
-//! the key, when the key is deleted already. It finds 0, unless another key has got the trampoline
-//! meanwhile. So trampolines are used in turn: one is used again only after all others.
+//! libc first reads a key's destructor, and then calls it. So a trampoline may begin, with a value
+//! of the key, when the key is deleted already. It finds 0, unless another key has got the
+//! trampoline meanwhile. So trampolines are used in turn: one is used again only after all others.
 //!
 //! libc does not tell which threads have a value of a key. So each value of a module's key is noted
-//! with its thread (`threads.rs`). For all other keys that costs one load. Values that exist when a key
-//! is deleted are leaked.
+//! with its thread (`threads.rs`). For all other keys that costs one load. Values that exist when a
+//! key is deleted are leaked.
 //!
 //! Sources: POSIX (`pthread_key_create`), glibc 2.36 (nptl/nptl_deallocate_tsd.c,
 //! nptl/pthread_setspecific.c), std (library/std/src/sys/thread_local/guard/key.rs).
@@ -81,7 +81,8 @@ struct Table {
     next: usize,
 }
 
-/// Invariant: a trampoline is used while a key of this table has it, or while a key with it is made.
+/// Invariant: a trampoline is used while a key of this table has it, or while a key with it is
+/// made.
 ///
 /// Under this lock nothing is called but the allocator, which is no module's.
 static TABLE: Mutex<Table> = Mutex::new(Table {
@@ -149,8 +150,8 @@ fn call(number: usize, value: *mut c_void) {
         // SAFETY: it is not 0, so by the field's invariant it is the address of a `Destructor`.
         let destructor = unsafe { std::mem::transmute::<usize, Destructor>(destructor) };
         discard_panic(|| {
-            // SAFETY: libc gives a value of the destructor's key. The module is loaded: whoever unloads
-            // it clears the destructor, and then waits until `running` is 0.
+            // SAFETY: libc gives a value of the destructor's key. The module is loaded: whoever
+            // unloads it clears the destructor, and then waits until `running` is 0.
             unsafe { destructor(value) }
         });
     }
@@ -249,8 +250,8 @@ pub(super) unsafe extern "C" fn pthread_key_create(
             .store(function as usize, Ordering::SeqCst);
     }
     let given = trampoline.map_or(function, functions::of);
-    // SAFETY: the caller promises it for `key` and for the module's own function. A trampoline takes any
-    // value of the key.
+    // SAFETY: the caller promises it for `key` and for the module's own function. A trampoline
+    // takes any value of the key.
     let error = unsafe { next::key_create(key, Some(given)) };
     if error != 0 {
         if let Some(trampoline) = trampoline {
@@ -318,7 +319,8 @@ fn free(number: usize) {
 // SAFETY: it has the type of libc's function of that name, and does the same by means of `next`.
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn pthread_key_delete(key: PthreadKey) -> c_int {
-    // Taken from the table first. When libc has deleted the key, another key may get the same number.
+    // Taken from the table first. When libc has deleted the key, another key may get the same
+    // number.
     let known = {
         let mut table = table();
         let at = table.keys.iter().position(|known| known.key == Some(key));
@@ -364,7 +366,8 @@ pub(super) fn libc_has_its_function(span: Span) -> bool {
     table().keys.iter().any(is_such)
 }
 
-/// Runs the destructors of the values that the calling thread has of an image's keys. Gives how many ran.
+/// Runs the destructors of the values that the calling thread has of an image's keys. Gives how
+/// many ran.
 ///
 /// As in libc, a destructor may set a value again. Then it is called again, a few times.
 ///
@@ -390,8 +393,8 @@ pub(super) unsafe fn run_here(span: Span) -> usize {
             if value.is_null() {
                 continue;
             }
-            // SAFETY: the thread has a value of this key, so the key exists, and null is a value for any
-            // key. libc does the same before it calls a destructor.
+            // SAFETY: the thread has a value of this key, so the key exists, and null is a value
+            // for any key. libc does the same before it calls a destructor.
             unsafe { next::set(key, std::ptr::null()) };
             threads::note_no_value(key);
             discard_panic(|| {
@@ -408,7 +411,8 @@ pub(super) unsafe fn run_here(span: Span) -> usize {
     ran
 }
 
-/// Deletes an image's keys. A key stays listed while a thread is in its destructor, until the next call.
+/// Deletes an image's keys. A key stays listed while a thread is in its destructor, until the next
+/// call.
 pub(super) fn forget(span: Span) {
     let keys: Vec<(PthreadKey, Option<usize>)> = {
         let mut table = table();
@@ -418,7 +422,8 @@ pub(super) fn forget(span: Span) {
     };
     for (key, trampoline) in keys {
         note_deleted(key);
-        // SAFETY: the key exists: it was listed, and whoever deletes a key takes it from the list first.
+        // SAFETY: the key exists: it was listed, and whoever deletes a key takes it from the list
+        // first.
         unsafe { next::key_delete(key) };
         if let Some(trampoline) = trampoline {
             TRAMPOLINES[trampoline]
@@ -431,8 +436,8 @@ pub(super) fn forget(span: Span) {
     });
 }
 
-/// Deletes the keys of an image, and forgets all of them. The caller promises that no code of the image
-/// runs any more.
+/// Deletes the keys of an image, and forgets all of them. The caller promises that no code of the
+/// image runs any more.
 pub(super) fn unregister(span: Span) {
     forget(span);
     drop_deleted(span, |_| true);

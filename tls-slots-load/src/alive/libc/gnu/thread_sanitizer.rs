@@ -1,12 +1,12 @@
 //! Two of the functions that replace libc's, in a build for ThreadSanitizer.
 //!
-//! The problem: the sanitizer's runtime calls them itself, before it is initialised and after it has
-//! finished with a thread. The compiler has instrumented the host's functions, so they must not run at
-//! these times. The functions of this file are not instrumented. They call the host's functions only if
-//! a module is concerned, and else libc's, by other names of the same functions.
+//! The problem: the sanitizer's runtime calls them itself, before it is initialised and after it
+//! has finished with a thread. The compiler has instrumented the host's functions, so they must not
+//! run at these times. The functions of this file are not instrumented. They call the host's
+//! functions only if a module is concerned, and else libc's, by other names of the same functions.
 //!
-//! `tss_set` has other error numbers than `pthread_setspecific`, and glibc has it since 2.28. That is
-//! good enough for a sanitizer, and for nothing else.
+//! `tss_set` has other error numbers than `pthread_setspecific`, and glibc has it since 2.28. That
+//! is good enough for a sanitizer, and for nothing else.
 
 use std::arch::naked_asm;
 use std::ffi::{c_int, c_void};
@@ -24,7 +24,8 @@ compile_error!(
 /// # Safety
 ///
 /// As POSIX has it.
-// SAFETY: both functions that it jumps to have this type and do what libc's function of that name does.
+// SAFETY: both functions that it jumps to have this type and do what libc's function of that name
+// does.
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn pthread_key_create(
@@ -47,7 +48,8 @@ pub(super) unsafe extern "C" fn pthread_key_create(
 /// # Safety
 ///
 /// As POSIX has it.
-// SAFETY: both functions that it jumps to have this type and do what libc's function of that name does.
+// SAFETY: both functions that it jumps to have this type and do what libc's function of that name
+// does.
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn pthread_setspecific(

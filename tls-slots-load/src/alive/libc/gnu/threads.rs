@@ -4,7 +4,8 @@
 //!
 //! A module must not be unmapped while a thread runs its code, or is going to run one of its
 //! destructors. libc does not tell which threads these are. So a [`Thread`] is kept for each thread
-//! whose start routine is a module's, and for each thread that has destructors or values of modules.
+//! whose start routine is a module's, and for each thread that has destructors or values of
+//! modules.
 //!
 //! # The way
 //!
@@ -14,12 +15,12 @@
 //! | is found | by its thread in [`OWN`], by others in [`THREADS`] |
 //! | is freed | by its thread ([`free_own`]), when the destructors of pthread keys run; those of thread-locals have run before |
 //!
-//! A start routine counts until it has returned into the host's code, or until `pthread_exit` has ended
-//! it. After that, the thread runs code of the module only in registered destructors, which count by
-//! themselves.
+//! A start routine counts until it has returned into the host's code, or until `pthread_exit` has
+//! ended it. After that, the thread runs code of the module only in registered destructors, which
+//! count by themselves.
 //!
-//! Only its own thread changes a [`Thread`], with two exceptions ([`forget`] and [`forget_key`]). All
-//! changes are under the thread's lock. Nothing but the allocator is called under that lock.
+//! Only its own thread changes a [`Thread`], with two exceptions ([`forget`] and [`forget_key`]).
+//! All changes are under the thread's lock. Nothing but the allocator is called under that lock.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -43,8 +44,8 @@ pub(super) struct Registered {
     pub(super) ticket: u32,
 }
 
-// SAFETY: only the thread that has registered the destructor calls it with its argument. Other threads
-// only compare the addresses, or forget them.
+// SAFETY: only the thread that has registered the destructor calls it with its argument. Other
+// threads only compare the addresses, or forget them.
 unsafe impl Send for Registered {}
 
 /// What is known of a thread.
@@ -112,17 +113,17 @@ impl Thread {
     /// Only the caller and the list may refer to it.
     unsafe fn free(this: *const Self) {
         list().retain(|listed| !ptr::eq(*listed, this));
-        // SAFETY: `new` has leaked the box. It is not listed any more, and readers of the list keep no
-        // reference after they have released its lock. The caller promises that nobody else refers to
-        // it.
+        // SAFETY: `new` has leaked the box. It is not listed any more, and readers of the list keep
+        // no reference after they have released its lock. The caller promises that nobody else
+        // refers to it.
         drop(unsafe { Box::from_raw(this.cast_mut()) });
     }
 }
 
 /// All threads. Invariant: a thread is here from [`Thread::new`] until [`Thread::free`].
 ///
-/// Lock order: this, then a thread's own. Under this lock nothing is called but the allocator, which is
-/// no module's.
+/// Lock order: this, then a thread's own. Under this lock nothing is called but the allocator,
+/// which is no module's.
 static THREADS: Mutex<Vec<&'static Thread>> = Mutex::new(Vec::new());
 
 fn list() -> MutexGuard<'static, Vec<&'static Thread>> {
@@ -130,8 +131,8 @@ fn list() -> MutexGuard<'static, Vec<&'static Thread>> {
 }
 
 std::thread_local! {
-    /// The calling thread's [`Thread`], or null. It has no destructor, so it can be read until the thread
-    /// is gone.
+    /// The calling thread's [`Thread`], or null. It has no destructor, so it can be read until the
+    /// thread is gone.
     ///
     /// Invariant: only the calling thread frees what is here, and it sets this to null before.
     static OWN: Cell<*const Thread> = const { Cell::new(ptr::null()) };
@@ -144,8 +145,8 @@ pub(super) fn current<'a>() -> Option<&'a Thread> {
     unsafe { OWN.get().as_ref() }
 }
 
-/// The calling thread's [`Thread`], which is made if there is none. `None` if the system cannot tell
-/// when the thread ends.
+/// The calling thread's [`Thread`], which is made if there is none. `None` if the system cannot
+/// tell when the thread ends.
 pub(super) fn current_or_new<'a>() -> Option<&'a Thread> {
     if current().is_none() {
         // Each time, because a thread that is ending may begin again to have destructors.
@@ -159,8 +160,8 @@ pub(super) fn current_or_new<'a>() -> Option<&'a Thread> {
 
 /// Frees the calling thread's [`Thread`]. Its destructors have run.
 ///
-/// If destructors of pthread keys are still to run, the [`Thread`] is kept for another of libc's rounds,
-/// so that they count until then. There are four rounds (`PTHREAD_DESTRUCTOR_ITERATIONS`).
+/// If destructors of pthread keys are still to run, the [`Thread`] is kept for another of libc's
+/// rounds, so that they count until then. There are four rounds (`PTHREAD_DESTRUCTOR_ITERATIONS`).
 pub(super) fn free_own() {
     const MOST: u32 = 2;
 
@@ -212,7 +213,8 @@ pub(super) unsafe extern "C" fn pthread_create(
         argument,
         thread: known,
     }));
-    // SAFETY: the caller promises it for `thread` and `attributes`. `run` takes what `start` points to.
+    // SAFETY: the caller promises it for `thread` and `attributes`. `run` takes what `start` points
+    // to.
     let error = unsafe { next::create(thread, attributes, run, start.cast()) };
     if error != 0 {
         // SAFETY: no thread was started, so both still belong to this function alone.
