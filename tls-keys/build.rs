@@ -2,8 +2,8 @@
 //! accesses are inline there.
 //!
 //! Values cross from one image to another with Rust's own layout, which only one and the same
-//! compiler promises. What this script leaves in `TLS_KEYS_…` becomes a part of the image's manifest,
-//! and an image that another compiler built is refused.
+//! compiler promises. What this script leaves in `TLS_KEYS_…` becomes a part of the image's
+//! manifest, and an image that another compiler built is refused.
 
 use std::env;
 use std::process::Command;

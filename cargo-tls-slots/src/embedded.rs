@@ -1,15 +1,16 @@
-//! What the command carries with it: the recipes, the overlay and our own five crates.
+//! What the command carries with it: the recipes, the files that are laid over upstream's, our own
+//! crates, and the text of the engine that makes forks.
 //!
-//! `build.rs` makes the table from the repository, so an installed command forks without a
-//! checkout, and a command built from a changed checkout notices: [`digest`] is part of every
-//! fork's stamp.
+//! The crate's build script makes the table from the repository, so an installed command forks
+//! without a checkout. A command that was built from a changed checkout notices forks of the old
+//! one: [`digest`] is part of every fork's stamp. That is the only use of the engine's own text.
 
-use sha2::{Digest as _, Sha256};
+use crate::digest;
 
 /// `(path from the repository's root, text)`, sorted by path.
 static FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
-/// The text of one embedded file.
+/// The text of one embedded file. `path` starts at the repository's root.
 pub(crate) fn file(path: &str) -> Option<&'static str> {
     FILES
         .binary_search_by_key(&path, |(name, _)| name)
@@ -17,7 +18,7 @@ pub(crate) fn file(path: &str) -> Option<&'static str> {
         .map(|index| FILES[index].1)
 }
 
-/// Every embedded file below `folder`, as `(path inside it, text)`.
+/// Every embedded file below `folder`, as `(path inside it, text)`, sorted by path.
 pub(crate) fn below(folder: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let prefix = format!("{folder}/");
     FILES
@@ -25,27 +26,9 @@ pub(crate) fn below(folder: &str) -> impl Iterator<Item = (&'static str, &'stati
         .filter_map(move |(name, text)| Some((name.strip_prefix(&prefix)?, *text)))
 }
 
-/// A digest of everything embedded: a fork made by another command is not up to date.
+/// A digest of everything embedded: a fork that another command made is not up to date.
 pub(crate) fn digest() -> String {
-    let mut hash = Sha256::new();
-    let engine = crate::any::SOURCES.iter().map(|text| ("", *text));
-    for (name, text) in FILES.iter().copied().chain(engine) {
-        // Lengths keep `("ab", "c")` and `("a", "bc")` apart.
-        hash.update((name.len() as u64).to_le_bytes());
-        hash.update(name);
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text);
-    }
-    hex(&hash.finalize())
-}
-
-/// The SHA-256 of `bytes`, in lower-case hexadecimal.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest::of_files(FILES.iter().map(|(path, text)| (*path, text.as_bytes())))
 }
 
 #[cfg(test)]
@@ -55,5 +38,17 @@ mod tests {
         assert!(super::file("patches/tokio.toml").is_some());
         assert!(super::file("patches/nothing.toml").is_none());
         assert!(super::below("patches").any(|(name, _)| name == "tokio-macros.toml"));
+    }
+
+    #[test]
+    fn the_engine_is_part_of_the_digest() {
+        for file in [
+            "by_rule/external_tls.rs.in",
+            "recipe/apply.rs",
+            "source/types/mod.rs",
+        ] {
+            let path = format!("cargo-tls-slots/src/{file}");
+            assert!(super::file(&path).is_some(), "{path}");
+        }
     }
 }

@@ -5,7 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::process::{self, Ended};
-use crate::project::{Project, Tokio, once_per_run};
+use crate::project::Project;
+use crate::sources::Tokio;
 
 /// How long a scenario's process may take.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -13,57 +14,48 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 /// One way to build host and modules.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
-    /// Its name, also that of its folders.
-    pub name: &'static str,
     /// Which tokio.
-    pub tokio: Tokio,
-    /// Whether with cargo's release profile: with thin LTO, or, without `parking_lot`, with none.
-    pub release: bool,
+    tokio: Tokio,
+    /// Whether with cargo's release profile.
+    release: bool,
+    /// Link-time optimisation, if other than the fixtures' `Cargo.toml` say, which is thin.
+    lto: Option<&'static str>,
     /// The fixture's feature that chooses tokio's.
-    pub features: &'static str,
+    features: &'static str,
 }
 
 /// The fork, unoptimised, all of tokio's features.
 pub const DEV_FULL: Config = Config {
-    name: "dev-full",
     tokio: Tokio::Fork,
     release: false,
+    lto: None,
     features: "full",
 };
 /// The fork, unoptimised, without `parking_lot`.
 pub const DEV_NO_PARKING_LOT: Config = Config {
-    name: "dev-no-parking-lot",
-    tokio: Tokio::Fork,
-    release: false,
     features: "no-parking-lot",
+    ..DEV_FULL
 };
-/// The fork, optimised, all of tokio's features.
+/// The fork, optimised, with thin LTO, all of tokio's features.
 pub const RELEASE_FULL: Config = Config {
-    name: "release-full",
-    tokio: Tokio::Fork,
     release: true,
-    features: "full",
+    ..DEV_FULL
 };
-/// The fork, optimised, without `parking_lot`.
+/// The fork, optimised, without LTO, without `parking_lot`.
 pub const RELEASE_NO_PARKING_LOT: Config = Config {
-    name: "release-no-parking-lot",
-    tokio: Tokio::Fork,
     release: true,
-    features: "no-parking-lot",
+    lto: Some("off"),
+    ..DEV_NO_PARKING_LOT
 };
 /// The tokio of the registry, all features: the negative control.
 pub const REGISTRY_FULL: Config = Config {
-    name: "dev-full",
     tokio: Tokio::Registry,
-    release: false,
-    features: "full",
+    ..DEV_FULL
 };
 /// The tokio of the registry without `parking_lot`.
 pub const REGISTRY_NO_PARKING_LOT: Config = Config {
-    name: "dev-no-parking-lot",
     tokio: Tokio::Registry,
-    release: false,
-    features: "no-parking-lot",
+    ..DEV_NO_PARKING_LOT
 };
 
 /// A host and its modules.
@@ -76,48 +68,39 @@ pub struct Built {
 }
 
 impl Config {
-    /// The host's target directory is never a module's. The two modules have one each where that
-    /// is cheap; elsewhere they share their dependencies' builds, and each still has its own copy
-    /// of tokio inside.
     fn project(&self, fixture: &str) -> Project {
-        let target = match fixture {
-            "module_b" if (self.tokio, self.name) != (DEV_FULL.tokio, DEV_FULL.name) => "module",
-            own => own,
-        };
-        let project = Project::new(self.tokio, fixture).target(&format!("{}/{target}", self.name));
-        if self.name == RELEASE_NO_PARKING_LOT.name {
-            // The manifests say thin; this is the build without any.
-            return project.env("CARGO_PROFILE_RELEASE_LTO", "off");
-        }
-        project
-    }
-
-    /// Builds all three, each by a cargo of its own, unless this run has done so.
-    pub fn built(&self) -> Built {
         let features = match self.tokio {
             Tokio::Fork => format!("patched,{}", self.features),
             Tokio::Registry => self.features.to_owned(),
         };
-        let mut arguments = vec!["build", "--features", &features];
-        if self.release {
-            arguments.push("--release");
+        let project = Project::new(fixture)
+            .tokio(self.tokio)
+            .features(&features)
+            .release(self.release);
+        match self.lto {
+            Some(lto) => project.env("CARGO_PROFILE_RELEASE_LTO", lto),
+            None => project,
         }
-        once_per_run(&format!("{:?}-{}", self.tokio, self.name), |building| {
-            for fixture in ["host", "module", "module_b"] {
-                self.project(fixture).build(building, &arguments);
-            }
-        });
-        let profile = if self.release { "release" } else { "debug" };
-        let module = |fixture| {
-            self.project(fixture)
-                .artifact(&format!("{profile}/libfixture_{fixture}.so"))
-        };
+    }
+
+    /// The host and both modules, each built by a cargo of its own.
+    pub fn built(&self) -> Built {
+        let [host, module, module_b] =
+            ["host", "module", "module_b"].map(|fixture| self.project(fixture).built());
         Built {
-            host: self
-                .project("host")
-                .artifact(&format!("{profile}/fixture-host")),
-            modules: vec![module("module"), module("module_b")],
+            host,
+            modules: vec![module, module_b],
         }
+    }
+
+    /// The module, built once more, as `change` has it.
+    pub fn module(&self, change: impl FnOnce(Project) -> Project) -> PathBuf {
+        change(self.project("module")).built()
+    }
+
+    /// The host, built once more, as `change` has it.
+    pub fn host(&self, change: impl FnOnce(Project) -> Project) -> PathBuf {
+        change(self.project("host")).built()
     }
 }
 
@@ -141,9 +124,7 @@ impl Built {
     /// Runs one scenario; the test fails with all that was printed unless it succeeds.
     #[track_caller]
     pub fn assert_scenario(&self, flavour: &str, name: &str) {
-        let ended = self.scenario(flavour, name, DEADLINE, &[]);
-        ended.assert_success();
-        assert_eq!(ended.result(), Some("ok"), "{ended}");
+        self.scenario(flavour, name, DEADLINE, &[]).assert_ok();
     }
 
     /// The host's own table: each scenario's name and the flavours it runs on.

@@ -1,21 +1,34 @@
 //! The harness of the end-to-end tests.
 //!
 //! What is tested exists only between binaries that were built apart, so a test cannot link it.
-//! Each test builds real hosts and real modules, by separate cargo invocations in separate target
-//! directories, and runs them as processes:
+//! Each test builds real hosts and real modules, by separate cargo invocations, and runs them as
+//! processes:
 //!
-//! | module       | what it does                                                       |
-//! | ------------ | ------------------------------------------------------------------ |
-//! | [`project`]  | copies a fixture, injects the fork's patches, runs cargo on it     |
-//! | [`fixtures`] | the hosts and modules of the scenarios, one set per configuration  |
-//! | [`process`]  | runs a program with a deadline and shows what it said              |
-//! | [`sanitizer`]| builds and runs all of it under a sanitizer, if asked to           |
+//! | file         | what it does                                                             |
+//! | ------------ | ------------------------------------------------------------------------ |
+//! | `guide`      | the Rust blocks of `docs/`, as documentation tests                       |
+//! | [`fixtures`] | the hosts and modules of the scenarios, one set per configuration        |
+//! | `guide`      | the Rust blocks of `docs/`, as documentation tests                       |
+//! | [`project`]  | runs cargo on a fixture, with the fork's patches, and keeps what it made |
+//! | `forks`      | makes the forks that the projects are patched to                         |
+//! | [`building`] | one build at a time, and each build once                                 |
+//! | [`process`]  | runs a program with a deadline and shows what it said                    |
+//! | [`running`]  | a process that a test talks with while it runs                             |
+//! | [`sanitizer`]| builds and runs all of it under a sanitizer, if asked to                 |
+//! | `sources`    | copies the fixtures, so that the source tree stays as it was             |
 //!
-//! Builds are shared by the test binaries of a run. Those are separate processes, and under
-//! nextest each test is one, so a file lock keeps the builds apart, and a stamp with the run's
-//! name says which have been looked at already.
+//! A file uses only those that stand below it in this table.
 
+pub mod building;
 pub mod fixtures;
+mod forks;
+#[cfg(doctest)]
+pub mod guide;
 pub mod process;
 pub mod project;
+pub mod running;
 pub mod sanitizer;
+mod sources;
+
+pub use forks::{Locked, Place};
+pub use sources::{Tokio, scratch};

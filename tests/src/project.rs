@@ -1,281 +1,134 @@
 //! Projects that are built at test time.
 //!
-//! A fixture is a folder below `tests/fixtures`. It is copied below the target folder before it
-//! is built, for two reasons: the lock file differs between the fork and the tokio of the
-//! registry, and a test must leave the source tree as it was. Manifest lines that end in `# fork`
-//! name what only the fork has; a copy for the tokio of the registry goes without them.
+//! A [`Project`] says how one fixture is built: its features, its profile, its flags. Each project
+//! is built by a cargo invocation of its own, since host and module must not know of each other.
+//!
+//! They share one target folder all the same. What they have in common (tokio, say, where features and
+//! profile are the same) is compiled once, and linked into each image: a host and a module have
+//! their own copies of it, as they have when a stranger built the module. cargo tells builds that
+//! differ apart by a hash in the names of their files, but the name of the final file has none: the
+//! next build of the same fixture with other features would overwrite it. So [`Project::built`] keeps
+//! the final file in a folder whose name stands for everything that the project says.
+//!
+//! A test that is about *different* target folders gives one of the projects its own
+//! ([`Project::apart`]).
 
-use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use cargo_tls_slots::cargo;
-use cargo_tls_slots::fork::{self, ForkOptions, Forked};
-use cargo_tls_slots::with_causes;
 
+use crate::building::{Building, once_per_run};
+use crate::forks::{Lock, Place};
 use crate::process::{self, Ended};
 use crate::sanitizer;
+use crate::sources::{Tokio, copy_fixtures, fixtures, scratch, seed_lock};
 
 /// The longest that one cargo invocation may take.
 const BUILD: Duration = Duration::from_secs(900);
 
-/// Which tokio a project gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Tokio {
-    /// The fork, by patches on the command line.
-    Fork,
-    /// Upstream's, from the registry.
-    Registry,
-}
+/// The debug information of dependencies, which takes time and room and which no test looks at: a
+/// backtrace has their functions' names without it.
+const DEPENDENCIES: [&str; 2] = [
+    "profile.dev.package.\"*\".debug=false",
+    "profile.release.package.\"*\".debug=false",
+];
 
-impl Tokio {
-    /// The folder of its copies and target directories.
-    fn folder(self) -> &'static str {
-        match self {
-            Self::Fork => "fork",
-            Self::Registry => "registry",
-        }
-    }
-}
-
-/// `tests/fixtures` of this package.
-pub fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
-}
-
-/// The folder below the workspace's target folder that is ours.
-pub fn scratch() -> &'static Path {
-    static SCRATCH: LazyLock<PathBuf> = LazyLock::new(|| {
-        let test = std::env::current_exe().expect("a test has a path");
-        // Cargo marks every target folder by this file.
-        let target = test
-            .ancestors()
-            .find(|folder| folder.join("CACHEDIR.TAG").is_file())
-            .unwrap_or_else(|| panic!("{} is in no target folder", test.display()));
-        let scratch = target.join("fixtures");
-        fs::create_dir_all(&scratch).expect("the target folder is ours");
-        scratch
-    });
-    &SCRATCH
-}
-
-/// Held while a project is copied or built: cargo would wait for its own locks in silence, and
-/// two builds at a time are no faster.
-pub struct Building(#[expect(dead_code, reason = "held for its lock")] File);
-
-impl Building {
-    /// Waits for the other test processes.
-    pub fn begin() -> Self {
-        let file = File::create(scratch().join("building")).expect("the target folder is ours");
-        file.lock().expect("a file can be locked");
-        Self(file)
-    }
-}
-
-/// The fork, made once per run.
-pub fn forked(_: &Building) -> &'static Forked {
-    static FORKED: LazyLock<Forked> =
-        LazyLock::new(|| fork_to(&scratch().join("forks"), &fixtures().join("Cargo.lock")));
-    &FORKED
-}
-
-fn fork_to(out: &Path, lockfile: &Path) -> Forked {
-    let mut options = ForkOptions::new(out);
-    options.crates = vec!["tokio".parse().expect("a crate's name")];
-    options.lockfile = Some(lockfile.to_owned());
-    fork::fork(&options).unwrap_or_else(|error| panic!("the fork failed: {}", with_causes(&error)))
-}
-
-/// Another package in the lock file: name, version, and the registry's checksum.
-pub type Locked = (&'static str, &'static str, &'static str);
-
-/// Sources and forks of their own, as on another machine or of another day.
-#[derive(Clone, Copy, Debug)]
-pub struct Place {
-    /// Its folder, below the target folder's `fixtures`.
-    pub folder: &'static str,
-    /// What the lock file has in other versions. The forks are made from it, too.
-    pub locked: &'static [Locked],
-    /// Changes a file of the forks: its path below their folder, and its text.
-    pub edit: Option<fn(&Path, &str) -> String>,
-}
-
-impl Place {
-    /// The lock file: that one of the fixtures, but for what this place has in other versions.
-    fn lock(&self, name: &str) -> Vec<u8> {
-        let seed = fs::read_to_string(fixtures().join(name)).expect("the seed is there");
-        let mut packages: Vec<String> = seed.split("\n\n").map(str::to_owned).collect();
-        for (name, version, checksum) in self.locked {
-            let head = format!("[[package]]\nname = \"{name}\"\n");
-            let package = packages
-                .iter_mut()
-                .find(|package| package.starts_with(&head))
-                .unwrap_or_else(|| panic!("{name} is not in the fixtures' lock file"));
-            // What it depends on, cargo finds out.
-            *package = format!(
-                "{head}version = \"{version}\"\n\
-                 source = \"registry+https://github.com/rust-lang/crates.io-index\"\n\
-                 checksum = \"{checksum}\""
-            );
-        }
-        packages.join("\n\n").into_bytes()
-    }
-
-    /// Its forks. Cheap once they are there.
-    fn forked(&self, _: &Building, of_crates: bool) -> Forked {
-        let root = scratch().join(self.folder);
-        let lock = root.join("Cargo.lock");
-        write(&lock, &self.lock(lock_name(of_crates)));
-        let fork_to = match of_crates {
-            true => fork_crates_to,
-            false => fork_to,
-        };
-        let Some(edit) = self.edit else {
-            return fork_to(&root.join("forks"), &lock);
-        };
-        // A fork that was changed would be made anew each time.
-        let mut forked = fork_to(&root.join("unedited"), &lock);
-        let to = root.join("forks");
-        edit_folder(&forked.dir, &to, Path::new(""), edit);
-        for one in &mut forked.crates {
-            one.dir = to.join(&one.name);
-        }
-        forked.dir = to;
-        forked
-    }
-}
-
-/// Copies the folder's files, edited.
-fn edit_folder(from: &Path, to: &Path, below: &Path, edit: fn(&Path, &str) -> String) {
-    for entry in fs::read_dir(from.join(below)).expect("a fork can be read") {
-        let entry = entry.expect("a fork can be read");
-        let path = below.join(entry.file_name());
-        if entry.path().is_dir() {
-            edit_folder(from, to, &path, edit);
-            continue;
-        }
-        let content = fs::read(entry.path()).expect("a fork can be read");
-        match std::str::from_utf8(&content) {
-            Ok(text) => write(&to.join(&path), edit(&path, text).as_bytes()),
-            Err(_) => write(&to.join(&path), &content),
-        }
-    }
-}
-
-/// The forks of the crates' scenarios: every crate of their lock file that there is a recipe for.
-pub fn forked_crates(_: &Building) -> &'static Forked {
-    static FORKED: LazyLock<Forked> = LazyLock::new(|| {
-        let lock = fixtures().join(lock_name(true));
-        fork_crates_to(&scratch().join("forks-crates"), &lock)
-    });
-    &FORKED
-}
-
-fn fork_crates_to(out: &Path, lockfile: &Path) -> Forked {
-    let mut options = ForkOptions::new(out);
-    options.lockfile = Some(lockfile.to_owned());
-    fork::fork(&options).unwrap_or_else(|error| panic!("the fork failed: {}", with_causes(&error)))
-}
-
-/// The lock file that the projects of `tests/fixtures` have: the crates' scenarios, and all others.
-fn lock_name(of_crates: bool) -> &'static str {
-    match of_crates {
-        true => "crates.lock",
-        false => "Cargo.lock",
-    }
-}
-
-/// Writes a file unless it is as wanted: cargo looks at its time.
-fn write(path: &Path, content: &[u8]) {
-    if fs::read(path).is_ok_and(|old| old == content) {
-        return;
-    }
-    fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("a folder of ours");
-    fs::write(path, content).expect("a folder of ours");
-}
-
-/// What a copy has and its fixture has not.
-const OF_THE_COPY: [&str; 3] = ["Cargo.lock", ".seed", "target"];
-
-fn copy_folder(from: &Path, to: &Path, tokio: Tokio) {
-    // A file that is gone from the fixture must not be built any more.
-    for entry in fs::read_dir(to).into_iter().flatten().flatten() {
-        let (path, name) = (entry.path(), entry.file_name());
-        if from.join(&name).exists() || OF_THE_COPY.iter().any(|own| name == *own) {
-            continue;
-        }
-        let removed = if path.is_dir() {
-            fs::remove_dir_all(&path)
-        } else {
-            fs::remove_file(&path)
-        };
-        removed.expect("a folder of ours");
-    }
-    for entry in fs::read_dir(from).expect("a fixture can be read") {
-        let entry = entry.expect("a fixture can be read");
-        let (path, name) = (entry.path(), entry.file_name());
-        if OF_THE_COPY.iter().any(|own| name == *own) {
-            continue;
-        }
-        if path.is_dir() {
-            copy_folder(&path, &to.join(name), tokio);
-            continue;
-        }
-        let mut content = fs::read(&path).expect("a fixture can be read");
-        if name == "Cargo.toml" && tokio == Tokio::Registry {
-            let text = String::from_utf8(content).expect("a manifest is text");
-            let kept: String = text
-                .lines()
-                .filter(|line| !line.ends_with("# fork"))
-                .map(|line| format!("{line}\n"))
-                .collect();
-            content = kept.into_bytes();
-        }
-        write(&to.join(name), &content);
-    }
-}
-
-/// A project to run cargo on.
+/// One way to build a fixture.
 #[derive(Clone, Debug)]
 pub struct Project {
     tokio: Tokio,
     fixture: String,
-    target: String,
+    features: String,
+    default_features: bool,
+    release: bool,
+    config: Vec<String>,
+    last: Vec<String>,
     env: Vec<(String, String)>,
     place: Option<Place>,
+    apart: Option<&'static str>,
+    triple: Option<&'static str>,
 }
 
 impl Project {
-    /// The fixture of that folder, with its own target directory.
-    pub fn new(tokio: Tokio, fixture: &str) -> Self {
+    /// The fixture of that folder, with the fork and default features, in the dev profile.
+    pub fn new(fixture: &str) -> Self {
         Self {
-            tokio,
+            tokio: Tokio::Fork,
             fixture: fixture.to_owned(),
-            target: fixture.replace('/', "-"),
+            features: String::new(),
+            default_features: true,
+            release: false,
+            config: Vec::new(),
+            last: Vec::new(),
             env: Vec::new(),
             place: None,
+            apart: None,
+            triple: None,
         }
     }
 
-    /// Another target directory than that of the same name.
-    pub fn target(mut self, target: &str) -> Self {
-        self.target = target.to_owned();
+    /// With that tokio.
+    pub fn tokio(mut self, tokio: Tokio) -> Self {
+        self.tokio = tokio;
         self
     }
 
-    /// A variable for cargo.
+    /// With these features, commas or spaces between.
+    pub fn features(mut self, features: &str) -> Self {
+        self.features = features.to_owned();
+        self
+    }
+
+    /// Without its default features.
+    pub fn no_default_features(mut self) -> Self {
+        self.default_features = false;
+        self
+    }
+
+    /// In the release profile, or not.
+    pub fn release(mut self, release: bool) -> Self {
+        self.release = release;
+        self
+    }
+
+    /// With this setting: `--config` of cargo.
+    pub fn config(mut self, setting: &str) -> Self {
+        self.config.push(setting.to_owned());
+        self
+    }
+
+    /// With this argument for the last rustc, that of the fixture itself: `--` of `cargo rustc`.
+    pub fn rustc(mut self, argument: &str) -> Self {
+        self.last.push(argument.to_owned());
+        self
+    }
+
+    /// With this variable in cargo's environment.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Sources and forks of that place, in the target directory that it would have anyway.
+    /// With sources and forks of that place.
     pub fn at(mut self, place: Place) -> Self {
         assert_eq!(self.tokio, Tokio::Fork, "a place is about its forks");
         self.place = Some(place);
+        self
+    }
+
+    /// In a target folder of that name, which it shares with nobody.
+    pub fn apart(mut self, folder: &'static str) -> Self {
+        self.apart = Some(folder);
+        self
+    }
+
+    /// For a target that is named: `--target`.
+    pub fn target(mut self, triple: &'static str) -> Self {
+        self.triple = Some(triple);
         self
     }
 
@@ -287,121 +140,143 @@ impl Project {
             .join("src")
     }
 
-    /// The copy that is built.
-    pub fn folder(&self) -> PathBuf {
-        self.sources().join(&self.fixture)
+    /// The target folder.
+    fn target_folder(&self) -> PathBuf {
+        let name = self.apart.unwrap_or("target");
+        scratch().join(match sanitizer::chosen() {
+            Some(sanitizer) => format!("{name}-{}", sanitizer.name()),
+            None => name.to_owned(),
+        })
     }
 
-    /// Its target directory.
-    pub fn target_folder(&self) -> PathBuf {
-        let targets = match sanitizer::chosen() {
-            Some(sanitizer) => format!("target-{}", sanitizer.name()),
-            None => "target".to_owned(),
-        };
-        scratch()
-            .join(self.tokio.folder())
-            .join(targets)
-            .join(&self.target)
+    /// Where cargo puts the final file of that name. The next build of a project that makes a file of
+    /// the same name overwrites it.
+    pub fn artifact(&self, file: &str) -> PathBuf {
+        let mut folder = self.target_folder();
+        let triple = self
+            .triple
+            .or(sanitizer::chosen().map(|_| sanitizer::TARGET));
+        folder.extend(triple);
+        folder
+            .join(if self.release { "release" } else { "debug" })
+            .join(file)
     }
 
-    /// A built file of it, such as `release/host`.
-    pub fn artifact(&self, path: &str) -> PathBuf {
-        let folder = self.target_folder();
-        match sanitizer::chosen() {
-            Some(_) => folder.join(sanitizer::TARGET).join(path),
-            None => folder.join(path),
-        }
-    }
-
-    /// Runs cargo on it, with the patches as a user would give them.
+    /// Runs cargo on it, with the patches as a user would give them. `arguments` begin with the
+    /// subcommand.
     pub fn cargo(&self, building: &Building, arguments: &[&str]) -> Ended {
-        copy_folder(&fixtures(), &self.sources(), self.tokio);
-        let folder = self.folder();
-        self.seed_lock(&folder);
+        copy_fixtures(&self.sources(), self.tokio);
+        let folder = self.sources().join(&self.fixture);
+        let lock = Lock::of(&self.fixture);
+        match self.place {
+            None => seed_lock(&folder, lock.read().as_bytes()),
+            Some(place) => seed_lock(&folder, &place.lock(lock)),
+        }
         let (subcommand, arguments) = arguments.split_first().expect("a cargo command");
         let mut command = cargo();
         command.current_dir(&folder).arg(subcommand);
         if self.tokio == Tokio::Fork {
             // After the subcommand: `cargo --config … clippy` does not hand them on.
             let patches = match self.place {
-                None if self.is_of_crates() => forked_crates(building).cargo_config_args(),
-                None => forked(building).cargo_config_args(),
-                Some(place) => place
-                    .forked(building, self.is_of_crates())
-                    .cargo_config_args(),
+                None => lock.forked(building).cargo_config_args(),
+                Some(place) => place.forked(building, lock).cargo_config_args(),
             };
             command.args(patches);
         }
+        let settings = DEPENDENCIES.iter().copied();
+        let settings = settings.filter(|_| sanitizer::chosen().is_none());
+        for setting in settings.chain(self.config.iter().map(String::as_str)) {
+            command.args(["--config", setting]);
+        }
+        if !self.features.is_empty() {
+            command.args(["--features", &self.features]);
+        }
+        if !self.default_features {
+            command.arg("--no-default-features");
+        }
+        if self.release {
+            command.arg("--release");
+        }
+        command.args(self.triple.iter().flat_map(|triple| ["--target", triple]));
         command
             .args(arguments)
-            .env("CARGO_TARGET_DIR", self.target_folder());
-        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+            .env("CARGO_TARGET_DIR", self.target_folder())
+            .env("CARGO_INCREMENTAL", "0")
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
         if let Some(sanitizer) = sanitizer::chosen() {
             sanitizer.build(&mut command);
         }
         process::run(&mut command, BUILD)
     }
 
-    /// Builds it; the test fails with cargo's words if that does.
+    /// Builds the fixture, once per run, and gives its program or its shared library, under a path
+    /// that no other build overwrites.
     #[track_caller]
-    pub fn build(&self, building: &Building, arguments: &[&str]) {
-        self.cargo(building, arguments).assert_success();
+    pub fn built(&self) -> PathBuf {
+        let file = self.file();
+        let name = format!("{}-{:016x}", self.fixture.replace('/', "-"), self.digest());
+        let kept = scratch().join("built").join(&name).join(&file);
+        once_per_run(&name, |building| {
+            let mut arguments = vec![if self.last.is_empty() {
+                "build"
+            } else {
+                "rustc"
+            }];
+            if !self.last.is_empty() {
+                arguments.push("--");
+                arguments.extend(self.last.iter().map(String::as_str));
+            }
+            self.cargo(building, &arguments).assert_success();
+            keep(&self.artifact(&file), &kept);
+        });
+        kept
     }
 
-    /// Whether it is one of the crates' scenarios, which have forks and a lock file of their own.
-    fn is_of_crates(&self) -> bool {
-        self.fixture.starts_with("crates_")
-    }
-
-    /// All projects resolve alike: host and module must agree on mio and its like.
-    fn seed_lock(&self, folder: &Path) {
-        let name = lock_name(self.is_of_crates());
-        let seed = match self.place {
-            None => fs::read(fixtures().join(name)).expect("the seed is there"),
-            Some(place) => place.lock(name),
-        };
-        let (lock, mark) = (folder.join("Cargo.lock"), folder.join(".seed"));
-        if !lock.is_file() || fs::read(&mark).ok().as_ref() != Some(&seed) {
-            write(&lock, &seed);
-            write(&mark, &seed);
+    /// The name of the final file: that of the package, as a program or as a shared library.
+    fn file(&self) -> String {
+        let path = fixtures().join(&self.fixture).join("Cargo.toml");
+        let text = fs::read_to_string(&path).expect("a fixture has a Cargo.toml");
+        let name = text.lines().find_map(|line| line.strip_prefix("name = "));
+        let name = name.expect("a package has a name").trim_matches('"');
+        match text.contains("crate-type = [\"cdylib\"") {
+            true => format!("lib{}.so", name.replace('-', "_")),
+            false => name.to_owned(),
         }
+    }
+
+    /// A number for all that the project says, and for the sanitizer.
+    fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        // A function's address in a place is another one in each process.
+        let place = self.place.map(|place| place.folder);
+        let rest = Self {
+            place: None,
+            ..self.clone()
+        };
+        format!("{rest:?} {place:?} {:?}", sanitizer::chosen()).hash(&mut hasher);
+        hasher.finish()
     }
 }
 
+/// Keeps a built file under another path. Nothing writes into a file that was built, so a second name is
+/// enough. It takes the place of an older one by a rename, as that one may be running.
+fn keep(built: &Path, kept: &Path) {
+    let folder = kept.parent().expect("a file is in a folder");
+    fs::create_dir_all(folder).expect("a folder of ours");
+    let new = folder.join("new");
+    let _ = fs::remove_file(&new);
+    fs::hard_link(built, &new).expect("a folder of ours");
+    fs::rename(&new, kept).expect("a folder of ours");
+    // Where both were names of one file, the rename has left the first one.
+    let _ = fs::remove_file(&new);
+}
+
 /// Cargo, without what the test's own cargo told this process.
-pub fn cargo() -> Command {
+fn cargo() -> Command {
     let mut command = match sanitizer::chosen() {
         Some(_) => sanitizer::cargo(),
         None => Command::new(cargo::program()),
     };
     cargo::isolate(&mut command);
     command
-}
-
-/// Does something once per test run, whichever process comes first.
-///
-/// Under `cargo test` a run is a process for this purpose, as cargo's own check costs little;
-/// nextest names its runs.
-pub fn once_per_run(name: &str, work: impl FnOnce(&Building)) {
-    static DONE: LazyLock<Mutex<HashMap<String, bool>>> = LazyLock::new(Mutex::default);
-    // Held during the work: the other threads of this process wait for it.
-    let mut done = DONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    match done.insert(name.to_owned(), false) {
-        Some(true) => {
-            done.insert(name.to_owned(), true);
-            return;
-        }
-        Some(false) => panic!("{name} was not built: see the first test that failed"),
-        None => {}
-    }
-    let building = Building::begin();
-    let stamp = scratch().join(format!("{name}.run"));
-    let run = std::env::var("NEXTEST_RUN_ID").ok();
-    if run.is_none() || fs::read_to_string(&stamp).ok() != run {
-        work(&building);
-        if let Some(run) = run {
-            fs::write(&stamp, run).expect("a folder of ours");
-        }
-    }
-    done.insert(name.to_owned(), true);
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use crate::project::scratch;
+use crate::sources::scratch;
 
 /// Built for by name, so that build scripts and macros go without the sanitizer.
 #[cfg(target_arch = "x86_64")]

@@ -11,53 +11,29 @@ use std::process::Command;
 use std::time::Duration;
 
 use tls_slots_manifest::Manifest;
+use tls_slots_tests::building::Building;
 use tls_slots_tests::process::{self, Ended};
-use tls_slots_tests::project::{Project, Tokio, once_per_run};
+use tls_slots_tests::project::Project;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What frees a foreign block says, and with which status, see `fixtures/alloc_marked`.
 const FOREIGN: i32 = 42;
 
-fn project(fixture: &str) -> Project {
-    // One target directory: these share their dependencies, but no image.
-    Project::new(Tokio::Fork, fixture).target("alloc")
-}
-
 /// A fixture with one of its features, or none (`system`).
-fn built(fixture: &str, file: &str, feature: &str) -> PathBuf {
-    by_profile("debug", fixture, file, feature)
-}
-
-fn released(fixture: &str, file: &str, feature: &str) -> PathBuf {
-    by_profile("release", fixture, file, feature)
-}
-
-fn by_profile(profile: &str, fixture: &str, file: &str, feature: &str) -> PathBuf {
-    let folder = project(fixture).artifact(&format!("{profile}/by-allocator/{feature}"));
-    once_per_run(&format!("{fixture}-{feature}-{profile}"), |building| {
-        let mut arguments = vec!["build"];
-        if profile == "release" {
-            arguments.push("--release");
-        }
-        if feature != "system" {
-            arguments.extend(["--features", feature]);
-        }
-        project(fixture).build(building, &arguments);
-        // The next feature has the same file.
-        fs::create_dir_all(&folder).expect("a folder of ours");
-        let built = project(fixture).artifact(&format!("{profile}/{file}"));
-        fs::copy(built, folder.join(file)).expect("a folder of ours");
-    });
-    folder.join(file)
+fn with(fixture: &str, feature: &str) -> Project {
+    match feature {
+        "system" => Project::new(fixture),
+        feature => Project::new(fixture).features(feature),
+    }
 }
 
 fn host(allocator: &str) -> PathBuf {
-    built("alloc_host", "alloc-host", allocator)
+    with("alloc_host", allocator).built()
 }
 
 fn module(allocator: &str) -> PathBuf {
-    built("alloc_module", "liballoc_module.so", allocator)
+    with("alloc_module", allocator).built()
 }
 
 fn run(host: PathBuf, what: &str, library: PathBuf) -> Ended {
@@ -86,7 +62,7 @@ fn refused(on: &str, with: &str, reason: &str) {
 /// The control: without a check, the host frees what is not its own, and that is noticed.
 #[test]
 fn memory_of_a_library_that_nobody_looked_at_is_noticed() {
-    let library = built("alloc_bare", "liballoc_bare.so", "system");
+    let library = Project::new("alloc_bare").built();
     let ended = run(host("marked"), "bare", library.clone());
     assert_eq!(
         ended.status.and_then(|status| status.code()),
@@ -167,15 +143,13 @@ fn the_manifest_tells_of_a_module_that_forwards() {
 /// itself.
 #[test]
 fn a_module_that_forwards_is_tested_on_its_own() {
-    once_per_run("alloc_module-test", |building| {
-        for feature in ["forward", "counted"] {
-            let ended =
-                project("alloc_module").cargo(building, &["test", "--lib", "--features", feature]);
-            ended
-                .assert_success()
-                .assert_says("test tests::a_program_that_is_its_own_host ... ok");
-        }
-    });
+    let building = Building::begin();
+    for feature in ["forward", "counted"] {
+        with("alloc_module", feature)
+            .cargo(&building, &["test", "--lib"])
+            .assert_success()
+            .assert_says("test tests::a_program_that_is_its_own_host ... ok");
+    }
 }
 
 /// What forwarding costs: prints a table. Instructions are counted where valgrind is installed.
@@ -187,16 +161,16 @@ fn a_module_that_forwards_is_tested_on_its_own() {
 #[ignore = "a measurement"]
 fn cost_of_forwarding() {
     let valgrind = Command::new("valgrind").arg("--version").output().is_ok();
-    for (on, with) in [
+    for (on, forwarding) in [
         ("system", "system"),
         ("system", "forward"),
         ("mimalloc", "forward"),
     ] {
-        let host = released("alloc_host", "alloc-host", on);
-        let module = released("alloc_module", "liballoc_module.so", with);
+        let host = with("alloc_host", on).release(true).built();
+        let module = with("alloc_module", forwarding).release(true).built();
         let ended = run(host.clone(), "cost", module.clone());
         ended.assert_success();
-        println!("host: {on}, module: {with}\n{}", ended.stdout);
+        println!("host: {on}, module: {forwarding}\n{}", ended.stdout);
         if !valgrind {
             continue;
         }

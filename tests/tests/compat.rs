@@ -16,7 +16,6 @@
 //! What is built is kept: the whole costs minutes at first, and seconds once it is there. `COMPAT=word` runs
 //! only the rows that have the word in their name.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -24,13 +23,14 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{LazyLock, Mutex};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use cargo_tls_slots::check::{self, Verdict};
 use object::{Object, ObjectSection};
+use tls_slots_tests::Place;
 use tls_slots_tests::process::{self, Ended};
-use tls_slots_tests::project::{Building, Place, Project, Tokio, scratch};
+use tls_slots_tests::project::Project;
 use tls_slots_tests::sanitizer;
 
 /// How long a process may take. Much less than a test's time: a module that was let in and should not have
@@ -54,8 +54,8 @@ struct Build {
     release: bool,
     /// Sources and forks of their own.
     place: Option<Place>,
-    /// The target directory. Rows share one, as cargo keeps builds that differ apart.
-    target: &'static str,
+    /// A target folder of its own.
+    apart: Option<&'static str>,
     /// Which rustc.
     rustc: Rustc,
 }
@@ -80,7 +80,7 @@ const BASE: Build = Build {
     env: &[],
     release: false,
     place: None,
-    target: "compat",
+    apart: None,
     rustc: Rustc::Ours,
 };
 
@@ -328,7 +328,7 @@ const HARMLESS: &[Row] = &[
     host("`strip = true` for the host", config(&["profile.dev.strip=true"]), Fits),
     module("`codegen-units = 1`", config(&["profile.dev.codegen-units=1"]), Fits),
     module("`codegen-units = 16`", config(&["profile.dev.codegen-units=16"]), Fits),
-    module("`debug = 2`", config(&["profile.dev.debug=2"]), Fits),
+    module("`debug = 2`", config(&["profile.dev.debug=2", "profile.dev.package.\"*\".debug=2"]), Fits),
     module("`overflow-checks = false`", config(&["profile.dev.overflow-checks=false"]), Fits),
     module("`-C target-cpu=native`", rustflags("-Ctarget-cpu=native"), Fits),
     module("`incremental = true`", Build { env: &[("CARGO_INCREMENTAL", "1")], ..BASE }, Fits),
@@ -341,7 +341,7 @@ const HARMLESS: &[Row] = &[
     both("feature `full` for the host, all that it turns on for the module", features("tokio/full"),
         features("tokio/fs tokio/io-util tokio/io-std tokio/macros tokio/net tokio/parking_lot tokio/process \
                   tokio/rt tokio/rt-multi-thread tokio/signal tokio/sync tokio/time"), Fits),
-    module("another target folder", Build { target: "compat-too", ..BASE }, Fits),
+    module("another target folder", Build { apart: Some("compat-too"), ..BASE }, Fits),
     module("another machine's paths", place(ELSEWHERE), Fits),
     module("`--remap-path-prefix`", rustflags("--remap-path-prefix=/=/nowhere/"), Fits),
     module("linked by GNU ld", last(&["-Clink-arg=-fuse-ld=bfd"]), Fits),
@@ -723,32 +723,20 @@ fn other_rustc() -> Result<PathBuf, Skipped> {
     OTHER.clone().ok_or_else(none)
 }
 
-/// Builds it, unless that was done, and gives a copy that no other build overwrites.
+/// Builds it, unless that was done.
 fn built(fixture: &str, build: &Build) -> Result<PathBuf, Skipped> {
-    static BUILT: LazyLock<Mutex<HashMap<String, PathBuf>>> = LazyLock::new(Mutex::default);
-    let key = format!(
-        "{fixture} {:?}",
-        Build {
-            place: None,
-            ..*build
-        }
-    ) + build.place.map_or("", |place| place.folder);
-    // Not held while something is built: what is there is given at once.
-    let known = || {
-        BUILT
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-    };
-    if let Some(path) = known().get(&key) {
-        return Ok(path.clone());
-    }
-
-    let mut project = Project::new(Tokio::Fork, fixture)
-        .target(build.target)
-        .env("CARGO_INCREMENTAL", "0")
+    let mut project = Project::new(fixture)
+        .features(build.features)
+        .release(build.release)
         .env("RUSTFLAGS", build.rustflags);
     if let Some(place) = build.place {
         project = project.at(place);
+    }
+    if let Some(folder) = build.apart {
+        project = project.apart(folder);
+    }
+    for setting in build.config {
+        project = project.config(setting);
     }
     for (name, value) in build.env {
         project = project.env(name, value);
@@ -766,48 +754,9 @@ fn built(fixture: &str, build: &Build) -> Result<PathBuf, Skipped> {
         if let Some(linker) = linker.filter(|linker| !is_there(linker)) {
             return Err(Skipped(format!("there is no linker {linker}")));
         }
+        project = project.rustc(argument);
     }
-    let mut arguments = vec!["rustc", "--features", build.features];
-    for config in build.config {
-        arguments.extend(["--config", config]);
-    }
-    if build.release {
-        arguments.push("--release");
-    }
-    arguments.push("--");
-    arguments.extend(build.last);
-
-    let building = Building::begin();
-    if let Some(path) = known().get(&key) {
-        return Ok(path.clone());
-    }
-    project.build(&building, &arguments);
-    let file = match fixture {
-        "compat_host" => "compat-host",
-        _ => "libcompat_module.so",
-    };
-    let profile = if build.release { "release" } else { "debug" };
-    let name: String = key
-        .chars()
-        .filter(|c| c.is_alphanumeric() || *c == '-')
-        .collect();
-    let folder = scratch().join("compat/built").join(digest(&name));
-    fs::create_dir_all(&folder).expect("a folder of ours");
-    let path = folder.join(file);
-    // Beside it and then renamed: an older one may be running.
-    let new = folder.join("new");
-    fs::copy(project.artifact(&format!("{profile}/{file}")), &new).expect("it was built");
-    fs::rename(&new, &path).expect("a folder of ours");
-    known().insert(key, path.clone());
-    Ok(path)
-}
-
-/// A short name for a long one.
-fn digest(text: &str) -> String {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
+    Ok(project.built())
 }
 
 /// Whether gcc finds that linker.

@@ -4,47 +4,33 @@
 use std::process::Command;
 use std::time::Duration;
 
+use tls_slots_tests::building::Building;
 use tls_slots_tests::process;
-use tls_slots_tests::project::{Project, Tokio, once_per_run};
-
-fn project(fixture: &str) -> Project {
-    Project::new(Tokio::Fork, fixture).target(&format!("entries/{fixture}"))
-}
+use tls_slots_tests::project::Project;
 
 #[test]
 fn entries_are_called_and_their_panics_are_errors() {
-    once_per_run("entries", |building| {
-        project("entries_host").build(building, &["build"]);
-        project("entries_module").build(building, &["build"]);
-    });
-    let mut host = Command::new(project("entries_host").artifact("debug/entries-host"));
-    host.arg(project("entries_module").artifact("debug/libentries_module.so"));
-    let ended = process::run(&mut host, Duration::from_secs(60));
-    ended.assert_success();
-    assert_eq!(ended.result(), Some("ok"), "{ended}");
+    let mut host = Command::new(Project::new("entries_host").built());
+    host.arg(Project::new("entries_module").built());
+    process::run(&mut host, Duration::from_secs(60)).assert_ok();
 }
 
 #[test]
 fn an_entry_is_an_ordinary_function_in_its_own_tests() {
-    once_per_run("entries-own-tests", |building| {
-        project("entries_module").build(building, &["test"]);
-    });
+    let tests = Project::new("entries_module").cargo(&Building::begin(), &["test"]);
+    tests.assert_success();
 }
 
 #[test]
 fn misuse_is_told_in_a_sentence() {
-    let mut ended = None;
-    once_per_run("misuse", |building| {
-        let arguments = [
-            "check",
-            "--bins",
-            "--keep-going",
-            "--message-format",
-            "short",
-        ];
-        ended = Some(project("misuse").cargo(building, &arguments));
-    });
-    let ended = ended.expect("the only test that builds it");
+    let arguments = [
+        "check",
+        "--bins",
+        "--keep-going",
+        "--message-format",
+        "short",
+    ];
+    let ended = Project::new("misuse").cargo(&Building::begin(), &arguments);
     ended.assert_failure();
     let errors: Vec<&str> = ended
         .stderr

@@ -7,37 +7,35 @@ use std::time::Duration;
 
 use object::{Object, ObjectSection, ObjectSymbol};
 use tls_slots_manifest::Manifest;
+use tls_slots_tests::building::Building;
 use tls_slots_tests::fixtures::{Built, DEADLINE, DEV_FULL, REGISTRY_FULL, RELEASE_FULL};
 use tls_slots_tests::process::{self, Ended};
-use tls_slots_tests::project::{Building, Project, Tokio};
+use tls_slots_tests::project::Project;
 
 fn run(program: &Path, arguments: &[&Path]) -> Ended {
     process::run(Command::new(program).args(arguments), DEADLINE)
-}
-
-/// The small projects share a target directory: they use the same features of tokio.
-fn small(fixture: &str) -> Project {
-    Project::new(Tokio::Fork, fixture).target("small")
 }
 
 /// Host and modules as members of one workspace, with the commands that everybody types.
 #[test]
 fn one_workspace() {
     let building = Building::begin();
-    let project = small("workspace");
-    project.build(&building, &["build", "--workspace"]);
-    project.build(&building, &["check", "--workspace", "--all-targets"]);
-    project.build(
-        &building,
-        &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "--deny",
-            "warnings",
-        ],
-    );
+    let project = Project::new("workspace");
+    project
+        .cargo(&building, &["build", "--workspace"])
+        .assert_success();
+    project
+        .cargo(&building, &["check", "--workspace", "--all-targets"])
+        .assert_success();
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ];
+    project.cargo(&building, &clippy).assert_success();
     let tests = project.cargo(&building, &["test", "--workspace"]);
     tests.assert_success();
     // Unit tests of the host, unit tests of both modules, an integration test.
@@ -51,7 +49,7 @@ fn one_workspace() {
         .assert_says("Running tests/outside.rs");
     drop(building);
 
-    let artifact = |name: &str| project.artifact(&format!("debug/{name}"));
+    let artifact = |name: &str| project.artifact(name);
     let (first, second) = (artifact("libmodule_a.so"), artifact("libmodule_b.so"));
     run(&artifact("host"), &[&first, &second])
         .assert_success()
@@ -70,7 +68,7 @@ fn one_workspace() {
 #[test]
 fn tests_of_a_module_on_its_own() {
     let building = Building::begin();
-    let tests = small("alone").cargo(&building, &["test"]);
+    let tests = Project::new("alone").cargo(&building, &["test"]);
     tests.assert_success();
     assert_eq!(
         tests.stdout.matches("test result: ok. 1 passed").count(),
@@ -83,7 +81,7 @@ fn tests_of_a_module_on_its_own() {
 #[test]
 fn a_host_without_tls_slots_does_not_link() {
     let building = Building::begin();
-    let build = small("no_slots").cargo(&building, &["build"]);
+    let build = Project::new("no_slots").cargo(&building, &["build"]);
     build.assert_failure();
     let words = build
         .stderr
@@ -91,7 +89,8 @@ fn a_host_without_tls_slots_does_not_link() {
         .any(|line| line.contains("undefined symbol: tls_slots_"));
     assert!(words, "{build}");
     // It says so to other linkers, too, in their own words.
-    let build = small("no_slots").cargo(&building, &["rustc", "--", "-Clink-arg=-fuse-ld=bfd"]);
+    let by_bfd = ["rustc", "--", "-Clink-arg=-fuse-ld=bfd"];
+    let build = Project::new("no_slots").cargo(&building, &by_bfd);
     build
         .assert_failure()
         .assert_says("undefined reference to `tls_slots_");
@@ -123,12 +122,7 @@ fn a_program_that_is_no_host_cannot_open_a_module() {
 #[test]
 fn a_host_has_every_key() {
     let module = RELEASE_FULL.built().modules.remove(0);
-    let building = Building::begin();
-    // The dependencies are those of the release host.
-    let project = Project::new(Tokio::Fork, "minimal").target("release-full/host");
-    project.build(&building, &["build", "--release"]);
-    drop(building);
-    let host = project.artifact("release/minimal");
+    let host = Project::new("minimal").release(true).built();
     let ended = run(&host, &[&module]);
     ended.assert_success();
 
@@ -168,22 +162,49 @@ fn a_host_has_every_key() {
 /// sides' names, and the host goes on.
 #[test]
 fn a_module_with_a_key_of_another_size_is_refused() {
-    let building = Building::begin();
-    let host = Project::new(Tokio::Fork, "minimal").target("dev-full/host");
-    host.build(&building, &["build"]);
-    let module = Project::new(Tokio::Fork, "misfit");
-    module.build(&building, &["build"]);
-    drop(building);
-    let ended = run(
-        &host.artifact("debug/minimal"),
-        &[&module.artifact("debug/libfixture_misfit.so")],
-    );
+    let host = Project::new("minimal").built();
+    let module = Project::new("misfit").built();
+    let ended = run(&host, &[&module]);
     ended
         .assert_success()
         .assert_says("misfit: refused: ")
         .assert_says("fixture-twin")
         .assert_says("RESULT ok");
     assert!(!ended.stdout.contains("module refused=-"), "{ended}");
+}
+
+/// The functions of libc that `tls-slots-load` defines in its host.
+const TAKEN_OVER: [&str; 5] = [
+    "__cxa_thread_atexit_impl",
+    "pthread_create",
+    "pthread_key_create",
+    "pthread_key_delete",
+    "pthread_setspecific",
+];
+
+/// Which of those a program defines itself.
+fn taken_over(program: &Path) -> Vec<&'static str> {
+    let bytes = std::fs::read(program).unwrap();
+    let file = object::File::parse(&*bytes).unwrap();
+    let defined: BTreeSet<&str> = file
+        .symbols()
+        .filter(|symbol| symbol.is_definition())
+        .filter_map(|symbol| symbol.name().ok())
+        .collect();
+    TAKEN_OVER
+        .into_iter()
+        .filter(|name| defined.contains(name))
+        .collect()
+}
+
+/// A host that opens its modules by plain libloading links `tls-slots` only, and libc stays as it
+/// is. The control is a host with the loader.
+#[test]
+fn only_the_loader_takes_over_functions_of_libc() {
+    let core = Project::new("minimal").built();
+    let with_loader = Project::new("entries_host").built();
+    assert_eq!(taken_over(&core), [""; 0]);
+    assert_eq!(taken_over(&with_loader), TAKEN_OVER);
 }
 
 /// What of ours is linked into a program.
@@ -213,13 +234,7 @@ fn traces(program: &Path) -> Vec<String> {
 
 /// The bodies linked into one binary, with the fork: all scenarios that need no second image.
 fn static_binary(features: &str) -> Built {
-    let project = Project::new(Tokio::Fork, "host").target("static");
-    let building = Building::begin();
-    project.build(&building, &["build", "--features", features]);
-    // Another call builds the same file with other features.
-    let host = project.artifact(&format!("debug/{}", features.replace(',', "-")));
-    std::fs::copy(project.artifact("debug/fixture-host"), &host).unwrap();
-    drop(building);
+    let host = Project::new("host").features(features).built();
     let built = Built {
         host,
         modules: Vec::new(),
@@ -319,31 +334,19 @@ fn linkers() {
             println!("{linker} is not on this machine: not tried");
         }
     }
-    let building = Building::begin();
-    let link = |fixture: &str, file: &str, linker: &str| {
-        let project = Project::new(Tokio::Fork, fixture).target(&format!("linkers/{fixture}"));
-        let argument = format!("-Clink-arg=-fuse-ld={linker}");
-        // rustc's own is an lld.
-        let mut arguments = vec!["rustc", "--features", "patched,full", "--"];
-        if linker != "lld" {
-            arguments.push(&argument);
-        }
-        project.build(&building, &arguments);
-        let built = project.artifact(&format!("debug/{file}"));
-        let folder = project.artifact(linker);
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::copy(built, folder.join(file)).unwrap();
-        folder.join(file)
+    let by = |linker: &str, project: Project| match linker {
+        // rustc's own.
+        "lld" => project,
+        _ => project.rustc(&format!("-Clink-arg=-fuse-ld={linker}")),
     };
-    let hosts: Vec<_> = linkers
-        .iter()
-        .map(|linker| link("host", "fixture-host", linker))
+    let hosts = linkers.iter();
+    let hosts: Vec<_> = hosts
+        .map(|linker| DEV_FULL.host(|project| by(linker, project)))
         .collect();
-    let modules: Vec<_> = linkers
-        .iter()
-        .map(|linker| link("module", "libfixture_module.so", linker))
+    let modules = linkers.iter();
+    let modules: Vec<_> = modules
+        .map(|linker| DEV_FULL.module(|project| by(linker, project)))
         .collect();
-    drop(building);
     for (host, linker) in hosts.iter().zip(&linkers) {
         for (module, other) in modules.iter().zip(&linkers) {
             println!("host by {linker}, module by {other}");
@@ -363,22 +366,14 @@ fn linkers() {
 #[test]
 fn fat_lto_and_strip() {
     let second = RELEASE_FULL.built().modules.remove(1);
-    let building = Building::begin();
-    let build = |fixture: &str, file: &str| {
-        let project = Project::new(Tokio::Fork, fixture)
-            .target("fat")
+    let fat = |project: Project| {
+        project
             .env("CARGO_PROFILE_RELEASE_LTO", "fat")
             .env("CARGO_PROFILE_RELEASE_STRIP", "true")
-            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
-        project.build(
-            &building,
-            &["build", "--release", "--features", "patched,full"],
-        );
-        project.artifact(&format!("release/{file}"))
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
     };
-    let host = build("host", "fixture-host");
-    let module = build("module", "libfixture_module.so");
-    drop(building);
+    let host = RELEASE_FULL.host(fat);
+    let module = RELEASE_FULL.module(fat);
     assert_manifests_fit(&host, &module);
     let built = Built {
         host,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use object::{Object, ObjectSection, ObjectSymbol};
 use tls_slots_tests::process::{self, Ended};
-use tls_slots_tests::project::{Building, Project, Tokio, once_per_run};
+use tls_slots_tests::project::Project;
 use tls_slots_tests::sanitizer;
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -28,26 +28,10 @@ const FUNCTIONS: [&str; 10] = [
     "everything",
 ];
 
-fn project(fixture: &str, release: bool) -> Project {
-    let target = if release { "-release" } else { "" };
-    Project::new(Tokio::Fork, fixture).target(&format!("interpose/{fixture}{target}"))
-}
-
 /// The host and the module.
 fn built(release: bool) -> (PathBuf, PathBuf) {
-    let profile = if release { "release" } else { "debug" };
-    once_per_run(&format!("interpose-{profile}"), |building| {
-        let arguments: &[&str] = match release {
-            true => &["build", "--release"],
-            false => &["build"],
-        };
-        project("interpose_host", release).build(building, arguments);
-        project("interpose_module", release).build(building, arguments);
-    });
-    (
-        project("interpose_host", release).artifact(&format!("{profile}/interpose-host")),
-        project("interpose_module", release).artifact(&format!("{profile}/libinterpose_module.so")),
-    )
+    let built = |fixture| Project::new(fixture).release(release).built();
+    (built("interpose_host"), built("interpose_module"))
 }
 
 fn run(host: &Path, module: &Path, case: &str, function: Option<&str>) -> Ended {
@@ -59,9 +43,7 @@ fn run(host: &Path, module: &Path, case: &str, function: Option<&str>) -> Ended 
 #[track_caller]
 fn assert_case(release: bool, case: &str, function: Option<&str>) {
     let (host, module) = built(release);
-    let ended = run(&host, &module, case, function);
-    ended.assert_success();
-    assert_eq!(ended.result(), Some("ok"), "{ended}");
+    run(&host, &module, case, function).assert_ok();
 }
 
 /// A case for each function.
@@ -231,14 +213,10 @@ fn a_file_that_stays_mapped_is_named() {
         .assert_says("UNLOADED")
         .assert_says("MAPPED false");
 
-    let project = project("interpose_module", true).target("interpose/nodelete");
-    let building = Building::begin();
-    project.build(
-        &building,
-        &["rustc", "--release", "--", "-Clink-arg=-Wl,-z,nodelete"],
-    );
-    drop(building);
-    let nodelete = project.artifact("release/libinterpose_module.so");
+    let nodelete = Project::new("interpose_module")
+        .release(true)
+        .rustc("-Clink-arg=-Wl,-z,nodelete")
+        .built();
     says(&nodelete, "(link it without `-z nodelete`)");
 
     // What C++ would bring, put on a symbol that the case looks up.
@@ -267,8 +245,8 @@ fn linkers() {
         return;
     }
     let (_, module) = built(true);
+    let host = || Project::new("interpose_host").release(true);
     let mut hosts = Vec::new();
-    let building = Building::begin();
     for (linker, program) in [("bfd", "ld.bfd"), ("gold", "ld.gold"), ("mold", "mold")] {
         let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
             .any(|folder| folder.join(program).is_file());
@@ -277,21 +255,16 @@ fn linkers() {
             continue;
         }
         let argument = format!("-Clink-arg=-fuse-ld={linker}");
-        hosts.push(host_by(&building, linker, &[&argument], &[]));
+        hosts.push(host().rustc(&argument).built());
     }
-    let fat = [
-        ("CARGO_PROFILE_RELEASE_LTO", "fat"),
-        ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
-        ("CARGO_PROFILE_RELEASE_STRIP", "true"),
-    ];
-    hosts.push(host_by(&building, "fat", &[], &fat));
-    hosts.push(host_by(
-        &building,
-        "fat-bfd",
-        &["-Clink-arg=-fuse-ld=bfd"],
-        &fat,
-    ));
-    drop(building);
+    let fat = || {
+        host()
+            .env("CARGO_PROFILE_RELEASE_LTO", "fat")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
+            .env("CARGO_PROFILE_RELEASE_STRIP", "true")
+    };
+    hosts.push(fat().built());
+    hosts.push(fat().rustc("-Clink-arg=-fuse-ld=bfd").built());
     for host in hosts {
         println!("{}", host.display());
         for (case, function) in [
@@ -300,21 +273,7 @@ fn linkers() {
             ("raw_keys", None),
             ("running", None),
         ] {
-            let ended = run(&host, &module, case, function);
-            ended.assert_success();
-            assert_eq!(ended.result(), Some("ok"), "{ended}");
+            run(&host, &module, case, function).assert_ok();
         }
     }
-}
-
-fn host_by(building: &Building, name: &str, arguments: &[&str], env: &[(&str, &str)]) -> PathBuf {
-    let mut project = project("interpose_host", true);
-    for (name, value) in env {
-        project = project.env(name, value);
-    }
-    let arguments = [&["rustc", "--release", "--"], arguments].concat();
-    project.build(building, &arguments);
-    let own = project.artifact(&format!("release/by-{name}"));
-    std::fs::copy(project.artifact("release/interpose-host"), &own).expect("a copy");
-    own
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use tls_slots_tests::process::{self, Ended};
-use tls_slots_tests::project::{Project, Tokio, once_per_run};
+use tls_slots_tests::project::Project;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -19,44 +19,24 @@ enum Build {
     Wide,
 }
 
-fn project(fixture: &str, target: &str) -> Project {
-    Project::new(Tokio::Fork, fixture).target(&format!("keys/{target}"))
-}
-
 fn host(release: bool) -> PathBuf {
-    let (target, profile) = if release {
-        ("host-release", "release")
-    } else {
-        ("host", "debug")
-    };
-    once_per_run(&format!("keys-{target}"), |building| {
-        let arguments: &[&str] = if release {
-            &["build", "--release"]
-        } else {
-            &["build"]
-        };
-        project("keys_host", target).build(building, arguments);
-    });
-    project("keys_host", target).artifact(&format!("{profile}/keys-host"))
+    Project::new("keys_host").release(release).built()
 }
 
 fn module(build: Build) -> PathBuf {
-    let (target, profile, arguments): (_, _, &[&str]) = match build {
-        Build::Dev => ("module", "debug", &["build"]),
-        Build::Release => ("module-release", "release", &["build", "--release"]),
-        Build::Wide => ("module-wide", "debug", &["build", "--features", "wide"]),
-    };
-    once_per_run(&format!("keys-{target}"), |building| {
-        project("keys_module", target).build(building, arguments);
-    });
-    project("keys_module", target).artifact(&format!("{profile}/libkeys_module.so"))
+    let module = Project::new("keys_module");
+    match build {
+        Build::Dev => module,
+        Build::Release => module.release(true),
+        Build::Wide => module.features("wide"),
+    }
+    .built()
 }
 
 #[track_caller]
 fn run(host: PathBuf, case: &str, module: PathBuf) -> Ended {
     let ended = process::run(Command::new(host).arg(case).arg(module), DEADLINE);
-    ended.assert_success();
-    assert_eq!(ended.result(), Some("ok"), "{ended}");
+    ended.assert_ok();
     ended
 }
 

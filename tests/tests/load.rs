@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use tls_slots_tests::process::{self, Ended};
-use tls_slots_tests::project::{Project, Tokio, once_per_run};
+use tls_slots_tests::project::Project;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -33,44 +33,21 @@ enum Build {
 
 impl Build {
     fn file(self) -> PathBuf {
-        let (name, arguments): (_, &[&str]) = match self {
-            Self::First => ("first", &[]),
-            Self::Second => ("second", &["--features", "second"]),
-            Self::Wide => ("wide", &["--features", "wide"]),
-            Self::Release => ("release", &["--release"]),
-            Self::Host => ("host-half", &["--features", "host"]),
-            Self::Plain => ("plain", &["--no-default-features"]),
-        };
-        // All builds share a target folder: most of them differ in one crate.
-        let project = Project::new(Tokio::Fork, "load_module").target("load/module");
-        let kept = project.target_folder().join(format!("{name}.so"));
-        once_per_run(&format!("load-{name}"), |building| {
-            project.build(building, &[&["build"], arguments].concat());
-            let profile = if self == Self::Release {
-                "release"
-            } else {
-                "debug"
-            };
-            let built = project.artifact(&format!("{profile}/libload_module.so"));
-            replace(&kept, &fs::read(built).expect("it was built"));
-        });
-        kept
+        let module = Project::new("load_module");
+        match self {
+            Self::First => module,
+            Self::Second => module.features("second"),
+            Self::Wide => module.features("wide"),
+            Self::Release => module.release(true),
+            Self::Host => module.features("host"),
+            Self::Plain => module.no_default_features(),
+        }
+        .built()
     }
 }
 
-/// Puts a file in place of another, which may be in use.
-fn replace(path: &Path, content: &[u8]) {
-    let next = path.with_extension("next");
-    fs::write(&next, content).expect("a folder of ours");
-    fs::rename(&next, path).expect("a folder of ours");
-}
-
 fn host() -> PathBuf {
-    let project = Project::new(Tokio::Fork, "load_host").target("load/host");
-    once_per_run("load-host", |building| {
-        project.build(building, &["build"]);
-    });
-    project.artifact("debug/load-host")
+    Project::new("load_host").built()
 }
 
 /// A process with a temporary folder of its own, in which it leaves nothing.
@@ -80,8 +57,7 @@ fn run(host: &Path, case: &str, files: &[&Path]) -> Ended {
     let mut command = Command::new(host);
     command.arg(case).args(files).env("TMPDIR", folder.path());
     let ended = process::run(&mut command, DEADLINE);
-    ended.assert_success();
-    assert_eq!(ended.result(), Some("ok"), "{ended}");
+    ended.assert_ok();
     let left = fs::read_dir(folder.path()).expect("it is there").count();
     assert_eq!(
         left, 0,
@@ -453,13 +429,9 @@ fn a_module_with_the_hosts_half_is_refused_past_the_loader_as_well() {
 
 /// A program that links `tls-slots` and exports nothing, as its `build.rs` does not say so.
 fn forgetful() -> PathBuf {
-    let project = Project::new(Tokio::Fork, "load_host")
-        .target("load/forgetful")
-        .env("LOAD_HOST_FORGETS", "1");
-    once_per_run("load-forgetful", |building| {
-        project.build(building, &["build"]);
-    });
-    project.artifact("debug/load-host")
+    Project::new("load_host")
+        .env("LOAD_HOST_FORGETS", "1")
+        .built()
 }
 
 #[test]
@@ -501,13 +473,11 @@ fn a_library_with_the_hosts_half_is_on_its_own_where_the_program_is_no_host() {
 #[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
 fn a_static_host_is_told_so() {
     const TARGET: &str = "x86_64-unknown-linux-gnu";
-    let project = Project::new(Tokio::Fork, "load_host")
-        .target("load/static")
-        .env("RUSTFLAGS", "-C target-feature=+crt-static");
-    once_per_run("load-static", |building| {
-        project.build(building, &["build", "--target", TARGET]);
-    });
-    let host = project.target_folder().join(TARGET).join("debug/load-host");
+    // cargo builds no procedural macros for such a target unless the target is named.
+    let host = Project::new("load_host")
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .target(TARGET)
+        .built();
     let ended = run(&host, "errors", &[&Build::First.file()]);
     ended
         .assert_says("ERROR Host: this program cannot load modules: it is linked statically, ")

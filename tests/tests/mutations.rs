@@ -13,17 +13,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use tls_slots_tests::process::{self, Ended};
-use tls_slots_tests::project::{Project, Tokio, once_per_run};
+use tls_slots_tests::project::Project;
 
 fn run(how: &str, values: &str) -> Ended {
-    // The dependencies of `tests/allocators.rs`' fixtures.
-    let project = |fixture| Project::new(Tokio::Fork, fixture).target("alloc");
-    once_per_run("mutations", |building| {
-        project("mutation_host").build(building, &["build"]);
-        project("mutation_module").build(building, &["build"]);
-    });
-    let host = project("mutation_host").artifact("debug/mutation-host");
-    let module = project("mutation_module").artifact("debug/libmutation_module.so");
+    let host = Project::new("mutation_host").built();
+    let module = Project::new("mutation_module").built();
     let ended = process::run(
         Command::new(host).arg(how).arg(module).arg(values),
         Duration::from_secs(3600),

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use tls_slots_tests::fixtures::{Built, REGISTRY_FULL, REGISTRY_NO_PARKING_LOT};
+use tls_slots_tests::process::side_by_side;
 
 /// A hang costs this much: far more than any of these scenarios takes when it works.
 const HANG: Duration = Duration::from_secs(8);
@@ -95,35 +96,40 @@ const TABLE: &[(&str, Control)] = &[
 /// The scenarios of which the tests below look at the figures.
 const APART: [&str; 2] = ["lost_wakeups", "idle_blocking_thread"];
 
+/// Many of them hang, and so wait for their deadline: that many at a time.
+const AT_A_TIME: usize = 8;
+
 fn check(built: &Built, parking_lot: bool) {
     let table = built.table();
     let mut wrong = Vec::new();
+    let mut rows = Vec::new();
     for (name, flavours) in &table {
         if APART.contains(&name.as_str()) {
             continue;
         }
-        let Some((_, control)) = TABLE.iter().find(|(row, _)| row == name) else {
-            wrong.push(format!("{name} has no row"));
-            continue;
-        };
-        for flavour in flavours {
-            let ended = built.scenario(flavour, name, HANG, &[]);
-            let hung = parking_lot && ended.status.is_none();
-            let says = |text| ended.result().is_some_and(|result| result.contains(text));
-            let fine = match control {
-                Says(text) => ended.status.is_some() && says(text),
-                SaysOrHangs(text) => says(text) || hung,
-                Works => ended.success(),
-                MayHang => ended.success() || hung,
-            };
-            if hung {
-                println!("{flavour} {name}: hung");
+        match TABLE.iter().find(|(row, _)| row == name) {
+            Some((_, control)) => {
+                rows.extend(flavours.iter().map(|flavour| (name, flavour, control)));
             }
-            if !fine {
-                wrong.push(format!("{flavour} {name} should be {control:?}:\n{ended}"));
-            }
+            None => wrong.push(format!("{name} has no row")),
         }
     }
+    let checked = side_by_side(AT_A_TIME, &rows, |(name, flavour, control)| {
+        let ended = built.scenario(flavour, name, HANG, &[]);
+        let hung = parking_lot && ended.status.is_none();
+        let says = |text| ended.result().is_some_and(|result| result.contains(text));
+        let fine = match control {
+            Says(text) => ended.status.is_some() && says(text),
+            SaysOrHangs(text) => says(text) || hung,
+            Works => ended.success(),
+            MayHang => ended.success() || hung,
+        };
+        if hung {
+            println!("{flavour} {name}: hung");
+        }
+        (!fine).then(|| format!("{flavour} {name} should be {control:?}:\n{ended}"))
+    });
+    wrong.extend(checked.into_iter().flatten());
     for (name, _) in TABLE {
         if !table.iter().any(|(row, _)| row == name) {
             wrong.push(format!("the host has no scenario {name}"));
@@ -180,8 +186,8 @@ fn single_spawns_of_a_module_are_lost_with_parking_lot() {
 /// is over.
 #[test]
 fn a_blocking_call_of_a_module_stalls_ten_seconds_behind_an_idle_thread() {
-    let once = [("RUN_ONCE", "1")];
-    for flavour in ["multi", "current"] {
+    side_by_side(2, &["multi", "current"], |flavour| {
+        let once = [("RUN_ONCE", "1")];
         let ended = REGISTRY_FULL.built().scenario(
             flavour,
             "idle_blocking_thread",
@@ -209,5 +215,5 @@ fn a_blocking_call_of_a_module_stalls_ten_seconds_behind_an_idle_thread() {
             &[],
         );
         ended.assert_success();
-    }
+    });
 }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use tls_slots_tests::process::{self, Ended};
-use tls_slots_tests::project::{Project, Tokio, once_per_run};
+use tls_slots_tests::project::Project;
 
 /// The cases whose output is looked at here.
 const LOOKED_AT: [&str; 2] = ["hook_by_default", "backtrace_of_the_host"];
@@ -19,24 +19,13 @@ struct Built {
 
 impl Built {
     fn new(release: bool) -> Self {
-        let project =
-            |fixture: &str| Project::new(Tokio::Fork, fixture).target(&format!("panics/{fixture}"));
-        let arguments: &[_] = if release {
-            &["build", "--release"]
-        } else {
-            &["build"]
-        };
-        once_per_run(&format!("panics-{release}"), |building| {
-            project("panics_host").build(building, arguments);
-            project("panics_module").build(building, arguments);
-        });
-        let profile = if release { "release" } else { "debug" };
-        let module = project("panics_module").artifact(&format!("{profile}/libpanics_module.so"));
+        let built = |fixture| Project::new(fixture).release(release).built();
+        let (host, module) = (built("panics_host"), built("panics_module"));
         // Another file is another module, with a copy of everything.
         let second = module.with_file_name("libpanics_second.so");
         std::fs::copy(&module, &second).expect("the target folder is ours");
         Self {
-            host: project("panics_host").artifact(&format!("{profile}/panics-host")),
+            host,
             modules: [module, second],
         }
     }
@@ -54,8 +43,7 @@ impl Built {
     #[track_caller]
     fn ok(&self, case: &str, env: &[(&str, &str)]) -> Ended {
         let ended = self.run(case, env);
-        ended.assert_success();
-        assert_eq!(ended.result(), Some("ok"), "{ended}");
+        ended.assert_ok();
         ended
     }
 

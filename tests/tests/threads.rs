@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use tls_slots_tests::process::{self, Ended};
-use tls_slots_tests::project::{Project, Tokio, once_per_run};
+use tls_slots_tests::project::Project;
 
 struct Built {
     host: PathBuf,
@@ -16,20 +16,14 @@ struct Built {
 }
 
 static BUILT: LazyLock<Built> = LazyLock::new(|| {
-    let project =
-        |fixture: &str| Project::new(Tokio::Fork, fixture).target(&format!("threads/{fixture}"));
-    once_per_run("threads", |building| {
-        project("threads_host").build(building, &["build"]);
-        project("threads_module").build(building, &["build"]);
-    });
-    let module = project("threads_module").artifact("debug/libthreads_module.so");
+    let module = Project::new("threads_module").built();
     let modules = (0..3).map(|at| {
         let copy = module.with_file_name(format!("libthreads_{at}.so"));
         std::fs::copy(&module, &copy).expect("the target folder is ours");
         copy
     });
     Built {
-        host: project("threads_host").artifact("debug/threads-host"),
+        host: Project::new("threads_host").built(),
         modules: modules.collect(),
     }
 });

@@ -5,31 +5,18 @@ use std::process::Command;
 use std::time::Duration;
 
 use tls_slots_tests::process::{self, Ended};
-use tls_slots_tests::project::{Project, Tokio, once_per_run};
+use tls_slots_tests::project::Project;
 use tls_slots_tests::sanitizer;
 
 const DEADLINE: Duration = Duration::from_secs(120);
 
 fn run(case: &str, number: u64, release: bool, deadline: Duration) -> Ended {
-    let project =
-        |fixture: &str| Project::new(Tokio::Fork, fixture).target(&format!("unload/{fixture}"));
-    let profile = if release { "release" } else { "debug" };
-    let arguments: &[&str] = if release {
-        &["build", "--release"]
-    } else {
-        &["build"]
-    };
-    once_per_run(&format!("unload-{profile}"), |building| {
-        project("unload_host").build(building, arguments);
-        project("unload_module").build(building, arguments);
-    });
-    let host = project("unload_host").artifact(&format!("{profile}/unload-host"));
-    let module = project("unload_module").artifact(&format!("{profile}/libunload_module.so"));
+    let built = |fixture| Project::new(fixture).release(release).built();
+    let (host, module) = (built("unload_host"), built("unload_module"));
     let mut command = Command::new(host);
     command.arg(case).arg(module).arg(number.to_string());
     let ended = process::run(&mut command, deadline);
-    ended.assert_success();
-    assert_eq!(ended.result(), Some("ok"), "{ended}");
+    ended.assert_ok();
     ended
 }
 

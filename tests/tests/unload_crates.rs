@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use tls_slots_tests::Place;
 use tls_slots_tests::process::{self, Ended};
-use tls_slots_tests::project::{Place, Project, Tokio, once_per_run};
+use tls_slots_tests::project::Project;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -49,27 +50,15 @@ enum Build {
 }
 
 fn built(build: Build) -> [PathBuf; 2] {
-    let project = |fixture| {
-        let project = Project::new(Tokio::Fork, fixture);
+    ["crates_unload_host", "crates_unload_module"].map(|fixture| {
+        let project = Project::new(fixture);
         match build {
-            Build::Dev | Build::Release => project.target("crates-unload"),
-            Build::Forgetful => project.at(FORGETFUL).target("crates-unload-forgetful"),
+            Build::Dev => project,
+            Build::Release => project.release(true),
+            Build::Forgetful => project.at(FORGETFUL),
         }
-    };
-    let (name, arguments, profile): (_, &[&str], _) = match build {
-        Build::Dev => ("dev", &["build"], "debug"),
-        Build::Release => ("release", &["build", "--release"], "release"),
-        Build::Forgetful => ("forgetful", &["build"], "debug"),
-    };
-    let (host, module) = ("crates_unload_host", "crates_unload_module");
-    once_per_run(&format!("crates-unload-{name}"), |building| {
-        project(host).build(building, arguments);
-        project(module).build(building, arguments);
-    });
-    [
-        project(host).artifact(&format!("{profile}/crates-unload-host")),
-        project(module).artifact(&format!("{profile}/libcrates_unload_module.so")),
-    ]
+        .built()
+    })
 }
 
 fn run(build: Build, case: &str) -> Ended {
@@ -79,9 +68,7 @@ fn run(build: Build, case: &str) -> Ended {
 
 #[track_caller]
 fn works(build: Build, case: &str) {
-    let ended = run(build, case);
-    assert_eq!(ended.result(), Some("ok"), "{ended}");
-    ended.assert_success();
+    run(build, case).assert_ok();
 }
 
 macro_rules! cases {

@@ -1,8 +1,8 @@
 //! What the edits of forked crates use beside keys: a function that the host runs, a stand-in for a
 //! `static mut`, and the declaration of an unload hook.
 //!
-//! They stand here, and not in each fork, for the crates that forbid unsafe code. They work with and
-//! without the feature `shared`.
+//! They stand here, and not in each fork, for the crates that forbid unsafe code. They work with
+//! and without the feature `shared`.
 
 use core::cell::UnsafeCell;
 
@@ -11,8 +11,8 @@ use core::cell::UnsafeCell;
 #[repr(transparent)]
 pub struct StaticMut<T>(UnsafeCell<T>);
 
-// SAFETY: none of our own. As with the `static mut` in upstream's text, whoever reads or writes through
-// the pointer must see to it that no other thread writes meanwhile, and upstream does so.
+// SAFETY: none of our own. As with the `static mut` in upstream's text, whoever reads or writes
+// through the pointer must see to it that no other thread writes meanwhile, and upstream does so.
 unsafe impl<T> Sync for StaticMut<T> {}
 
 impl<T> StaticMut<T> {
@@ -41,8 +41,8 @@ macro_rules! __on_host {
         }
         if !$crate::ProcessLocal::is_own(&$name) {
             let host = *$name;
-            // SAFETY: `host` is the host's copy of the very function that this code is in. It gets the
-            // very arguments that the caller has vouched for, where the function is unsafe.
+            // SAFETY: `host` is the host's copy of the very function that this code is in. It gets
+            // the very arguments that the caller has vouched for, where the function is unsafe.
             #[allow(unused_unsafe)]
             return unsafe { host($($argument),*) };
         }

@@ -13,8 +13,8 @@
 //! - [`thread_local!`] has the syntax and the interface of `std::thread_local!`;
 //! - [`process_local!`] is a `static` that exists once in the process.
 //!
-//! Each declaration is a *key*: a descriptor in a section of the image. When an image is loaded, one
-//! constructor hands the image's keys to the host. The host resolves each key: a key that the
+//! Each declaration is a *key*: a descriptor in a section of the image. When an image is loaded,
+//! one constructor hands the image's keys to the host. The host resolves each key: a key that the
 //! host's image has too is shared, every other key is private to the image that declares it. The
 //! host's half is the crate `tls-slots`. This crate only *declares* the host's symbols, so no
 //! combination of features can turn a module into a host. It has no dependencies and no `std`.
@@ -38,9 +38,9 @@
 //! # Cargo features
 //!
 //! - `std`: for modules that use std, which is nearly all of them. When the module is loaded, its
-//!   copy of std gets thread ids that no other image has, the host's hook prints its panics, and the
-//!   host can catch them. The forked tokio turns this feature on. A module that uses keys without
-//!   tokio should turn it on, too.
+//!   copy of std gets thread ids that no other image has, the host's hook prints its panics, and
+//!   the host can catch them. The forked tokio turns this feature on. A module that uses keys
+//!   without tokio should turn it on, too.
 //! - `shared` (default): keys resolve to the host's state. The next section says who does without.
 //!
 //! # Without the feature `shared`
@@ -72,11 +72,11 @@
 //! | `shared/object/` | sections and constructors: one file per object format |
 //! | `shared/image` | how this image presents itself to the host |
 //! | `shared/record/` | the image's manifest: what it was built by, and from |
-//! | `shared/allocator` | [`HostAllocator`]: a module's memory is the host's |
-//! | [`entry`] | functions that a module exports by name |
-//! | [`counters`] | what of an image is in use, counted for unloading |
-//! | `shared/hold` | [`Hold`]: keeps an image from being unloaded |
-//! | [`quiescence`] | when threads give up what they have of modules |
+//! | `shared/allocator` | `HostAllocator`: a module's memory is the host's |
+//! | `shared/entry` | functions that a module exports by name |
+//! | `shared/counters` | what of an image is in use, counted for unloading |
+//! | `shared/hold` | `Hold`: keeps an image from being unloaded |
+//! | `shared/quiescence` | when threads give up what they have of modules |
 //! | `shared/on_unload` | how a module asks for an unload hook |
 //! | `image_std/present` | what the image's std is told at load |
 //! | `image_std/panic` | how the panics of all images are caught |

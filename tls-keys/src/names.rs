@@ -1,16 +1,16 @@
 //! Every symbol and section name of the project, in one file.
 //!
 //! A host and its modules agree on nothing but these names and on the layout of
-//! [`abi`](crate::abi). Both change together, and the `v1` in a name says which pair it is: an image
+//! the types in `abi`. Both change together, and the `v1` in a name says which pair it is: an image
 //! of another version fails to find the host's symbols instead of misreading them.
 //!
-//! | name | what | who defines it | who refers to it |
+//! | name | what | defined by | used by |
 //! | --- | --- | --- | --- |
-//! | `tls_slots_keys_v1` | section of [`Key`](crate::abi::Key)s (`__start_`/`__stop_` on ELF) | every image | its own constructor |
-//! | `tls_slots_manifest_v1` | section of plain bytes, the image's manifest (`__start_`/`__stop_` on ELF) | every image | its own constructor, and readers of the file |
-//! | `tls_slots_table_v1` | thread-local table of pointers to values | host | every image, by inline `asm!` |
-//! | `tls_slots_value_v1` | returns that table, on targets without inline access | host | every image |
-//! | [`EXPORTED`] | the host's functions, which `shared/calls/mod.rs` describes | host | every image |
+//! | `tls_slots_keys_v1` | section of `Key`s | every image | its own constructor |
+//! | `tls_slots_manifest_v1` | section of bytes: the manifest | every image | readers of the file |
+//! | `tls_slots_table_v1` | a thread's table of pointers to values | host | inline `asm!` |
+//! | `tls_slots_value_v1` | returns that table | host | targets without inline access |
+//! | [`EXPORTED`] | the functions in `shared/calls/mod.rs` | host | every image |
 //! | `tls_slots_entry_v1_NAME` | an entry of a module | module | host, by `dlsym` |
 //!
 //! Attributes such as `#[link_section]` take only literals, so the files that use a name repeat it.
@@ -22,7 +22,8 @@ pub const ABI: u32 = 1;
 
 /// The functions that every host exports.
 ///
-/// The table, or the function that returns it, comes on top: which of the two depends on the target.
+/// The table, or the function that returns it, comes on top: which of the two depends on the
+/// target.
 pub const EXPORTED: &[&str] = &[
     // Images and keys.
     "tls_slots_register_v1",
@@ -57,8 +58,8 @@ pub const TABLE_FUNCTION: &str = "tls_slots_value_v1";
 /// The section that holds an image's keys, as ELF spells it.
 pub const KEYS_SECTION: &str = "tls_slots_keys_v1";
 
-/// The section that holds an image's manifest, as ELF spells it. Mach-O and PE have no room for so long
-/// a name, see `shared/object/`.
+/// The section that holds an image's manifest, as ELF spells it. Mach-O and PE have no room for so
+/// long a name, see `shared/object/`.
 pub const MANIFEST_SECTION: &str = "tls_slots_manifest_v1";
 
 /// What a module's entry symbol starts with; the entry's name follows.
@@ -69,6 +70,6 @@ pub const ENTRY_PREFIX: &str = "tls_slots_entry_v1_";
 
 /// How many pointers a thread's table holds. Slot 0 is reserved and stays null.
 ///
-/// Keys beyond the table still work. They resolve to slot 0, so the inline access finds null and takes
-/// the cold path, which looks the value up among the thread's values.
+/// Keys beyond the table still work. They resolve to slot 0, so the inline access finds null and
+/// takes the cold path, which looks the value up among the thread's values.
 pub const TABLE_SLOTS: usize = 128;

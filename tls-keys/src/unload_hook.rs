@@ -2,25 +2,29 @@
 //!
 //! # The problem
 //!
-//! Some crates keep, in a shared static, pointers into the image that called them: `tracing-core` has a
-//! list of callsites, which are statics; `signal-hook-registry` has closures. When the module is
-//! unmapped, these pointers dangle. The registry of keys cannot know of them: they are inside values
-//! whose type it does not know.
+//! Some crates keep, in a shared static, pointers into the image that called them: `tracing-core`
+//! has a list of callsites, which are statics; `signal-hook-registry` has closures. When the module
+//! is unmapped, these pointers dangle. The registry of keys cannot know of them: they are inside
+//! values whose type it does not know.
 //!
 //! # How this fits
 //!
-//! The crate knows its pointers. Its recipe declares an [`OnUnload`] by the macro `on_unload!`, where
-//! the crate is about to keep such a pointer. The hook is a process-wide key, so the host's functions
-//! are noted, for the module that asked (`shared/on_unload.rs`). The host asks for nothing, as it is
-//! never unloaded. An image whose key is private asks for nothing either: then the crate's state is
-//! the image's own, too.
+//! The crate knows its pointers. Its recipe declares an [`OnUnload`] by the macro `on_unload!`,
+//! where the crate is about to keep such a pointer. The hook is a process-wide key, so the host's
+//! functions are noted, for the module that asked (`shared/on_unload.rs`). The host asks for
+//! nothing, as it is never unloaded. An image whose key is private asks for nothing either: then
+//! the crate's state is the image's own, too.
 //!
-//! | when | what is called | on which thread |
+//! | field | called when | on which thread |
 //! | --- | --- | --- |
-//! | somebody asks what of a module is in use | [`count`](OnUnload::count) | any |
-//! | a shared static holds a pointer into the module | [`takes_out`](OnUnload::takes_out) | any |
-//! | a thread gives up what it has of the module, see `quiescence.rs` | [`quiescent`](OnUnload::quiescent) | that thread, and the one that unloads |
-//! | the image's destructor runs, after its private values were dropped, and before its keys are unresolved | [`take_out`](OnUnload::take_out) | the one that unloads |
+//! | `count` | somebody asks what of a module is in use | any |
+//! | `takes_out` | a shared static holds a pointer into the module | any |
+//! | `quiescent` | a thread gives up what it has of the module (`quiescence.rs`) | that thread |
+//! | | the module is about to be unmapped | the one that unloads |
+//! | `take_out` | the image's destructor runs | the one that unloads |
+//!
+//! `take_out` is called after the image's private values were dropped, and before its keys are
+//! unresolved.
 //!
 //! The host's half holds none of its locks during any of these calls.
 
@@ -62,11 +66,11 @@ impl Span {
 
 /// What a crate does about its pointers into an image that is unloaded.
 pub struct OnUnload {
-    /// What is counted: a noun in the plural with the crate's name, such as "callsites registered with
-    /// `tracing`".
+    /// What is counted: a noun in the plural with the crate's name, such as "callsites registered
+    /// with `tracing`".
     pub what: &'static str,
-    /// Whether a module must not be unloaded while `count` finds some. Otherwise they are taken out,
-    /// and nobody misses them.
+    /// Whether a module must not be unloaded while `count` finds some. Otherwise they are taken
+    /// out, and nobody misses them.
     pub refuses: bool,
     /// How many pointers into the image the crate has. The image is loaded, and its code may run.
     pub count: fn(Span) -> usize,
@@ -75,15 +79,16 @@ pub struct OnUnload {
     ///
     /// # Safety
     ///
-    /// The image must still be mapped. No thread may run its code, except destructors that this calls.
+    /// The image must still be mapped. No thread may run its code, except destructors that this
+    /// calls.
     pub take_out: unsafe fn(Span),
     /// Whether `take_out` clears the word of a shared static at this address.
     pub takes_out: fn(*const u8) -> bool,
     /// Does now what the crate would do later, where that may be code of a module. Called without a
     /// lock, where any code may run.
     pub quiescent: fn(),
-    /// In the module's own, otherwise unused instance: whether the module has asked. Only set by `ask`
-    /// in `shared/on_unload.rs`.
+    /// In the module's own, otherwise unused instance: whether the module has asked. Only set by
+    /// `ask` in `shared/on_unload.rs`.
     pub asked: AtomicBool,
 }
 

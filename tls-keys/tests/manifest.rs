@@ -1,5 +1,5 @@
-//! What this crate writes into the manifest is what `tls-slots-manifest` reads: in memory, and from the
-//! file.
+//! What this crate writes into the manifest is what `tls-slots-manifest` reads: in memory, and from
+//! the file.
 
 use tls_slots as _;
 

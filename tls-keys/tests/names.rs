@@ -1,5 +1,5 @@
-//! The names in `names.rs` are the ones that the sources spell: those that call the host's functions,
-//! those that define them, and those that name a section.
+//! The names in `names.rs` are the ones that the sources spell: those that call the host's
+//! functions, those that define them, and those that name a section.
 //!
 //! What a host really exports is a test of a real host, `tests/tests/keys.rs`. The list of
 //! `tls-slots-build` is compared in that crate.

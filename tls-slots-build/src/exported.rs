@@ -1,7 +1,8 @@
 //! The symbols that every host exports.
 //!
-//! `tls-keys` has the same list, with what each symbol does (`src/names.rs` there). This crate must not
-//! depend on that one, as it is a build-dependency. So the list is repeated, and a test compares them.
+//! `tls-keys` has the same list, with what each symbol does (`src/names.rs` there). This crate must
+//! not depend on that one, as it is a build-dependency. So the list is repeated, and a test
+//! compares them.
 
 /// The functions that every host exports.
 pub(crate) const FUNCTIONS: [&str; 17] = [

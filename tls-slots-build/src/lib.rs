@@ -1,15 +1,19 @@
 //! Linker arguments for build scripts: [`host`] for a host, [`module`] for a module.
 //!
-//! The problem: an executable exports nothing, so a module that needs a symbol of its host cannot be
-//! opened. And each linker has its own words for exporting. This crate knows the words, prints
+//! The problem: an executable exports nothing, so a module that needs a symbol of its host cannot
+//! be opened. And each linker has its own words for exporting. This crate knows the words, prints
 //! `cargo::rustc-link-arg` lines, and does nothing else.
 //!
-//! | | host | module |
-//! | --- | --- | --- |
-//! | ELF: GNU ld ≥ 2.35, lld, mold, gold | `--export-dynamic-symbol=tls_slots_…` for each symbol (gold knows no patterns) | nothing: undefined symbols are allowed by default |
-//! | macOS, iOS: ld64, lld (**not run here**) | `-exported_symbol _tls_slots_…` for each symbol | `-U _tls_slots_…` for each symbol |
-//! | Windows, MSVC (**not run here**) | `/EXPORT:tls_slots_…` for each symbol | nothing: looked up at run time |
-//! | Windows, GNU (**not run here**) | `--export-all-symbols` | nothing: looked up at run time |
+//! | linker | a host's argument for each symbol |
+//! | --- | --- |
+//! | ELF: GNU ld ≥ 2.35, lld, mold, gold | `--export-dynamic-symbol=tls_slots_…` |
+//! | macOS, iOS: ld64, lld (**not run here**) | `-exported_symbol _tls_slots_…` |
+//! | Windows, MSVC (**not run here**) | `/EXPORT:tls_slots_…` |
+//! | Windows, GNU (**not run here**) | `--export-all-symbols`, once |
+//!
+//! Each symbol has an argument of its own, as gold knows no patterns. A module needs an argument on
+//! macOS and iOS only: `-U _tls_slots_…` for each symbol. On ELF, undefined symbols are allowed by
+//! default. On Windows, a module looks the symbols up at run time.
 //!
 //! # Examples
 //!
@@ -114,8 +118,8 @@ fn print(args: &[String]) {
 /// Exports the host's symbols from every executable of the package: binaries, examples, tests and
 /// benches.
 ///
-/// Call it in the `build.rs` of each package whose executables load modules. It has an effect in that
-/// package only: cargo does not pass linker arguments on to dependents.
+/// Call it in the `build.rs` of each package whose executables load modules. It has an effect in
+/// that package only: cargo does not pass linker arguments on to dependents.
 pub fn host() {
     print(&Target::from_cargo(|name| env::var(name).ok()).host_args());
 }

@@ -1,7 +1,10 @@
 //! Finds the manifest in the bytes of an ELF, Mach-O or PE file.
 //!
-//! The section is found by its name, in the table of sections, which `strip` keeps. A file without
-//! that table (some packers remove it) cannot be checked, and is an error.
+//! The section is found by its name in the table of sections, which `strip` keeps. Some packers
+//! remove that table. A file without it cannot be checked, and is an error.
+//!
+//! The crate `object` reads the three formats. It finds the end of a section's name by looking for
+//! a zero in all names, so this file bounds how many sections and how long names it may be given.
 
 use std::{fmt, io};
 
@@ -10,7 +13,8 @@ use object::{
     Endianness, File, Object, ObjectKind, ObjectSection, ReadCache, ReadRef, SectionIndex,
 };
 
-use crate::{Manifest, ParseError};
+use crate::manifest::Manifest;
+use crate::parse::error::ParseError;
 
 /// What the section's name starts with on ELF; the version of the ABI follows.
 const ELF: &str = "tls_slots_manifest_v";
@@ -19,9 +23,11 @@ const MACHO: &str = "__tls_slots_m_v";
 /// The same on PE, whose names have 8 characters at most.
 const PE: &str = ".tlsman";
 
-/// A file with more sections than this, or with longer names for them, is none that a linker made: to
-/// look for the end of a million names in a table without ends would take for ever.
+/// The most sections that a file may have. No linker makes more.
 const MOST_SECTIONS: usize = 4096;
+
+/// The most bytes that the names of an ELF file's sections may take. No linker makes more, and
+/// looking for the end of a million names in a table without ends would take for ever.
 const LONGEST_NAMES: u64 = 1 << 18;
 
 /// The ABI of the names above that this crate reads.
@@ -33,26 +39,26 @@ const ABI: &str = "1";
 pub enum FileError {
     /// It is no ELF, Mach-O or PE file.
     NotAnObject,
-    /// It is one, or an archive of them, but neither a shared object nor an executable.
+    /// It is such a file, or an archive of them, but neither a shared object nor an executable.
     Kind {
         /// What it is.
         found: &'static str,
     },
-    /// It has the beginning of one, but is truncated or corrupt.
+    /// It starts as such a file, but is truncated or corrupt.
     Corrupt {
-        /// What cannot be read.
+        /// What cannot be read, in the words of `object`.
         reason: String,
     },
-    /// It has no table of sections: a tool has removed it.
+    /// It has no table of sections, as a tool has removed it.
     NoSections,
-    /// It is a shared object or executable without a manifest: no host or module of ours.
+    /// It is a shared object or an executable without a manifest: neither host nor module.
     NoManifest,
     /// Its manifest belongs to another version of the binary interface.
     OtherAbi {
         /// The version.
         found: String,
     },
-    /// It has a manifest, but not one that can be read.
+    /// It has a manifest that cannot be read; the error's source says why.
     Manifest(ParseError),
 }
 
@@ -102,36 +108,37 @@ fn corrupt(error: object::Error) -> FileError {
 }
 
 impl Manifest {
-    /// Reads the manifest in the bytes of an executable or shared object: of any architecture, of any
-    /// of the three formats.
+    /// Reads the manifest in the bytes of an executable or a shared object. It may be for any
+    /// architecture, in any of the three formats.
     ///
     /// # Errors
     ///
-    /// [`FileError`] has a variant for each thing that a file can be instead.
+    /// [`FileError`] has a variant for each thing that the file can be instead.
     pub fn from_object(bytes: &[u8]) -> Result<Self, FileError> {
         Self::from_data(bytes)
     }
 
-    /// As [`from_object`](Self::from_object), of a file that is read where it has to be: its headers, its
-    /// table of sections and the manifest, however large the rest may be.
+    /// As [`from_object`](Self::from_object), for a file that is not in memory. Only its headers,
+    /// its table of sections and the manifest are read, however large the rest may be.
     ///
     /// # Errors
     ///
-    /// As [`from_object`](Self::from_object); what cannot be read counts as corrupt.
+    /// As [`from_object`](Self::from_object). A file that cannot be read counts as corrupt.
     pub fn from_reader(file: impl io::Read + io::Seek) -> Result<Self, FileError> {
         Self::from_data(&ReadCache::new(file))
     }
 
     fn from_data<'a>(data: impl ReadRef<'a>) -> Result<Self, FileError> {
         let starts = |magic: &[u8]| data.read_bytes_at(0, magic.len() as u64) == Ok(magic);
-        // Whether `object` knows archives depends on who else in the program uses it.
+        // Whether `object` knows archives depends on the features that others in the program ask
+        // it for.
         if starts(b"!<arch>\n") || starts(b"!<thin>\n") {
             return Err(FileError::Kind {
                 found: "a static library or an rlib",
             });
         }
         if let Err(error) = object::FileKind::parse(data) {
-            // Less than a header of one of them, or of a class that does not exist.
+            // It is shorter than a header, or of a class that does not exist.
             return Err(match starts(b"\x7fELF") || starts(b"MZ") {
                 true => corrupt(error),
                 false => FileError::NotAnObject,
@@ -178,7 +185,7 @@ impl Manifest {
     }
 }
 
-/// Why a file's sections are too many to be looked at.
+/// Why a file's sections are too many to be looked at; `None` where they are not.
 fn unreasonable<'a>(file: &File<'a, impl ReadRef<'a>>) -> Option<String> {
     let names = match file {
         File::Elf32(file) => names(file),

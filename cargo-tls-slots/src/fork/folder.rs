@@ -1,91 +1,39 @@
-//! One crate's folder: its stamp, and writing it so that an interrupted run can be repaired.
+//! One crate's folder: writes it so that an interrupted run can be repaired.
 //!
 //! A new folder is written beside its place and renamed. One that is there is brought up to date
 //! file by file, because cargo goes by the files' times: what did not change must not be written.
 //! The stamp says `incomplete` for as long as that takes, and lists all files that may be there.
+//!
+//! | interrupted | what is left | the next run |
+//! | --- | --- | --- |
+//! | before the rename | `.tls-slots-new-NAME`, with a stamp | removes it and starts again |
+//! | during an update | old and new files, a stamp that says `incomplete` | finishes the update |
+//! | while one file is replaced | a temporary file beside it | leaves the temporary file |
+//!
+//! Nothing is ever removed that a stamp of ours does not list: a `target/` or a `Cargo.lock` in the
+//! folder is the user's.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use semver::Version;
-use serde::{Deserialize, Serialize};
-
-use super::{Error, Outcome, STAMP};
-use crate::embedded;
-use crate::engine::Tree;
+use super::error::Error;
+use super::forked::Outcome;
+use super::replace_file::replace_file;
+use super::stamp::{STAMP, Stamp};
 use crate::progress::Progress;
+use crate::source::tree::Tree;
 
-/// What a crate's folder says about itself.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct Stamp {
-    #[serde(rename = "crate")]
-    pub(super) name: String,
-    pub(super) version: Version,
-    /// Upstream's checksum; our own crates have none.
-    pub(super) checksum: Option<String>,
-    /// A digest of what the command that made it carries.
-    inputs: String,
-    /// `complete`, or `incomplete` while files are being written.
-    state: String,
-    /// Versions that dependencies are pinned to; empty for one that could not be found.
-    #[serde(default)]
-    pub(super) pins: BTreeMap<String, String>,
-    /// The SHA-256 of every file we wrote.
-    files: BTreeMap<String, String>,
-}
+/// How long a run waits for another one in the same folder.
+const PATIENCE: Duration = Duration::from_secs(600);
 
-const COMPLETE: &str = "complete";
-const INCOMPLETE: &str = "incomplete";
-
-impl Stamp {
-    /// The stamp of a crate that is finished.
-    pub(super) fn new(
-        name: &str,
-        version: Version,
-        checksum: Option<String>,
-        pins: BTreeMap<String, String>,
-        tree: &Tree,
-    ) -> Self {
-        Stamp {
-            name: name.to_owned(),
-            version,
-            checksum,
-            inputs: embedded::digest(),
-            state: COMPLETE.to_owned(),
-            pins,
-            files: tree
-                .iter()
-                .map(|(path, bytes)| (path.clone(), embedded::sha256(bytes)))
-                .collect(),
-        }
-    }
-
-    /// Whether this command finished the folder, and nobody has changed it since.
-    pub(super) fn holds(&self, folder: &Path) -> bool {
-        self.inputs == embedded::digest()
-            && self.state == COMPLETE
-            && self.files.iter().all(|(path, digest)| {
-                fs::read(folder.join(path)).is_ok_and(|bytes| embedded::sha256(&bytes) == *digest)
-            })
-    }
-
-    pub(super) fn read(folder: &Path) -> Option<Self> {
-        let text = fs::read_to_string(folder.join(STAMP)).ok()?;
-        toml::from_str(&text).ok()
-    }
-
-    fn render(&self) -> String {
-        let body = toml::to_string(self).unwrap_or_default();
-        format!(
-            "# Made by `cargo tls-slots fork`, which also changes it: do not edit this folder.\n{body}"
-        )
-    }
-}
-
-/// Whether the folder may be written to.
+/// Sees to it that a folder may be written to: it is a fork of ours, empty, or not there.
+///
+/// # Errors
+///
+/// [`Error::NotOurs`].
 pub(super) fn check_ours(folder: &Path) -> Result<(), Error> {
     if folder.join(STAMP).is_file() {
         return Ok(());
@@ -101,7 +49,11 @@ pub(super) fn check_ours(folder: &Path) -> Result<(), Error> {
     }
 }
 
-/// Keeps a second run out of the fork folder until this one ends, however it ends.
+/// Keeps a second run out of the fork folder until the file is dropped, also by a crash.
+///
+/// # Errors
+///
+/// [`Error::Busy`] if another run keeps this one out for ten minutes, [`Error::Write`].
 pub(super) fn lock(out: &Path, progress: &Progress) -> Result<fs::File, Error> {
     let path = out.join(".tls-slots-fork.lock");
     let file = fs::File::options()
@@ -109,8 +61,8 @@ pub(super) fn lock(out: &Path, progress: &Progress) -> Result<fs::File, Error> {
         .truncate(false)
         .write(true)
         .open(&path)
-        .map_err(|source| Error::Write(path.clone(), source))?;
-    let deadline = Instant::now() + Duration::from_secs(600);
+        .map_err(Error::writing(&path))?;
+    let deadline = Instant::now() + PATIENCE;
     let mut told = false;
     loop {
         match file.try_lock() {
@@ -130,8 +82,12 @@ pub(super) fn lock(out: &Path, progress: &Progress) -> Result<fs::File, Error> {
     }
 }
 
-/// Writes one crate's folder.
-pub(super) fn write(out: &Path, name: &str, tree: &Tree, stamp: Stamp) -> Result<Outcome, Error> {
+/// Writes one crate's folder below `out`.
+///
+/// # Errors
+///
+/// [`Error::NotOurs`] or [`Error::Write`].
+pub(super) fn write(out: &Path, name: &str, tree: &Tree, stamp: &Stamp) -> Result<Outcome, Error> {
     let folder = out.join(name);
     // Asked again, now that no other run can be at it.
     check_ours(&folder)?;
@@ -140,30 +96,13 @@ pub(super) fn write(out: &Path, name: &str, tree: &Tree, stamp: Stamp) -> Result
     if folder.join(STAMP).is_file() {
         return update(&folder, tree, stamp);
     }
-
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Write(path, source)
-    };
-    fs::create_dir(&beside).map_err(failed(&beside))?;
+    fs::create_dir(&beside).map_err(Error::writing(&beside))?;
     // The stamp first: a folder that is left over is known as ours.
-    fs::write(
-        beside.join(STAMP),
-        Stamp {
-            state: INCOMPLETE.to_owned(),
-            ..stamp.clone()
-        }
-        .render(),
-    )
-    .map_err(failed(&beside))?;
+    write_stamp(&beside, &stamp.incomplete())?;
     for (path, bytes) in tree {
-        let path = beside.join(path);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(failed(parent))?;
-        }
-        fs::write(&path, bytes).map_err(failed(&path))?;
+        write_file(&beside.join(path), bytes)?;
     }
-    replace_file(&beside.join(STAMP), stamp.render().as_bytes()).map_err(failed(&beside))?;
+    write_stamp(&beside, stamp)?;
     // An empty folder in its place, which `check_ours` allows.
     match fs::remove_dir(&folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -171,67 +110,68 @@ pub(super) fn write(out: &Path, name: &str, tree: &Tree, stamp: Stamp) -> Result
         }
         _ => {}
     }
-    fs::rename(&beside, &folder).map_err(failed(&folder))?;
+    fs::rename(&beside, &folder).map_err(Error::writing(&folder))?;
     Ok(Outcome::Written)
 }
 
+/// Removes what an interrupted run has left beside a folder's place. Something else of that name is
+/// an error.
 fn remove_leftover(folder: &Path) -> Result<(), Error> {
-    let empty = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-    if folder.join(STAMP).is_file() || empty {
-        fs::remove_dir_all(folder).map_err(|source| Error::Write(folder.to_owned(), source))?;
-    } else if folder.exists() {
-        return Err(Error::NotOurs(folder.to_owned()));
+    if !folder.exists() {
+        return Ok(());
     }
-    Ok(())
+    check_ours(folder)?;
+    fs::remove_dir_all(folder).map_err(Error::writing(folder))
 }
 
 /// Brings a folder of ours up to date. Files that are right already are not touched, so cargo
 /// does not build them again.
-fn update(folder: &Path, tree: &Tree, stamp: Stamp) -> Result<Outcome, Error> {
-    let before = Stamp::read(folder);
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Write(path, source)
-    };
+///
+/// In this order, so that the stamp is never wrong about what is there: the stamp says `incomplete`
+/// and lists old and new files, files are written, files are removed, the stamp says `complete`.
+fn update(folder: &Path, tree: &Tree, stamp: &Stamp) -> Result<Outcome, Error> {
     let changed: Vec<(&String, &Vec<u8>)> = tree
         .iter()
         .filter(|(path, bytes)| !fs::read(folder.join(path)).is_ok_and(|old| old == **bytes))
         .collect();
     // Only what we wrote ourselves is ever removed.
-    let mut stale: Vec<String> = Vec::new();
-    if let Some(before) = &before {
-        stale.extend(
-            before
-                .files
-                .keys()
-                .filter(|path| !tree.contains_key(*path) && stays_inside(path))
-                .filter(|path| folder.join(path).is_file())
-                .cloned(),
-        );
-    }
+    let before = Stamp::read(folder).map_or(BTreeMap::new(), |before| before.files);
+    let stale: Vec<&String> = before
+        .keys()
+        .filter(|path| !tree.contains_key(*path) && stays_inside(path))
+        .filter(|path| folder.join(path).is_file())
+        .collect();
     // While files change, the stamp lists the old ones and the new ones.
-    let mut during = stamp.clone();
-    during.state = INCOMPLETE.to_owned();
+    let mut during = stamp.incomplete();
     for path in &stale {
-        during.files.insert(path.clone(), String::new());
+        during.files.insert((*path).clone(), String::new());
     }
-    replace_file(&folder.join(STAMP), during.render().as_bytes()).map_err(failed(folder))?;
+    write_stamp(folder, &during)?;
     for (path, bytes) in &changed {
-        let path = folder.join(path);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(failed(parent))?;
-        }
-        replace_file(&path, bytes).map_err(failed(&path))?;
+        write_file(&folder.join(path), bytes)?;
     }
     for path in &stale {
         let path = folder.join(path);
-        fs::remove_file(&path).map_err(failed(&path))?;
+        fs::remove_file(&path).map_err(Error::writing(&path))?;
     }
-    replace_file(&folder.join(STAMP), stamp.render().as_bytes()).map_err(failed(folder))?;
+    write_stamp(folder, stamp)?;
     match changed.len() + stale.len() {
         0 => Ok(Outcome::UpToDate),
         count => Ok(Outcome::Updated(count)),
     }
+}
+
+/// Replaces a folder's stamp.
+fn write_stamp(folder: &Path, stamp: &Stamp) -> Result<(), Error> {
+    replace_file(&folder.join(STAMP), stamp.render().as_bytes()).map_err(Error::writing(folder))
+}
+
+/// Replaces a file, whose folder is made if it is not there.
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(Error::writing(folder))?;
+    }
+    replace_file(path, bytes).map_err(Error::writing(path))
 }
 
 /// Whether a path of a stamp, which anybody can edit, names a file in its own folder.
@@ -241,29 +181,10 @@ fn stays_inside(path: &str) -> bool {
         .all(|part| matches!(part, std::path::Component::Normal(_)))
 }
 
-/// Replaces a file as a whole: a reader sees the old one or the new one.
-pub(super) fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".tls-slots-")
-        .tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    // A temporary file is private; what it replaces, or a file made the usual way, is not.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let permissions = match fs::metadata(path) {
-            Ok(old) => old.permissions(),
-            Err(_) => fs::Permissions::from_mode(0o644),
-        };
-        file.as_file().set_permissions(permissions)?;
-    }
-    file.persist(path)?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use semver::Version;
+
     use super::*;
 
     fn tree(files: &[(&str, &str)]) -> Tree {
@@ -278,7 +199,7 @@ mod tests {
     }
 
     fn write_a(out: &Path, tree: &Tree) -> Result<Outcome, Error> {
-        write(out, "a", tree, stamp(tree))
+        write(out, "a", tree, &stamp(tree))
     }
 
     #[test]
@@ -314,8 +235,7 @@ mod tests {
         // Before the rename: only the folder beside it is there, half full.
         let beside = out.path().join(".tls-slots-new-a");
         fs::create_dir(&beside).unwrap();
-        let mut half = stamp(&files);
-        half.state = INCOMPLETE.to_owned();
+        let half = stamp(&files).incomplete();
         fs::write(beside.join(STAMP), half.render()).unwrap();
         fs::write(beside.join("junk"), "junk").unwrap();
         assert_eq!(write_a(out.path(), &files).unwrap(), Outcome::Written);

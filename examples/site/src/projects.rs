@@ -1,8 +1,15 @@
 //! The four cargo projects of the demo, and their builds.
 //!
-//! Problem: all four must get the same forked tokio, and otherwise know nothing of each other: no
-//! common workspace, no common lock file, no common target folder. So each is a build of its own,
-//! with the patch lines for the fork injected by the library behind `cargo tls-slots`.
+//! The problem: all four must get the same forked tokio, and otherwise know nothing of each other:
+//! no common workspace, no common lock file, no common build.
+//!
+//! The way: each is built by a cargo of its own, with the patch lines for the fork injected by the
+//! library behind `cargo tls-slots`.
+//!
+//! The four builds use the target folder that this program lies in, where cargo finds what an
+//! earlier build has compiled. Each program and library gets its own copy of tokio from there, but
+//! tokio is compiled once. With `--separate`, each build has a target folder of its own, as on four
+//! machines. Nothing else changes.
 
 use std::path::{Path, PathBuf};
 
@@ -18,8 +25,10 @@ const MODULES: [&str; 3] = ["markdown", "math", "style"];
 pub(crate) struct Projects<'a> {
     /// The folder of `host`, `modules` and `contract`.
     pub(crate) folder: &'a Path,
-    /// The target folder, in which each project gets one of its own.
+    /// The target folder of this program.
     pub(crate) target: &'a Path,
+    /// Whether each project has a target folder of its own.
+    pub(crate) separate: bool,
     pub(crate) release: bool,
     pub(crate) offline: bool,
 }
@@ -54,8 +63,11 @@ impl Projects<'_> {
 
     /// How the project in `folder` is built.
     fn options(&self, name: &str, folder: &str) -> Result<BuildOptions, String> {
-        let manifest = self.folder.join(folder).join("Cargo.toml");
-        let target = self.target.join("site-build").join(name);
+        let cargo_toml = self.folder.join(folder).join("Cargo.toml");
+        let target = match self.separate {
+            true => self.target.join("site-build").join(name),
+            false => self.target.to_owned(),
+        };
         let target = target
             .to_str()
             .ok_or("the target folder's path is not UTF-8")?;
@@ -68,7 +80,7 @@ impl Projects<'_> {
                 .map(str::to_owned)
                 .to_vec(),
             progress: Progress::stderr(),
-            ..BuildOptions::new([manifest], self.target.join("forks"))
+            ..BuildOptions::new([cargo_toml], self.target.join("forks"))
         })
     }
 
@@ -92,5 +104,34 @@ impl Projects<'_> {
         let artifact = artifacts.into_iter().find(|artifact| artifact.kind == kind);
         let artifact = artifact.ok_or_else(|| format!("the build of {folder} made no {kind:?}"))?;
         Ok(artifact.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where each of the four builds puts its files.
+    fn target_folders(separate: bool) -> Vec<String> {
+        let projects = Projects {
+            folder: Path::new("demo"),
+            target: Path::new("target"),
+            separate,
+            release: false,
+            offline: true,
+        };
+        let mut builds = projects.modules().expect("the path is UTF-8");
+        builds.push(projects.options("host", "host").expect("the path is UTF-8"));
+        let folder = |build: &BuildOptions| build.cargo_args.last().cloned();
+        builds.iter().filter_map(folder).collect()
+    }
+
+    #[test]
+    fn the_projects_share_a_target_folder_unless_they_are_separate() {
+        assert_eq!(target_folders(false), ["target"; 4]);
+        assert_eq!(
+            target_folders(true),
+            ["markdown", "math", "style", "host"].map(|name| format!("target/site-build/{name}"))
+        );
     }
 }

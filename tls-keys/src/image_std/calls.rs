@@ -6,8 +6,8 @@ use crate::shared::exception::{Call, Exception, Outcome, Std, Take, Word};
 use crate::shared::key::Image;
 
 host_functions! {
-    /// Presents the std of an image. Returns a `Report` to an accepted module, and null to every other
-    /// image.
+    /// Presents the std of an image. Returns a `Report` to an accepted module, and null to every
+    /// other image.
     ///
     /// The host reads `std` only after it has found that both are of one compiler.
     ///
@@ -19,8 +19,8 @@ host_functions! {
         std: *const Std
     ) -> *const () = "tls_slots_present_std_v1", else { core::ptr::null() };
 
-    /// Which image has raised an exception: the image's function that takes it, or `None` where the host
-    /// does not know the image.
+    /// Which image has raised an exception: the image's function that takes it, or `None` where the
+    /// host does not know the image.
     ///
     /// The host knows such functions only of images of its own compiler, see [`Take`].
     ///

@@ -1,7 +1,7 @@
 //! Feature `std`: the image's own copy of std, and the host.
 //!
-//! The problem: std is a crate like any other, so each image has a copy of its own. Two copies number
-//! threads alike, and neither catches the panics of the other.
+//! The problem: std is a crate like any other, so each image has a copy of its own. Two copies
+//! number threads alike, and neither catches the panics of the other.
 //!
 //! | file | what |
 //! | --- | --- |

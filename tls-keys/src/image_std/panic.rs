@@ -2,10 +2,10 @@
 //!
 //! # The problem
 //!
-//! Each image has a std of its own, and a std catches only the panics that it has raised itself. If a
-//! panic of a module reaches a [`std::panic::catch_unwind`] of its host, or the other way round, the
-//! process ends: "Rust cannot catch foreign exceptions, aborting". (std tells panics apart by the
-//! address of a static of its own, library/panic_unwind/src/gcc.rs, `CANARY`.)
+//! Each image has a std of its own, and a std catches only the panics that it has raised itself. If
+//! a panic of a module reaches a [`std::panic::catch_unwind`] of its host, or the other way round,
+//! the process ends: "Rust cannot catch foreign exceptions, aborting". (std tells panics apart by
+//! the address of a static of its own, library/panic_unwind/src/gcc.rs, `CANARY`.)
 //!
 //! # The cure
 //!
@@ -19,12 +19,12 @@
 //!    [`std::thread::panicking`]. So a function *of that image* raises the exception once more,
 //!    directly below a `std::panic::catch_unwind` of that image, which returns the payload.
 //!
-//! What comes out is an ordinary `Box<dyn Any + Send>`. [`std::panic::resume_unwind`] goes on unwinding
-//! with it, as a panic of the calling image. [`own_panics`] does both.
+//! What comes out is an ordinary `Box<dyn Any + Send>`. [`std::panic::resume_unwind`] goes on
+//! unwinding with it, as a panic of the calling image. [`own_panics`] does both.
 //!
-//! Frames between the panic and the catch may be of any image: unwinding runs their destructors. But
-//! in frames of other images `std::thread::panicking()` is false meanwhile. So a std `MutexGuard`
-//! that is dropped there does not poison its mutex.
+//! Frames between the panic and the catch may be of any image: unwinding runs their destructors.
+//! But in frames of other images `std::thread::panicking()` is false meanwhile. So a std
+//! `MutexGuard` that is dropped there does not poison its mutex.
 //!
 //! Targets without inline access (see [`arch`]) do not have the host's frame. There, this is std's
 //! `catch_unwind`, and a foreign panic still ends the process.
@@ -168,7 +168,8 @@ unsafe fn caught(exception: *mut Exception) -> Box<dyn Any + Send> {
     let owner = unsafe { calls::owner(exception) };
     // An image that the host does not know, because it was refused, still catches its own panics.
     let take = owner.unwrap_or(take);
-    // SAFETY: the exception is caught, and is taken once, by a function of the image that raised it.
+    // SAFETY: the exception is caught, and is taken once, by a function of the image that raised
+    // it.
     unsafe { take(exception) }
 }
 
@@ -176,8 +177,8 @@ unsafe fn caught(exception: *mut Exception) -> Box<dyn Any + Send> {
 ///
 /// # Safety
 ///
-/// The exception must be caught, and must be one of this image's std: std aborts on any other. It is gone
-/// afterwards.
+/// The exception must be caught, and must be one of this image's std: std aborts on any other. It
+/// is gone afterwards.
 #[doc(hidden)]
 pub unsafe fn take(exception: *mut Exception) -> Box<dyn Any + Send> {
     unsafe extern "C-unwind" {

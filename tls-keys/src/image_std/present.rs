@@ -1,10 +1,10 @@
 //! What the std of an image is told when the image is loaded.
 //!
-//! The problem: each image has a copy of std, and each copy counts thread ids from 1 and prints panics
-//! by a hook of its own. Because of the former, two different threads can have equal ids. But
-//! [`std::thread::ThreadId`] is "unique during the lifetime of a process", and code relies on that:
-//! crossbeam-channel would wait forever, send_wrapper would hand a value to the wrong thread. Because
-//! of the latter, the host does not see a module's panics.
+//! The problem: each image has a copy of std, and each copy counts thread ids from 1 and prints
+//! panics by a hook of its own. Because of the former, two different threads can have equal ids.
+//! But [`std::thread::ThreadId`] is "unique during the lifetime of a process", and code relies on
+//! that: crossbeam-channel would wait forever, send_wrapper would hand a value to the wrong thread.
+//! Because of the latter, the host does not see a module's panics.
 //!
 //! So the image's second constructor presents its std to the host, after the registry has accepted
 //! the image. The host, whose own std stays as it is:
@@ -26,8 +26,8 @@ use crate::shared::key::Key;
 /// What the host does with a panic of a module: it calls its own hook.
 ///
 /// The key is the first one of the module's section, by which the registry knows an image. The
-/// backtrace is there if the environment asks for one. The module's std writes it, as that std knows
-/// the module's functions.
+/// backtrace is there if the environment asks for one. The module's std writes it, as that std
+/// knows the module's functions.
 pub type Report = fn(&PanicHookInfo<'_>, *const Key, Option<&dyn Display>);
 
 image::run_at!(load_second: present);
@@ -49,8 +49,8 @@ extern "C" fn present() {
         // The host itself, or a refused image.
         return;
     }
-    // SAFETY: the host answers with a `Report`, and only to an image that the host's own compiler has
-    // built, for which the type means the same.
+    // SAFETY: the host answers with a `Report`, and only to an image that the host's own compiler
+    // has built, for which the type means the same.
     let report = unsafe { core::mem::transmute::<*const (), Report>(report) };
     let start = Start(image.keys_start);
     std::panic::set_hook(Box::new(move |info| {
@@ -79,8 +79,8 @@ impl Start {
 /// This image's own destructor does not call it: that destructor also runs in `exit`, when other
 /// threads may still panic. The host knows the difference.
 ///
-/// The buffer of this std's standard output is not given back, as std has no function for that. It is
-/// not flushed either: asking std for the buffer would allocate it.
+/// The buffer of this std's standard output is not given back, as std has no function for that. It
+/// is not flushed either: asking std for the buffer would allocate it.
 extern "C" fn leave() {
     // `take_hook` panics on a thread that is panicking. There, the hook is leaked: a few bytes.
     if !std::thread::panicking() {

@@ -11,10 +11,10 @@
 //! | `Panicked` | the host's initialiser panicked: panic with its message |
 //! | `Unresolved` | panic with the reason |
 //!
-//! The initialiser of a *shared* key always runs in the host, by the host's code, even if a module is
-//! the first to use the key. The reason: a vtable or a `&'static` in the value must not point into a
-//! module that may be unloaded. No borrow and no lock is held while an initialiser runs, so it may
-//! use the same key. As with std, the outer value then replaces the inner one.
+//! The initialiser of a *shared* key always runs in the host, by the host's code, even if a module
+//! is the first to use the key. The reason: a vtable or a `&'static` in the value must not point
+//! into a module that may be unloaded. No borrow and no lock is held while an initialiser runs, so
+//! it may use the same key. As with std, the outer value then replaces the inner one.
 
 use super::answer::{Answer, Buffer, Status};
 use super::key::Key;
@@ -22,7 +22,8 @@ use super::{arch, calls, image};
 
 /// The calling thread's value of `key`, or null when the value is gone.
 ///
-/// Where there is no value yet, `first` becomes the value if it holds one; otherwise `init` makes it.
+/// Where there is no value yet, `first` becomes the value if it holds one; otherwise `init` makes
+/// it.
 ///
 /// # Safety
 ///

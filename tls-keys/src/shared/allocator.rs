@@ -1,27 +1,31 @@
-//! Memory: an allocator for modules that forwards to the host's, and two functions by which the host
-//! finds out which allocator an image has.
+//! Memory: an allocator for modules that forwards to the host's, and two functions by which the
+//! host finds out which allocator an image has.
 //!
 //! The problem: memory crosses between host and modules inside shared values. A task that one side
 //! boxed is freed by the other side. That is sound only if both have the same allocator, and each
 //! image chooses its own with `#[global_allocator]`. A host with mimalloc and a module that says
 //! nothing corrupt each other's heap.
 //!
-//! | module | host: the system's allocator | host: another |
+//! | module | host: the system's | host: another |
 //! | --- | --- | --- |
-//! | says nothing, or [`System`](https://doc.rust-lang.org/std/alloc/struct.System.html) | fits | refused |
+//! | says nothing, or `std::alloc::System` | fits | refused |
 //! | [`host_allocator!`](crate::host_allocator) | fits | fits |
-//! | another | refused | refused, even if it is the same crate: each image has its own copy of the allocator's state |
+//! | another | refused | refused |
 //!
-//! An image's manifest says that the image forwards, or says nothing: no tool can tell the rest from
-//! the file. The host finds out by trying ([`Image::alloc`](crate::abi::Image::alloc)) before it
-//! resolves the module's keys. How it tries is told in `tls-slots`, in `allocator.rs`.
+//! The last field holds even if both name the same crate, as each image has its own copy of the
+//! allocator's state.
+//!
+//! An image's manifest says that the image forwards, or says nothing: no tool can tell the rest
+//! from the file. The host finds out by trying ([`Image::alloc`](crate::abi::Image::alloc)) before
+//! it resolves the module's keys. How it tries is told in `tls-slots`, in `allocator.rs`.
 //!
 //! # Which image asks
 //!
-//! A program may link a module as an ordinary library: the module's unit tests, a static build. Then
-//! [`HostAllocator`] is the program's own allocator, the host's functions are in the same program, and
-//! they would call themselves for ever. So each call says which image it comes from, by the address
-//! of that image's keys. The host's functions answer their own image from the system's allocator.
+//! A program may link a module as an ordinary library: the module's unit tests, a static build.
+//! Then [`HostAllocator`] is the program's own allocator, the host's functions are in the same
+//! program, and they would call themselves for ever. So each call says which image it comes from,
+//! by the address of that image's keys. The host's functions answer their own image from the
+//! system's allocator.
 
 use core::alloc::{GlobalAlloc, Layout};
 
@@ -29,9 +33,9 @@ use super::{calls, object};
 
 /// A module's allocator that forwards to the host's allocator, whatever that is.
 ///
-/// [`host_allocator!`](crate::host_allocator) makes it the image's allocator. An allocator of your own
-/// may wrap it, if it hands the pointers through as they are. An allocator that adds a header is
-/// another allocator, and is refused as such.
+/// [`host_allocator!`](crate::host_allocator) makes it the image's allocator. An allocator of your
+/// own may wrap it, if it hands the pointers through as they are. An allocator that adds a header
+/// is another allocator, and is refused as such.
 ///
 /// In a program that is a host itself, it is the system's allocator.
 #[derive(Clone, Copy, Debug, Default)]
@@ -71,12 +75,12 @@ unsafe impl GlobalAlloc for HostAllocator {
 /// Makes the host's allocator the allocator of this module: one line, at the root of the module's
 /// crate.
 ///
-/// A module needs it where the host has a `#[global_allocator]` of its own. It is harmless everywhere
-/// else. The forked tokio offers it as `tokio::host_allocator!`.
+/// A module needs it where the host has a `#[global_allocator]` of its own. It is harmless
+/// everywhere else. The forked tokio offers it as `tokio::host_allocator!`.
 ///
-/// A program has one `#[global_allocator]`. A module may also be linked as an ordinary library, into a
-/// program that has another allocator, or beside another module with this line. Then put the line
-/// behind a feature of the module: `#[cfg(feature = "module")]`.
+/// A program has one `#[global_allocator]`. A module may also be linked as an ordinary library,
+/// into a program that has another allocator, or beside another module with this line. Then put the
+/// line behind a feature of the module: `#[cfg(feature = "module")]`.
 ///
 /// # Examples
 ///

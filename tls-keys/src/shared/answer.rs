@@ -34,13 +34,13 @@ pub struct Answer {
 
 /// Takes a message of the host.
 ///
-/// The text is copied by a function of the caller's image, into memory of the caller's allocator. So
-/// neither side frees memory of the other side's allocator, even where the caller goes on by
+/// The text is copied by a function of the caller's image, into memory of the caller's allocator.
+/// So neither side frees memory of the other side's allocator, even where the caller goes on by
 /// unwinding.
 ///
-/// A buffer is only three words, because it is on the stack of a thread's first access. Room for the
-/// text itself would touch one more page of the stack, and the kernel needs ten times as long for a
-/// new page as everything else here takes.
+/// A buffer is only three words, because it is on the stack of a thread's first access. Room for
+/// the text itself would touch one more page of the stack, and the kernel needs ten times as long
+/// for a new page as everything else here takes.
 #[repr(C)]
 pub struct Buffer {
     /// Copies that many bytes into a block of the buffer's own image.
@@ -84,7 +84,8 @@ impl Buffer {
     /// Has the buffer's own image copy a message. Returns the message's length.
     pub fn write(&mut self, message: &str) -> usize {
         let put = self.put;
-        // SAFETY: the bytes are those of a text, and the function is the one that this buffer brings.
+        // SAFETY: the bytes are those of a text, and the function is the one that this buffer
+        // brings.
         unsafe { put(self, message.as_ptr(), message.len()) }
         message.len()
     }

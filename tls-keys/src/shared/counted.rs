@@ -14,8 +14,8 @@ pub enum Counted {
     Blocking = 1,
     /// A call of an entry.
     Call = 2,
-    /// A deferred function of `crossbeam-epoch`. It frees something, and runs when no thread can use
-    /// that any more.
+    /// A deferred function of `crossbeam-epoch`. It frees something, and runs when no thread can
+    /// use that any more.
     Deferred = 3,
 }
 
@@ -62,8 +62,8 @@ impl Row {
 /// Adds one to a counter of the calling thread.
 #[inline(always)]
 fn add(counter: &AtomicU32) {
-    // Not `fetch_add`: there is no other writer. Release: whoever reads the sum sees everything that
-    // happened before.
+    // Not `fetch_add`: there is no other writer. Release: whoever reads the sum sees everything
+    // that happened before.
     let count = counter.load(Ordering::Relaxed);
     counter.store(count.wrapping_add(1), Ordering::Release);
 }

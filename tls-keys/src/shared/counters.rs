@@ -1,41 +1,44 @@
 //! What of an image is in use, counted for unloading it.
 //!
-//! The problem: when the code of a module is unmapped, nothing may be left that would run it. A task,
-//! for example, is known to the runtime by functions of the image that spawned it. So each image
-//! counts what has begun and what has ended, and the host unmaps a module only when the two are
-//! equal.
+//! The problem: when the code of a module is unmapped, nothing may be left that would run it. A
+//! task, for example, is known to the runtime by functions of the image that spawned it. So each
+//! image counts what has begun and what has ended, and the host unmaps a module only when the two
+//! are equal.
 //!
 //! # How counting costs next to nothing
 //!
-//! Each thread has a block of [`Counters`] in the host's memory, with a row for each image, and is the
-//! only one to write to its block. So counting is an addition without a bus lock: load the block's
-//! address, which is a thread-local key like any other, add the offset of the image's row, add one.
-//! When the host wants to know, it adds up the blocks of all threads.
+//! Each thread has a block of [`Counters`] in the host's memory, with a row for each image, and is
+//! the only one to write to its block. So counting is an addition without a bus lock: load the
+//! block's address, which is a thread-local key like any other, add the offset of the image's row,
+//! add one. When the host wants to know, it adds up the blocks of all threads.
 //!
-//! What has begun and what has ended are counted apart, because a task may end on another thread than
-//! the one on which it began. The host first reads all that has ended, then all that has begun. Both
-//! only grow. So if the sums are equal, there was a moment between the two readings when nothing was
-//! alive.
+//! What has begun and what has ended are counted apart, because a task may end on another thread
+//! than the one on which it began. The host first reads all that has ended, then all that has
+//! begun. Both only grow. So if the sums are equal, there was a moment between the two readings
+//! when nothing was alive.
 //!
 //! | who | counts |
 //! | --- | --- |
-//! | the forked tokio | tasks and blocking calls, from the allocation of their cell to its deallocation |
-//! | the forked crossbeam-epoch | [`Deferred`]: deferred functions, from `defer` until they have run |
-//! | the forked rayon | [`Spawned`]: jobs that nobody waits for |
+//! | the forked tokio | tasks and blocking calls, for as long as their cell is allocated |
+//! | the forked crossbeam-epoch | deferred functions until they have run: [`Deferred`] |
+//! | the forked rayon | jobs that nobody waits for: [`Spawned`] |
 //! | the host's loader | calls of entries, until their future is dropped |
 //! | whoever keeps code of an image elsewhere | a [`Hold`](crate::Hold) |
 
 use super::counted::Row;
 use super::key::Key;
+use super::macros::__declared;
+use super::object::__in_keys_section;
+use super::record::__key_record;
 use super::{access, arch, calls, image};
 
 pub use super::counted::{Counted, Counters, ROW_SIZE, ROWS};
 
-crate::__key_record!(ThreadLocal COUNTERS [Counters]);
-crate::__in_keys_section! {
+__key_record!(ThreadLocal COUNTERS [Counters]);
+__in_keys_section! {
     /// The calling thread's block. The host links this crate too, so the key is shared.
     static COUNTERS: Key = Key::thread_local::<Counters>(
-        crate::__declared!(COUNTERS [Counters]),
+        __declared!(COUNTERS [Counters]),
         init_at,
     );
 }

@@ -1,9 +1,9 @@
 //! Functions that a module exports by name, and what it takes to call them safely.
 //!
 //! The problem: a symbol has no type. A host that asks for `render` with the wrong signature gets
-//! undefined behaviour, and a panic that leaves the module reaches the host as a foreign
-//! exception, which ends the process. So a module does not export the function, but an [`Entry`]. That
-//! is a static that tells the function's signature, kind and layout. It holds a caller that catches
+//! undefined behaviour, and a panic that leaves the module reaches the host as a foreign exception,
+//! which ends the process. So a module does not export the function, but an [`Entry`]. That is a
+//! static that tells the function's signature, kind and layout. It holds a caller that catches
 //! panics *in the module*, by the module's own code.
 //!
 //! `#[tokio::module]` of the forked tokio writes entries. The host's loader finds and checks them.
@@ -136,8 +136,8 @@ pub enum Misfit {
 /// A function that a module exports, as the static behind its symbol.
 #[repr(C)]
 pub struct Entry {
-    /// Invariant: the address of a [`CallAsync<S>`] or [`CallSync<S>`], as `kind` says, where `S` is
-    /// the type behind `signature` and `layout`.
+    /// Invariant: the address of a [`CallAsync<S>`] or [`CallSync<S>`], as `kind` says, where `S`
+    /// is the type behind `signature` and `layout`.
     caller: *const (),
     kind: EntryKind,
     layout: Layout,
@@ -174,8 +174,8 @@ impl Entry {
     /// Checks that this is an `async` entry of signature `S`.
     ///
     /// Types are compared by their full names, and by size and alignment of arguments and result. A
-    /// `TypeId` would not do: it differs between some builds that are compatible, and is equal between
-    /// some that are not.
+    /// `TypeId` would not do: it differs between some builds that are compatible, and is equal
+    /// between some that are not.
     ///
     /// # Errors
     ///
@@ -186,8 +186,8 @@ impl Entry {
     /// The module must be loaded, and the same compiler must have built host and module.
     pub unsafe fn as_async<S: Signature>(&'static self) -> Result<CallAsync<S>, Misfit> {
         self.check::<S>(EntryKind::Async)?;
-        // SAFETY: the field's invariant; kind and signature were just compared. The same compiler gives
-        // both sides the same calling convention.
+        // SAFETY: the field's invariant; kind and signature were just compared. The same compiler
+        // gives both sides the same calling convention.
         Ok(unsafe { core::mem::transmute::<*const (), CallAsync<S>>(self.caller) })
     }
 
@@ -202,8 +202,8 @@ impl Entry {
     /// As [`as_async`](Self::as_async).
     pub unsafe fn as_sync<S: Signature>(&'static self) -> Result<CallSync<S>, Misfit> {
         self.check::<S>(EntryKind::Sync)?;
-        // SAFETY: the field's invariant; kind and signature were just compared. The same compiler gives
-        // both sides the same calling convention.
+        // SAFETY: the field's invariant; kind and signature were just compared. The same compiler
+        // gives both sides the same calling convention.
         Ok(unsafe { core::mem::transmute::<*const (), CallSync<S>>(self.caller) })
     }
 

@@ -8,8 +8,8 @@ use core::mem::MaybeUninit;
 
 /// A panic on its way: what the unwinder calls an `_Unwind_Exception`.
 ///
-/// Itanium C++ ABI, "Exception Handling", section 1.2.1. The first two fields are the same for every
-/// language. What follows belongs to the unwinder and to the image that raised the panic.
+/// Itanium C++ ABI, "Exception Handling", section 1.2.1. The first two fields are the same for
+/// every language. What follows belongs to the unwinder and to the image that raised the panic.
 #[repr(C)]
 pub struct Exception {
     /// Which language raised the exception; Rust's class is `MOZ\0RUST`.
@@ -29,15 +29,15 @@ pub type Take = unsafe fn(*mut Exception) -> Box<dyn Any + Send>;
 /// The std of an image, as its constructor presents it to the host (feature `std`).
 #[repr(C)]
 pub struct Std {
-    /// Gives the calling thread the next thread id of this std, unless the thread has an id. Registers
-    /// no destructor, and allocates nothing.
+    /// Gives the calling thread the next thread id of this std, unless the thread has an id.
+    /// Registers no destructor, and allocates nothing.
     pub draw_thread_id: extern "C" fn(),
     /// Uses up that many thread ids of this std, by spawns that fail. Returns how many it used up.
     pub burn_thread_ids: extern "C" fn(u64) -> u64,
     /// Takes exceptions of this std.
     pub take: Take,
-    /// Gives back what `image_std/present.rs` has set up in this std. To be called once, last of all,
-    /// when no other code of the image runs any more.
+    /// Gives back what `image_std/present.rs` has set up in this std. To be called once, last of
+    /// all, when no other code of the image runs any more.
     pub leave: extern "C" fn(),
 }
 

@@ -7,9 +7,9 @@ use super::{calls, image};
 
 /// While a hold is alive, the image whose code made it is not unloaded.
 ///
-/// For code of this image that others keep where the host cannot count it: a closure in a registry, a
-/// trait object in a static. Whoever stores the code keeps the hold beside it. What the host's loader
-/// reports as in use lists the hold by its name.
+/// For code of this image that others keep where the host cannot count it: a closure in a registry,
+/// a trait object in a static. Whoever stores the code keeps the hold beside it. What the host's
+/// loader reports as in use lists the hold by its name.
 ///
 /// Making and dropping a hold takes a lock of the host: not for hot paths.
 ///
@@ -37,8 +37,8 @@ pub struct Hold {
     name: Text,
 }
 
-// SAFETY: `image` is only compared, and `name` is `'static`. The host's functions may be called from any
-// thread.
+// SAFETY: `image` is only compared, and `name` is `'static`. The host's functions may be called
+// from any thread.
 unsafe impl Send for Hold {}
 // SAFETY: a shared reference gives access to the name only, which is immutable.
 unsafe impl Sync for Hold {}

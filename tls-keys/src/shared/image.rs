@@ -1,4 +1,5 @@
-//! This image, as the host's registry knows it: its description, its constructor and its destructor.
+//! This image, as the host's registry knows it: its description, its constructor and its
+//! destructor.
 
 use super::key::{Image, Key};
 use super::sync::{AtomicUsize, Ordering};
@@ -9,9 +10,9 @@ pub(crate) use super::object::run_at;
 
 /// Offset of this image's row in a thread's block of counters, in bytes.
 ///
-/// Invariant: a multiple of a row's size, and less than the size of a block. The host's registry writes
-/// it before other code of the image runs, and sets it to zero after all other code of the image. Zero
-/// is the offset of the host's own row.
+/// Invariant: a multiple of a row's size, and less than the size of a block. The host's registry
+/// writes it before other code of the image runs, and sets it to zero after all other code of the
+/// image. Zero is the offset of the host's own row.
 static ROW: AtomicUsize = AtomicUsize::new(0);
 
 /// Offset of this image's row in a thread's block of counters, in bytes.
@@ -44,8 +45,8 @@ run_at!(unload: leave);
 
 /// Presents this image to the host's registry. Does nothing the second time.
 pub(crate) extern "C" fn enter() {
-    // SAFETY: the image is this one. Its section holds keys only, and it is loaded while its own code
-    // runs.
+    // SAFETY: the image is this one. Its section holds keys only, and it is loaded while its own
+    // code runs.
     unsafe { calls::register(&image()) }
 }
 

@@ -1,8 +1,8 @@
 //! The descriptor of a key, and of an image: what an image shows to the host's registry.
 //!
 //! The problem: two images that were built apart must agree on a binary interface, and the host's
-//! half (`tls-slots`) must never be linked into a module. So the types stand here, in the crate that
-//! everybody links.
+//! half (`tls-slots`) must never be linked into a module. So the types stand here, in the crate
+//! that everybody links.
 //!
 //! Each image has its [`Key`]s in a section of its own. The life of a key:
 //!
@@ -98,8 +98,8 @@ pub type DropInPlace = unsafe extern "C-unwind" fn(*mut u8);
 /// The descriptor of one key in one image.
 ///
 /// The macros put each key into the section `tls_slots_keys_v1`. The image's constructor hands the
-/// section's bounds to the registry, which reads the section as a slice. Nothing else may be in that
-/// section.
+/// section's bounds to the registry, which reads the section as a slice. Nothing else may be in
+/// that section.
 #[repr(C)]
 pub struct Key {
     /// Thread-locals: byte offset of the key's slot in the thread's table. The slot at 0 is always
@@ -126,8 +126,8 @@ pub struct Key {
     declared: Declared,
 }
 
-// SAFETY: everything but the three atomics is immutable. `own` is the address of a `Sync` static, as
-// `Key::process` demands. Only `ProcessLocal` turns that address into a reference.
+// SAFETY: everything but the three atomics is immutable. `own` is the address of a `Sync` static,
+// as `Key::process` demands. Only `ProcessLocal` turns that address into a reference.
 unsafe impl Sync for Key {}
 
 impl Key {
@@ -244,8 +244,8 @@ impl Key {
     /// For the registry only, under its lock. Until [`unresolve`](Self::unresolve):
     ///
     /// - `definition` must be the definition of this key;
-    /// - `slot`, for a thread-local, must be an offset inside the table. On every thread the pointer
-    ///   in that slot must be null, or point to a live value of the key's type;
+    /// - `slot`, for a thread-local, must be an offset inside the table. On every thread the
+    ///   pointer in that slot must be null, or point to a live value of the key's type;
     /// - `address`, for a process-wide static, must be the address of an instance of its type.
     pub unsafe fn resolve(&self, definition: *mut u8, slot: usize, address: *mut u8) {
         self.slot.store(slot, Ordering::Relaxed);
@@ -285,8 +285,8 @@ pub struct Image {
     pub manifest_start: *const u8,
     /// One past the last byte.
     pub manifest_end: *const u8,
-    /// The image's allocator, for the host to try. Takes size and alignment, which must be those of a
-    /// valid layout.
+    /// The image's allocator, for the host to try. Takes size and alignment, which must be those of
+    /// a valid layout.
     pub alloc: unsafe extern "C" fn(usize, usize) -> *mut u8,
     /// Its counterpart. Takes block, size and alignment.
     pub dealloc: unsafe extern "C" fn(*mut u8, usize, usize),
@@ -294,6 +294,6 @@ pub struct Image {
     pub row: *const AtomicUsize,
 }
 
-// SAFETY: immutable. The pointers are the bounds of a section of `Sync` keys, the bounds of a section of
-// bytes, and the address of an atomic.
+// SAFETY: immutable. The pointers are the bounds of a section of `Sync` keys, the bounds of a
+// section of bytes, and the address of an atomic.
 unsafe impl Sync for Image {}

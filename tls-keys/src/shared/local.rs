@@ -1,8 +1,9 @@
 //! The type behind `thread_local!`, with the interface of std's.
 //!
 //! `std::thread_local!` in a `cdylib` is a thread-local of that `cdylib`: the host has another one.
-//! [`thread_local!`](crate::thread_local) declares a *key* instead. Where the host declares the same
-//! key, both use the host's value. Otherwise the key is private to the image, and behaves as std's.
+//! [`thread_local!`](crate::thread_local) declares a *key* instead. Where the host declares the
+//! same key, both use the host's value. Otherwise the key is private to the image, and behaves as
+//! std's.
 //!
 //! How the value is found is told in `access.rs`.
 
@@ -17,9 +18,10 @@ use core::fmt;
 /// # After a value is gone
 ///
 /// While a thread exits, a key whose type needs dropping goes from alive to destroyed before its
-/// destructor runs, and stays destroyed: [`try_with`](Self::try_with) returns an [`AccessError`] and
-/// [`with`](Self::with) panics. A key that was never used on the thread can still be used from the
-/// destructor of another key. Keys whose type needs no dropping stay usable until the thread is gone.
+/// destructor runs, and stays destroyed: [`try_with`](Self::try_with) returns an [`AccessError`]
+/// and [`with`](Self::with) panics. A key that was never used on the thread can still be used from
+/// the destructor of another key. Keys whose type needs no dropping stay usable until the thread is
+/// gone.
 ///
 /// [`std::thread::LocalKey`]: https://doc.rust-lang.org/std/thread/struct.LocalKey.html
 pub struct LocalKey<T: 'static> {
@@ -123,8 +125,8 @@ impl<T: 'static> LocalKey<T> {
         }
     }
 
-    /// Runs `f` with the thread's value. Where there is no value yet, `first` becomes the value, and
-    /// the initialiser does not run. Where there is one, `f` gets `first` back.
+    /// Runs `f` with the thread's value. Where there is no value yet, `first` becomes the value,
+    /// and the initialiser does not run. Where there is one, `f` gets `first` back.
     #[track_caller]
     fn with_first<F, R>(&'static self, first: T, f: F) -> R
     where

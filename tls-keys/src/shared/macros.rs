@@ -5,8 +5,8 @@
 
 /// Declares thread-locals that the host and its modules share.
 ///
-/// The syntax is that of [`std::thread_local!`]: any number of declarations, attributes, visibility,
-/// `const { }` initialisers.
+/// The syntax is that of [`std::thread_local!`]: any number of declarations, attributes,
+/// visibility, `const { }` initialisers.
 ///
 /// A key is shared when the host declares *the same* key: same package and version, same path, name
 /// and position in the source, same size and alignment. In practice, the key is in a crate on which
@@ -53,9 +53,9 @@ macro_rules! thread_local {
 
 /// Declares statics that exist once in the process.
 ///
-/// The syntax is that of `static` items. Each static becomes a [`ProcessLocal`](crate::ProcessLocal),
-/// which dereferences to the one instance. [`thread_local!`](crate::thread_local!) says which keys are
-/// the same.
+/// The syntax is that of `static` items. Each static becomes a
+/// [`ProcessLocal`](crate::ProcessLocal), which dereferences to the one instance.
+/// [`thread_local!`](crate::thread_local!) says which keys are the same.
 ///
 /// # Examples
 ///
@@ -169,3 +169,5 @@ macro_rules! __declared {
         }
     }};
 }
+
+pub(crate) use {__declared, process_local};

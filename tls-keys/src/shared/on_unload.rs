@@ -2,15 +2,16 @@
 //!
 //! Why, and what a hook does, is told in `unload_hook.rs`.
 
+use super::macros::process_local;
 use super::process::ProcessLocal;
 use super::sync::{AtomicUsize, Ordering};
 use super::{calls, image};
 
 pub use crate::unload_hook::{OnUnload, Span};
 
-crate::process_local! {
-    /// Where the host begins and ends, and 0 where that is not known. Written by the host only, which
-    /// always writes the same.
+process_local! {
+    /// Where the host begins and ends, and 0 where that is not known. Written by the host only,
+    /// which always writes the same.
     static HOST: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
 }
 
@@ -36,8 +37,8 @@ pub fn is_lasting<T>(thing: *const T) -> bool {
 
 /// Notes, for the calling module, what the host does when the module is unloaded.
 ///
-/// Returns whether the state is another image's, that is, the host's. Otherwise there was nothing to
-/// note. Costs a few loads, except the first time.
+/// Returns whether the state is another image's, that is, the host's. Otherwise there was nothing
+/// to note. Costs a few loads, except the first time.
 #[inline]
 pub fn ask(hook: &'static ProcessLocal<OnUnload>) -> bool {
     if ProcessLocal::is_own(hook) {
@@ -52,7 +53,8 @@ pub fn ask(hook: &'static ProcessLocal<OnUnload>) -> bool {
 
 #[cold]
 fn ask_first(hook: &'static ProcessLocal<OnUnload>) {
-    // SAFETY: the id of the image that this code is in. The shared instance is a static of the host.
+    // SAFETY: the id of the image that this code is in. The shared instance is a static of the
+    // host.
     unsafe { calls::on_unload(image::id(), &raw const **hook) }
     // Set afterwards, so that nobody goes on before the host knows.
     let own = ProcessLocal::own(hook);

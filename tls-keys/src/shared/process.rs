@@ -1,9 +1,11 @@
-//! The type behind `process_local!`: a `static` that exists once in the process, not once per image.
+//! The type behind `process_local!`: a `static` that exists once in the process, not once per
+//! image.
 //!
-//! The one instance is the host's own `static`. A module has an instance too, because at build time it
-//! cannot know whether the host declares the same key. Where the host does, the module's instance is
-//! unused. Where the host does not, the module's instance is the one, and the key is private to the
-//! module. Either way an access loads the address, compares with null, and dereferences.
+//! The one instance is the host's own `static`. A module has an instance too, because at build time
+//! it cannot know whether the host declares the same key. Where the host does, the module's
+//! instance is unused. Where the host does not, the module's instance is the one, and the key is
+//! private to the module. Either way an access loads the address, compares with null, and
+//! dereferences.
 
 use core::fmt;
 use core::marker::PhantomData;

@@ -1,17 +1,19 @@
 //! Quiescent states: when a thread gives up what it has of modules that are being unloaded.
 //!
-//! The problem: a thread of a runtime may keep values of a module's thread-locals, and only that thread
-//! can drop them. So the runtime calls [`quiescent_state`] where its threads run no code of any
-//! module: before they sleep. The host can wake a sleeping thread by the [`Runtime`] that it belongs to.
+//! The problem: a thread of a runtime may keep values of a module's thread-locals, and only that
+//! thread can drop them. So the runtime calls [`quiescent_state`] where its threads run no code of
+//! any module: before they sleep. The host can wake a sleeping thread by the [`Runtime`] that it
+//! belongs to.
 
 use alloc::boxed::Box;
 
 use super::calls;
+use super::macros::process_local;
 use super::sync::{AtomicUsize, Ordering};
 
 pub use super::runtime::Runtime;
 
-crate::process_local! {
+process_local! {
     /// How many modules wait for threads to give up what they have of them.
     static PENDING: AtomicUsize = AtomicUsize::new(0);
 }
@@ -31,7 +33,8 @@ pub fn is_pending() -> bool {
 /// The calling thread runs no code of any module: it drops what it keeps of modules that are being
 /// unloaded.
 ///
-/// To be called where any code may run: without a lock, and not from a destructor of a thread-local.
+/// To be called where any code may run: without a lock, and not from a destructor of a
+/// thread-local.
 #[inline(always)]
 pub fn quiescent_state() {
     if is_pending() {

@@ -12,6 +12,7 @@ pub trait Runtime: Send + Sync {
     /// Whether the runtime still exists.
     fn is_alive(&self) -> bool;
 
-    /// Aborts the tasks whose functions lie in this range of addresses. Returns how many there were.
+    /// Aborts the tasks whose functions lie in this range of addresses. Returns how many there
+    /// were.
     fn abort(&self, image: Range<usize>) -> usize;
 }

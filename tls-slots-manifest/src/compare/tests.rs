@@ -1,7 +1,10 @@
 //! Every field: what is said where it differs, or that nothing is.
 
-use super::*;
-use crate::{Cfg, Compiler, Dependency, Feature, Type};
+use crate::manifest::{Cfg, Compiler, Crate, Dependency, Feature, Key, KeyKind, Manifest, Type};
+
+use super::compare;
+use super::crates::compatible;
+use super::mismatch::Mismatch;
 
 fn host() -> Manifest {
     let feature = |name: &str, enabled, group| Feature {

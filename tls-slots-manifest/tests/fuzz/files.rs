@@ -84,8 +84,8 @@ fn elf(section: &[u8], big: bool, word: usize, machine: u64) -> File {
     (file.bytes, vec![0..header_size, sections..end])
 }
 
-/// A shared object whose sections' names all begin at the start of a table of so many bytes, without an
-/// end but the table's.
+/// A shared object whose sections' names all begin at the start of a table of so many bytes,
+/// without an end but the table's.
 pub(crate) fn elf_with_names(sections: usize, names: usize) -> Vec<u8> {
     let mut file = Writer {
         bytes: elf64(&[]).0[..64].to_vec(),

@@ -1,14 +1,16 @@
-//! Damaged and hostile manifests and files: no input may end in a panic, take long, or take memory out
-//! of proportion.
+//! Damaged and hostile manifests and files. No input may cause a panic, take long to read, or take
+//! more memory than in proportion to its length.
 //!
-//! Manifests come from files that anybody may have made, and are read before anything is known about
-//! them. `fuzz/` at the root of the repository has the same three targets for cargo-fuzz, which finds
-//! inputs by coverage; the tests here need nothing but cargo, and make theirs from valid manifests and
-//! files with a seeded generator, so that a run can be repeated:
+//! Anybody may have made the file that a manifest comes from, and the manifest is read before
+//! anything is known about the file. `fuzz/` at the root of the repository has the same three
+//! targets for cargo-fuzz, which finds inputs by coverage. The tests here need nothing but cargo.
+//! They make their inputs from valid manifests and files with a seeded generator, so that a run can
+//! be repeated:
 //!
 //! ```text
 //! cargo test -p tls-slots-manifest --features file --test fuzz
-//! TLS_SLOTS_FUZZ_INPUTS=10000000 cargo test --release -p tls-slots-manifest --features file --test fuzz
+//! TLS_SLOTS_FUZZ_INPUTS=10000000 \
+//!     cargo test --release -p tls-slots-manifest --features file --test fuzz
 //! ```
 //!
 //! | variable | what | unless set |
@@ -19,11 +21,13 @@
 //! What is asserted of each input:
 //!
 //! - it is read without a panic, and in less than [`LONGEST`];
-//! - reading never holds more than [`PER_BYTE`] bytes of memory for each of the input's, and [`AT_ONCE`];
+//! - reading never holds more than [`PER_BYTE`] bytes of memory for each of the input's, and
+//!   [`AT_ONCE`];
 //! - what is read fits itself, and compares with the manifest it was made from in either direction;
 //! - every error and mismatch can be shown, in few lines and without control characters.
 //!
-//! A failure names the input's seed: `TLS_SLOTS_FUZZ_SEED=… TLS_SLOTS_FUZZ_INPUTS=3` repeats it alone.
+//! A failure names the input's seed: `TLS_SLOTS_FUZZ_SEED=… TLS_SLOTS_FUZZ_INPUTS=3` repeats it
+//! alone.
 
 mod counting;
 mod files;
@@ -41,10 +45,10 @@ use mutate::Random;
 /// machine that does something else at the moment.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// Memory in proportion to the input. The worst is a feature: 7 bytes in the section, a structure of 32
-/// here, in a list that doubles.
+/// Memory in proportion to the input. The worst is a feature: 7 bytes in the section, a structure
+/// of 32 here, in a list that doubles.
 const PER_BYTE: usize = 24;
-/// Memory for whatever input.
+/// Memory that any input may take.
 const AT_ONCE: usize = 64 << 10;
 
 fn variable(name: &str, unless_set: u64) -> u64 {

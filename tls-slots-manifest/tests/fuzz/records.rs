@@ -183,8 +183,8 @@ pub(crate) fn manifest(random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// Damage that leaves most manifests readable: in the contents of fields, and whole records more, less
-/// or twice.
+/// Damage that leaves most manifests readable: in the contents of fields, and whole records more,
+/// less or twice.
 pub(crate) fn mutate_values(random: &mut Random, bytes: &mut Vec<u8>) {
     for _ in 0..random.below(3) {
         match random.below(8) {

@@ -36,7 +36,7 @@ impl Registered {
         !self.is_host && self.refused.is_none()
     }
 
-    /// What an observer is told of it.
+    /// What an observer is told of the image.
     pub(super) fn accepted(&self) -> AcceptedImage {
         AcceptedImage {
             start: self.start,

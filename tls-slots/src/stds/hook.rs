@@ -43,10 +43,11 @@ pub(crate) const REPORT: Report = report;
 /// The hook for modules' panics, where the host has given one.
 static GIVEN: RwLock<Option<Arc<Hook>>> = RwLock::new(None);
 
-/// Makes `hook` what is called for panics of modules, in place of the hook of
+/// Sets the hook for panics of modules. It is called in place of the hook of
 /// [`std::panic::set_hook`].
 ///
-/// Without it, the hook that the host has set with std is called, which is right for most programs.
+/// Most programs do not need this: without it, a module's panic is reported to the hook that the
+/// host has set with std.
 ///
 /// # Examples
 ///
@@ -66,9 +67,9 @@ pub fn set_module_panic_hook(hook: impl Fn(&PanicHookInfo<'_>) + Send + Sync + '
 pub struct ModulePanic {
     /// The module's file, where the system tells.
     pub module: Option<String>,
-    /// The backtrace, if `RUST_BACKTRACE` or `RUST_LIB_BACKTRACE` asks for one: written by the
-    /// module's own std, which knows the module's functions. The host's std may not, if it has
-    /// printed a backtrace before the module was loaded.
+    /// The backtrace, if `RUST_BACKTRACE` or `RUST_LIB_BACKTRACE` asks for one. The module's own std
+    /// has written it, which knows the module's functions. The host's std does not know them if it
+    /// has printed a backtrace before the module was loaded.
     pub backtrace: Option<String>,
 }
 

@@ -99,7 +99,7 @@ unsafe fn find(std: &Std, memory: &Memory) -> Option<(usize, u64)> {
         draw(std, step)?;
         words.retain_mut(|(address, value)| {
             *value += step;
-            // SAFETY: as above.
+            // SAFETY: an aligned word of writable memory of the image, which is loaded.
             unsafe { word(*address) == *value }
         });
     }
@@ -126,7 +126,7 @@ unsafe fn word(address: usize) -> u64 {
             options(readonly, nostack, preserves_flags),
         );
     }
-    // SAFETY: as above.
+    // SAFETY: reads one word, which the caller vouches for; nothing else is touched.
     #[cfg(target_arch = "aarch64")]
     unsafe {
         asm!(

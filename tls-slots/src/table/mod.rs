@@ -23,9 +23,9 @@ use crate::sync::{AtomicPtr, Ordering};
 #[derive(Clone, Copy)]
 pub(crate) struct Table(*const AtomicPtr<u8>);
 
-// SAFETY: a table is a block of atomics.
+// SAFETY: a table is a block of atomics, which any thread may read and write.
 unsafe impl Send for Table {}
-// SAFETY: as above.
+// SAFETY: a table is a block of atomics, which any thread may read and write.
 unsafe impl Sync for Table {}
 
 impl Table {

@@ -13,8 +13,8 @@ use super::super::calls::host_functions;
 /// `offset` must be less than the table's size and a multiple of the pointer's size.
 #[inline(always)]
 pub unsafe fn value(offset: usize) -> *mut u8 {
-    // SAFETY: the table is readable on every thread up to its size. The caller promises that `offset` is
-    // below that size. The table's pointers are aligned.
+    // SAFETY: the table is readable on every thread up to its size. The caller promises that
+    // `offset` is below that size. The table's pointers are aligned.
     unsafe { table().add(offset).cast::<*mut u8>().read() }
 }
 

@@ -15,8 +15,8 @@
 //! *An address is never kept across an opaque call.* The inline variants read the thread pointer
 //! inside an `asm!` that is `pure` and `readonly` but not `nomem`. So the compiler may merge two
 //! accesses with nothing between them. But a call to code that the compiler cannot see may have
-//! written memory, so after such a call the code reads again. A stackful coroutine may be suspended in
-//! that call and resumed on another thread: it then sees the new thread's table.
+//! written memory, so after such a call the code reads again. A stackful coroutine may be suspended
+//! in that call and resumed on another thread: it then sees the new thread's table.
 
 #[cfg(all(tls_keys_inline, target_arch = "x86_64"))]
 mod x86_64_elf;

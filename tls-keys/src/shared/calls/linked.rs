@@ -3,8 +3,8 @@
 //!
 //! On ELF, undefined symbols are a linker's default for shared objects. On Mach-O,
 //! `tls_slots_build::module()` passes `-U` for each of them. `dlopen` binds the symbols to the
-//! executable's, or refuses the module and names a missing one: there is no initialisation that could
-//! be forgotten.
+//! executable's, or refuses the module and names a missing one: there is no initialisation that
+//! could be forgotten.
 
 /// Declares functions of the host, each with its symbol.
 macro_rules! host_functions {
@@ -15,8 +15,8 @@ macro_rules! host_functions {
         ) $(-> $result:ty)? = $symbol:literal, else $otherwise:block;
     )*) => {
         $(
-            // Some types are laid out by Rust. Both sides are of the same compiler, or do not look at
-            // them: each function says which.
+            // Some types are laid out by Rust. Both sides are of the same compiler, or do not look
+            // at them: each function says which.
             #[allow(improper_ctypes)]
             unsafe extern $abi {
                 $(#[$attribute])*

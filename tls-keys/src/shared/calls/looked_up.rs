@@ -19,8 +19,8 @@ unsafe extern "system" {
 
 /// A function of the host, looked up on its first call.
 pub(crate) struct HostFunction {
-    /// Invariant: null, or the address that `GetProcAddress` gave for `name` in the executable, which
-    /// is never unloaded.
+    /// Invariant: null, or the address that `GetProcAddress` gave for `name` in the executable,
+    /// which is never unloaded.
     address: AtomicPtr<c_void>,
     /// Invariant: nul-terminated.
     name: &'static str,
@@ -42,8 +42,8 @@ impl HostFunction {
         if !known.is_null() {
             return known;
         }
-        // SAFETY: a null name asks for the executable; the other name is nul-terminated by the field's
-        // invariant. Racing threads store the same address.
+        // SAFETY: a null name asks for the executable; the other name is nul-terminated by the
+        // field's invariant. Racing threads store the same address.
         let found = unsafe {
             GetProcAddress(
                 GetModuleHandleA(core::ptr::null()),

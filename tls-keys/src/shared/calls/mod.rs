@@ -1,19 +1,19 @@
 //! The host's functions, as an image calls them.
 //!
-//! The problem: a module must reach functions of the executable that loads it, and each object format
-//! has its own way. The functions are listed here once, with the symbol behind each. The macro
-//! `host_functions!` makes them callable, in one of two ways:
+//! The problem: a module must reach functions of the executable that loads it, and each object
+//! format has its own way. The functions are listed here once, with the symbol behind each. The
+//! macro `host_functions!` makes them callable, in one of two ways:
 //!
 //! | file | formats | a function of the host is |
 //! | --- | --- | --- |
 //! | `linked.rs` | ELF, Mach-O | an undefined symbol, which `dlopen` binds to the executable's |
 //! | `looked_up.rs` | PE | looked up in the executable by its name, on its first call |
 //!
-//! This crate only declares these functions. `tls-slots` and `tls-slots-load` define them, and no cargo
-//! feature can turn a module into a host.
+//! This crate only declares these functions. `tls-slots` defines them, and no cargo feature can turn
+//! a module into a host.
 //!
-//! The `else` of a function is what it does in a program that is no host. Only `looked_up.rs` uses it:
-//! in the other formats such a program cannot be linked, or cannot open the module.
+//! The `else` of a function is what it does in a program that is no host. Only `looked_up.rs` uses
+//! it: in the other formats such a program cannot be linked, or cannot open the module.
 
 #[cfg(any(tls_keys_elf, tls_keys_macho))]
 mod linked;
@@ -59,8 +59,8 @@ host_functions! {
             unsafe { looked_up::no_host(buffer) }
         };
 
-    /// The calling thread's value of a thread-local. Where the key is shared and there is no value, the
-    /// host makes it, unless `has_value` says that the caller brings one.
+    /// The calling thread's value of a thread-local. Where the key is shared and there is no value,
+    /// the host makes it, unless `has_value` says that the caller brings one.
     ///
     /// # Safety
     ///
@@ -76,8 +76,8 @@ host_functions! {
 
     /// Storage for a value of the calling thread, or the value that is there already.
     ///
-    /// The storage counts as a live value when this returns: the caller must write to it before anything
-    /// else.
+    /// The storage counts as a live value when this returns: the caller must write to it before
+    /// anything else.
     ///
     /// # Safety
     ///
@@ -97,8 +97,8 @@ host_functions! {
     ///
     /// # Safety
     ///
-    /// As [`GlobalAlloc::alloc`](core::alloc::GlobalAlloc::alloc). Size and alignment must be those of a
-    /// layout. `image` must be the [`id`](super::image::id) of the calling image.
+    /// As [`GlobalAlloc::alloc`](core::alloc::GlobalAlloc::alloc). Size and alignment must be those
+    /// of a layout. `image` must be the [`id`](super::image::id) of the calling image.
     pub(crate) unsafe extern "C" fn alloc(
         image: *const Key,
         size: usize,
@@ -144,7 +144,8 @@ host_functions! {
 
 // Unloading.
 host_functions! {
-    /// Counts for a thread that is ending, and so has no block of counters any more: see `counters.rs`.
+    /// Counts for a thread that is ending, and so has no block of counters any more: see
+    /// `counters.rs`.
     ///
     /// # Safety
     ///
@@ -156,7 +157,8 @@ host_functions! {
     ///
     /// # Safety
     ///
-    /// `image` must be the [`id`](super::image::id) of a loaded image, and `name` a text of that image.
+    /// `image` must be the [`id`](super::image::id) of a loaded image, and `name` a text of that
+    /// image.
     pub(crate) unsafe extern "C" fn hold(image: *const Key, name: Text, begins: bool) =
         "tls_slots_hold_v1", else {};
 
@@ -168,8 +170,8 @@ host_functions! {
     pub(crate) unsafe extern "C-unwind" fn quiescent_state() =
         "tls_slots_quiescent_state_v1", else {};
 
-    /// Takes a runtime. The host and the modules that it has accepted are of one compiler, so they agree
-    /// on the layout of a trait object.
+    /// Takes a runtime. The host and the modules that it has accepted are of one compiler, so they
+    /// agree on the layout of a trait object.
     ///
     /// # Safety
     ///
@@ -182,8 +184,8 @@ host_functions! {
     ///
     /// # Safety
     ///
-    /// `image` must be the [`id`](super::image::id) of the calling image, and `hook` a static of the
-    /// host.
+    /// `image` must be the [`id`](super::image::id) of the calling image, and `hook` a static of
+    /// the host.
     pub(crate) unsafe extern "C" fn on_unload(image: *const Key, hook: *const OnUnload) =
         "tls_slots_on_unload_v1", else {};
 }

@@ -24,8 +24,8 @@ pub(crate) fn keys() -> (*const Key, *const Key) {
     (&raw const KEYS_START, &raw const KEYS_STOP)
 }
 
-/// Bounds of this image's manifest. The section is never missing: `record/` puts the compiler's record
-/// into it.
+/// Bounds of this image's manifest. The section is never missing: `record/` puts the compiler's
+/// record into it.
 pub(crate) fn manifest() -> (*const u8, *const u8) {
     (&raw const MANIFEST_START, &raw const MANIFEST_STOP)
 }
@@ -59,8 +59,8 @@ macro_rules! __in_manifest_section {
 
 /// Has a function of type `extern "C" fn()` run when the image is loaded or unloaded.
 macro_rules! run_at {
-    // Before any other constructor of the image. Lower priorities run first. std's own constructor has
-    // 99 (`.init_array.00099`, library/std/src/sys/args/unix.rs), and only stores `argv`.
+    // Before any other constructor of the image. Lower priorities run first. std's own constructor
+    // has 99 (`.init_array.00099`, library/std/src/sys/args/unix.rs), and only stores `argv`.
     (load: $function:path) => {
         #[used]
         #[unsafe(link_section = ".init_array.00098")]
@@ -79,4 +79,4 @@ macro_rules! run_at {
         static UNLOAD: extern "C" fn() = $function;
     };
 }
-pub(crate) use run_at;
+pub(crate) use {__in_keys_section, __in_manifest_section, run_at};

@@ -75,4 +75,4 @@ macro_rules! run_at {
         static UNLOAD: extern "C" fn() = $function;
     };
 }
-pub(crate) use run_at;
+pub(crate) use {__in_keys_section, __in_manifest_section, run_at};

@@ -1,5 +1,5 @@
-//! What an object format decides: where an image's keys and its manifest lie, and how code runs when
-//! the image is loaded and unloaded. One file per format.
+//! What an object format decides: where an image's keys and its manifest lie, and how code runs
+//! when the image is loaded and unloaded. One file per format.
 //!
 //! | file | keys | load / unload | run here |
 //! | --- | --- | --- | --- |
@@ -11,8 +11,9 @@
 //!
 //! - `keys() -> (start, end)`: the bounds of this image's keys;
 //! - `manifest() -> (start, end)`: the bounds of its manifest;
-//! - the macros `__in_keys_section!` and `__in_manifest_section!`, which put a static there. They stand
-//!   here because a `cfg` inside a macro's expansion would be evaluated in the crate that uses the macro;
+//! - the macros `__in_keys_section!` and `__in_manifest_section!`, which put a static there. They
+//!   stand here because a `cfg` inside a macro's expansion would be evaluated in the crate that
+//!   uses the macro;
 //! - the macro `run_at!`, which has a function run when the image is loaded or unloaded.
 
 #[cfg(tls_keys_elf)]
@@ -38,7 +39,7 @@ compile_error!(
 
 use super::key::Key;
 
-pub(crate) use format::{keys, manifest, run_at};
+pub(crate) use format::{__in_keys_section, __in_manifest_section, keys, manifest, run_at};
 
 /// What this image is known by: the address where its keys begin, even if it has none.
 #[inline]

@@ -1,9 +1,9 @@
 //! PE: Windows. **Type-checked, not run**: there is no such machine here.
 //!
-//! The linker sorts what stands behind `$` in a section's name, so keys in `.tlskey$m` lie between the
-//! markers in `.tlskey$a` and `.tlskey$z` (PE format, "Grouped Sections"). Between objects it may pad
-//! with zeroes. The registry skips an all-zero key, and the manifest's reader skips zeroes between
-//! records.
+//! The linker sorts what stands behind `$` in a section's name, so keys in `.tlskey$m` lie between
+//! the markers in `.tlskey$a` and `.tlskey$z` (PE format, "Grouped Sections"). Between objects it
+//! may pad with zeroes. The registry skips an all-zero key, and the manifest's reader skips zeroes
+//! between records.
 
 use super::super::key::Key;
 
@@ -75,4 +75,4 @@ macro_rules! run_at {
         static UNLOAD: extern "C" fn() = $function;
     };
 }
-pub(crate) use run_at;
+pub(crate) use {__in_keys_section, __in_manifest_section, run_at};

@@ -14,7 +14,8 @@ pub struct TypeLayout {
 impl TypeLayout {
     /// The layout of `T`, with the offsets of the fields that can be named.
     pub const fn of<T>(name: &'static str, offsets: &[usize]) -> Self {
-        // The size of an `Option` tells whether the type has a niche, which is a part of its layout.
+        // The size of an `Option` tells whether the type has a niche, which is a part of its
+        // layout.
         let niche = hash(HASH, size_of::<Option<T>>());
         Self {
             name,
@@ -79,13 +80,22 @@ pub const fn hash_all(start: u64, numbers: &[usize]) -> u64 {
 #[macro_export]
 macro_rules! __layout_probe {
     () => {{
-    /// Fields of one size: in the order of their declaration, or in one of 12! orders.
-        #[rustfmt::skip]
+        /// Fields of one size: in the order of their declaration, or in one of 12! orders.
         #[allow(dead_code)]
         struct Equal {
-            a: u32, b: u32, c: u32, d: u32, e: u32, f: u32,
-            g: u32, h: u32, i: u32, j: u32, k: u32, l: u32,
-                }
+            a: u32,
+            b: u32,
+            c: u32,
+            d: u32,
+            e: u32,
+            f: u32,
+            g: u32,
+            h: u32,
+            i: u32,
+            j: u32,
+            k: u32,
+            l: u32,
+        }
 
         /// Fields of several sizes, with niches.
         #[allow(dead_code)]
@@ -136,3 +146,5 @@ macro_rules! type_layout {
         )
     };
 }
+
+pub(crate) use __layout_probe;

@@ -1,7 +1,8 @@
 //! The kinds of records, and the macros that make them.
 
 use super::super::key::Kind;
-use super::layout::TypeLayout;
+use super::super::object::__in_manifest_section;
+use super::layout::{__layout_probe, TypeLayout};
 use super::writer::{ALLOCATOR, COMPILER, CRATE, ENABLED, GROUP, KEY, Writer};
 use crate::names::ABI;
 
@@ -39,11 +40,11 @@ impl CompilerRecord {
             .text(4, env!("TLS_KEYS_TARGET"))
             .text(5, panic)
             .number(6, cfg!(debug_assertions) as u64)
-            .number(7, crate::__layout_probe!())
+            .number(7, __layout_probe!())
     }
 }
 
-crate::__in_manifest_section! {
+__in_manifest_section! {
     static COMPILED: [u8; CompilerRecord.size()] = CompilerRecord.bytes();
 }
 
@@ -113,12 +114,13 @@ pub struct CrateRecord {
     pub checksum: &'static str,
     /// A digest of the sources that are compiled.
     pub source: &'static str,
-    /// Every feature that the crate declares: its name, whether it is on, whether it only turns on other
-    /// features.
+    /// Every feature that the crate declares: its name, whether it is on, whether it only turns on
+    /// other features.
     pub features: &'static [(&'static str, bool, bool)],
     /// Cfgs that change the crate: the name, and whether the cfg is set.
     pub cfgs: &'static [(&'static str, bool)],
-    /// Dependencies that layouts depend on: name, version, and whether this build has the dependency.
+    /// Dependencies that layouts depend on: name, version, and whether this build has the
+    /// dependency.
     pub dependencies: &'static [(&'static str, &'static str, bool)],
     /// Layouts of the crate's types.
     pub types: &'static [TypeLayout],
@@ -234,3 +236,5 @@ macro_rules! __key_record {
         };
     };
 }
+
+pub(crate) use __key_record;

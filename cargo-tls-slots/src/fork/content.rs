@@ -1,0 +1,251 @@
+//! What a crate's folder is to hold, made in memory.
+//!
+//! | step | recipe | rule |
+//! | --- | --- | --- |
+//! | upstream's files, as cargo unpacked them | yes | yes |
+//! | edits of the sources | the recipe's entries | the rule's |
+//! | our files at the same paths | those of the folder with the crate's name | |
+//! | the common seam, `external_tls.rs` | if the recipe says `keys` | the rule has its own |
+//! | `Cargo.toml` | the recipe's additions, pins, `tls-keys` | pins, `tls-keys` |
+//! | what the crate says about itself | yes | yes |
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use semver::Version;
+
+use super::error::Error;
+use super::method::Method;
+use crate::cargo_toml::{forks, ours};
+use crate::recipe::Recipe;
+use crate::source::problem::Problem;
+use crate::source::tree::Tree;
+use crate::upstream::release::Upstream;
+use crate::{by_rule, embedded, recipe, self_description};
+
+/// The files of our own crates that a fork folder gets, beside `src/`.
+const OUR_FILES: [&str; 3] = ["Cargo.toml", "build.rs", "README.md"];
+
+/// The Rust module that the edits of most forks call.
+const SEAM: &str = "patches/common/external_tls.rs";
+
+/// The licences of our own crates. Upstream's crates keep theirs.
+const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
+
+/// Upstream's files, forked.
+///
+/// All problems of all steps are collected, so that one run says everything that does not fit. A
+/// step that fails does not stop the next: its result is thrown away in the end anyway.
+///
+/// `pins` are the versions that dependencies are pinned to; those without one are empty.
+///
+/// # Errors
+///
+/// [`Error::Unfit`] or [`Error::Unforkable`] with all problems, [`Error::Read`].
+pub(super) fn forked(
+    method: &Method,
+    release: &Upstream,
+    pins: &BTreeMap<String, String>,
+) -> Result<Tree, Error> {
+    let (name, version) = (&release.name, &release.version);
+    let mut tree = Tree::new();
+    read_tree(&release.folder, "", &mut tree)?;
+    // What cargo packaged beside the sources. The lock file would pin other releases of the very
+    // crates that are forked.
+    for name in ["Cargo.toml.orig", "Cargo.lock"] {
+        tree.remove(name);
+    }
+    let (applied, tests) = match method {
+        Method::Rule => (
+            by_rule::apply::apply(name, version, &mut tree).map(drop),
+            Vec::new(),
+        ),
+        Method::Recipe(recipe) => {
+            let mut applied = recipe::apply::apply(recipe, version, &mut tree);
+            let (tests, problems) = lay_over(recipe, &mut tree);
+            if !problems.is_empty() {
+                applied = Err([applied.err().unwrap_or_default(), problems].concat());
+            }
+            (applied, tests)
+        }
+    };
+    let mut problems = applied.err().unwrap_or_default();
+    if let Err(message) = edit_cargo_toml(method, release, pins, &tests, &mut tree) {
+        problems.push(Problem::new("Cargo.toml", None, message));
+    }
+    let (name, version) = (name.clone(), version.clone());
+    match method {
+        _ if problems.is_empty() => Ok(tree),
+        Method::Rule => Err(Error::Unforkable {
+            name,
+            version,
+            problems,
+        }),
+        Method::Recipe(_) => Err(Error::Unfit {
+            name,
+            version,
+            problems,
+        }),
+    }
+}
+
+/// Lays our files over upstream's, and the common seam. Returns the tests among our files, and what
+/// is in the way.
+///
+/// Our files lie in the repository's folder of the crate's name, at the paths that they get: the
+/// file `tokio/src/external_tls.rs` becomes `src/external_tls.rs`. One that upstream has as well is
+/// a problem, as an overwritten file of upstream's would escape the recipe's eyes.
+fn lay_over(recipe: &Recipe, tree: &mut Tree) -> (Vec<&'static str>, Vec<Problem>) {
+    let mut tests = Vec::new();
+    let mut problems = Vec::new();
+    // Files at the top of our folder are about the folder.
+    for (path, text) in embedded::below(&recipe.name).filter(|(path, _)| path.contains('/')) {
+        if tree.contains_key(path) {
+            let message = "is upstream's own, and a file of ours would overwrite it";
+            problems.push(Problem::new(path, None, message));
+        }
+        let in_tests = path.strip_prefix("tests/");
+        if in_tests.is_some_and(|name| name.ends_with(".rs") && !name.contains('/')) {
+            tests.push(path);
+        }
+        tree.insert(path.to_owned(), text.as_bytes().to_vec());
+    }
+    if let Some(root) = &recipe.keys
+        && let Err(message) = lay_seam(root, tree)
+    {
+        problems.push(Problem::new(root, None, message));
+    }
+    (tests, problems)
+}
+
+/// Adds the seam that forks have in common, and its declaration to the crate's root.
+///
+/// # Errors
+///
+/// The end of a sentence about the root: it is not there, or the seam's file is.
+fn lay_seam(root: &str, tree: &mut Tree) -> Result<(), String> {
+    let seam = embedded::file(SEAM).ok_or("the common seam is missing")?;
+    let text = tree.get_mut(root).ok_or("is not there")?;
+    // The 2015 edition does not know of dependencies by itself.
+    text.extend_from_slice(
+        b"\n#[allow(unused_extern_crates)]\nextern crate tls_keys;\n\n#[doc(hidden)]\npub mod external_tls;\n",
+    );
+    let path = "src/external_tls.rs";
+    match tree.insert(path.to_owned(), seam.as_bytes().to_vec()) {
+        None => Ok(()),
+        Some(_) => Err(format!(
+            "declares a module for {path}, which is there already"
+        )),
+    }
+}
+
+/// Edits `Cargo.toml`, and adds what the crate says about itself. That comes last: it holds a
+/// digest of all sources, those of the steps before included.
+///
+/// # Errors
+///
+/// The end of a sentence about `Cargo.toml`.
+fn edit_cargo_toml(
+    method: &Method,
+    release: &Upstream,
+    pins: &BTreeMap<String, String>,
+    tests: &[&str],
+    tree: &mut Tree,
+) -> Result<(), String> {
+    let recipe = method.recipe();
+    let additions = recipe
+        .and_then(|recipe| recipe.cargo_toml.as_ref())
+        .filter(|edit| edit.why.applies(&release.version))
+        .map(|edit| &edit.additions);
+    let upstream = tree
+        .get("Cargo.toml")
+        .map(|bytes| String::from_utf8_lossy(bytes));
+    let upstream = upstream.unwrap_or_default().into_owned();
+    let mut known = pins.clone();
+    known.retain(|_, version| !version.is_empty());
+    let mut text = forks::fork(&upstream, additions, &known, tests)?;
+    if recipe.is_none_or(|recipe| recipe.keys.is_some()) {
+        text = forks::depend_on_keys(&text)?;
+    }
+    let table = toml::from_str(&upstream).unwrap_or_default();
+    if let Some(record) = self_description::record(recipe, &release.version, &table) {
+        let facts = self_description::Facts {
+            name: &release.name,
+            version: release.version.to_string(),
+            checksum: &release.checksum,
+            pins,
+        };
+        self_description::add(&facts, &record, &text, tree)?;
+    }
+    tree.insert("Cargo.toml".to_owned(), text.into_bytes());
+    Ok(())
+}
+
+/// Reads the files of a package's folder into `tree`, each path with `prefix` before it.
+///
+/// What cargo and version control keep at the top (`.cargo-ok`, `.cargo_vcs_info.json`) is left
+/// out, and so is a `target/` of a vendored package that somebody built in its place.
+fn read_tree(folder: &Path, prefix: &str, tree: &mut Tree) -> Result<(), Error> {
+    let reading = Error::reading(folder);
+    for entry in fs::read_dir(folder).map_err(&reading)? {
+        let entry = entry.map_err(&reading)?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else {
+            continue;
+        };
+        // `.cargo-ok`, `.cargo_vcs_info.json`, `.cargo-checksum.json`.
+        if prefix.is_empty() && name.starts_with('.') {
+            continue;
+        }
+        let path = entry.path();
+        let inside = format!("{prefix}{name}");
+        if path.is_dir() {
+            if inside != "target" {
+                read_tree(&path, &format!("{inside}/"), tree)?;
+            }
+        } else {
+            let bytes = fs::read(&path).map_err(Error::reading(&path))?;
+            tree.insert(inside, bytes);
+        }
+    }
+    Ok(())
+}
+
+/// One of our own crates, from inside the command, and its version.
+///
+/// It gets its sources, its build script, its README and our licences. Tests and benches stay in
+/// this repository: they need the rest of it.
+///
+/// # Errors
+///
+/// [`Error::EditCargoToml`] if its `Cargo.toml` cannot stand on its own.
+pub(super) fn ours(name: &str) -> Result<(Tree, Version), Error> {
+    let wrong =
+        |reason: String| Error::EditCargoToml(PathBuf::from(format!("{name}/Cargo.toml")), reason);
+    let mut tree = Tree::new();
+    let mut version = None;
+    for (path, text) in embedded::below(name) {
+        if !path.starts_with("src/") && !OUR_FILES.contains(&path) {
+            continue;
+        }
+        let mut text = text.to_owned();
+        if path == "Cargo.toml" {
+            let workspace = embedded::file("Cargo.toml").unwrap_or_default();
+            text = ours::stand_alone(&text, workspace).map_err(wrong)?;
+            version = toml::from_str::<toml::Table>(&text)
+                .ok()
+                .and_then(|table| table["package"].get("version")?.as_str()?.parse().ok());
+        }
+        tree.insert(path.to_owned(), text.into_bytes());
+    }
+    for name in LICENCES {
+        if let Some(text) = embedded::file(name) {
+            tree.insert(name.to_owned(), text.as_bytes().to_vec());
+        }
+    }
+    match version {
+        Some(version) => Ok((tree, version)),
+        None => Err(wrong("has no version".to_owned())),
+    }
+}

@@ -1,0 +1,108 @@
+//! How an upstream crate is forked: with its recipe, or by rule.
+//!
+//! The steps of a fork ask here and do not care which of the two it is:
+//!
+//! | question | with a recipe | by rule |
+//! | --- | --- | --- |
+//! | which releases? | those that it supports | all |
+//! | which one, if nothing says? | its default | the newest |
+//! | what is forked along? | what it says | nothing |
+//! | which of our crates? | those that it names | the same ones for all |
+//! | is the checksum known? | of the releases that it pins | no |
+
+use semver::Version;
+
+use super::error::Error;
+use crate::recipe::format::{Pin, Recipe, RecipeError};
+
+/// Our crates that every fork by rule needs beside it.
+const COMPANIONS: [&str; 4] = ["tls-keys", "tls-slots", "tls-slots-build", "tls-slots-load"];
+
+/// How an upstream crate is forked.
+#[derive(Clone, Debug)]
+pub(super) enum Method {
+    /// Somebody has thought about its state.
+    Recipe(Box<Recipe>),
+    /// Nobody has: all state is shared, see [`by_rule`](crate::by_rule).
+    Rule,
+}
+
+impl Method {
+    /// The method for the crate `name`.
+    ///
+    /// # Errors
+    ///
+    /// If the command carries a recipe for it that is wrong.
+    pub(super) fn of(name: &str) -> Result<Self, RecipeError> {
+        Ok(match Recipe::embedded(name) {
+            Some(recipe) => Method::Recipe(Box::new(recipe?)),
+            None => Method::Rule,
+        })
+    }
+
+    /// The recipe, if there is one.
+    pub(super) fn recipe(&self) -> Option<&Recipe> {
+        match self {
+            Method::Recipe(recipe) => Some(recipe),
+            Method::Rule => None,
+        }
+    }
+
+    /// The release that is forked when nothing names one. `None` is the newest.
+    pub(super) fn default_version(&self) -> Option<&Version> {
+        self.recipe().map(|recipe| &recipe.default)
+    }
+
+    /// The upstream crates that are forked along.
+    pub(super) fn with(&self) -> &[String] {
+        self.recipe().map_or(&[], |recipe| &recipe.with)
+    }
+
+    /// Our crates that the fork needs beside it.
+    pub(super) fn companions(&self) -> Vec<String> {
+        match self {
+            Method::Recipe(recipe) => recipe.companions.clone(),
+            Method::Rule => COMPANIONS.map(str::to_owned).to_vec(),
+        }
+    }
+
+    /// What the recipe says of a release that was tried.
+    pub(super) fn pin(&self, version: &Version) -> Option<&Pin> {
+        self.recipe()?.pin(version)
+    }
+
+    /// Whether it is meant for a release. The rule is meant for all.
+    pub(super) fn supports(&self, version: &Version) -> bool {
+        self.recipe().is_none_or(|recipe| recipe.supports(version))
+    }
+
+    /// Sees to it that it is meant for a release, which comes from `origin`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnsupportedVersion`], which names the releases that it is meant for.
+    pub(super) fn check_supports(&self, version: &Version, origin: &str) -> Result<(), Error> {
+        match self {
+            Method::Recipe(recipe) if !recipe.supports(version) => Err(Error::UnsupportedVersion {
+                name: recipe.name.clone(),
+                version: version.clone(),
+                origin: origin.to_owned(),
+                supported: supported(recipe),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The releases that a recipe is meant for, and those of them that were tried.
+fn supported(recipe: &Recipe) -> String {
+    let ranges = recipe.supported.iter().map(|range| {
+        let pin = recipe.pins.iter().find(|pin| range.matches(&pin.version));
+        let minor = range.to_string().trim_start_matches('~').to_owned();
+        match pin {
+            Some(pin) => format!("{minor} (tried with {})", pin.version),
+            None => minor,
+        }
+    });
+    ranges.collect::<Vec<_>>().join(", ")
+}

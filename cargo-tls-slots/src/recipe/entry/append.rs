@@ -1,0 +1,50 @@
+//! `[[append]]`: a text of ours at the end of a file.
+//!
+//! For items that need no place among upstream's: a `mod`, a `use`, an `impl`. Nothing of
+//! upstream's text is named, so the entry fits every release that has the file.
+//!
+//! ```toml
+//! [[append]]
+//! file = "src/lib.rs"
+//! reason = "…"
+//! text = "pub use tls_keys::host_allocator;\n"
+//! ```
+
+use serde::Deserialize;
+
+use super::kind::{EditEntry, Entry};
+use crate::recipe::why::Why;
+use crate::source::edit::Edit;
+use crate::source::tokens::Source;
+
+/// A text at the end of a file, behind an empty line.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Append {
+    #[serde(flatten)]
+    pub(crate) why: Why,
+    /// The file.
+    pub(crate) file: String,
+    /// The text.
+    pub(crate) text: String,
+}
+
+impl Entry for Append {
+    fn why(&self) -> &Why {
+        &self.why
+    }
+
+    fn file(&self) -> &str {
+        &self.file
+    }
+}
+
+impl EditEntry for Append {
+    fn edits(&self, source: &Source<'_>) -> Result<Vec<Edit>, String> {
+        let gap = match source.text.ends_with('\n') {
+            true => "\n",
+            false => "\n\n",
+        };
+        let text = format!("{gap}{}", self.text);
+        Ok(vec![Edit::insert(source.text.len(), text)])
+    }
+}

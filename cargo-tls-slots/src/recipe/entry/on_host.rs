@@ -1,0 +1,65 @@
+//! `[[on_host]]`: in a module, the host's copy of a function runs.
+//!
+//! Some functions start what outlives their caller: a thread, a vtable, a handler of a signal. Were
+//! they the module's, its code could not be unloaded. The first statement of such a function asks
+//! whether this image is the host; if it is not, it calls the host's copy and returns what that
+//! returns.
+//!
+//! ```toml
+//! [[on_host]]
+//! file = "src/runtime/blocking/pool.rs"
+//! fn = "Spawner::spawn_thread"
+//! key = "SPAWN_THREAD"
+//! reason = "…"
+//! ```
+
+use serde::Deserialize;
+
+use super::kind::{EditEntry, Entry};
+use crate::recipe::signature;
+use crate::recipe::why::Why;
+use crate::source::edit::Edit;
+use crate::source::tokens::Source;
+
+/// A function whose first statement becomes a call of the host's copy of it.
+///
+/// The call goes through a process-wide key that holds a pointer to the host's function, so the
+/// function must have a type that a pointer can have: no generics, not `async`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct OnHost {
+    #[serde(flatten)]
+    pub(crate) why: Why,
+    /// The file.
+    pub(crate) file: String,
+    /// `function` or `Type::method`.
+    #[serde(rename = "fn")]
+    pub(crate) function: String,
+    /// The key's name.
+    pub(crate) key: String,
+}
+
+impl Entry for OnHost {
+    fn why(&self) -> &Why {
+        &self.why
+    }
+
+    fn file(&self) -> &str {
+        &self.file
+    }
+}
+
+impl EditEntry for OnHost {
+    fn edits(&self, source: &Source<'_>) -> Result<Vec<Edit>, String> {
+        let call = signature::find(source, &self.function)
+            .map_err(|end| format!("the function `{}` {end}", self.function))?;
+        let text = format!(
+            "\n{}    crate::external_tls::on_host!({}: {} = {}; ({}));",
+            call.indentation,
+            self.key,
+            call.pointer,
+            self.function,
+            call.arguments.join(", ")
+        );
+        Ok(vec![Edit::insert(call.at, text)])
+    }
+}

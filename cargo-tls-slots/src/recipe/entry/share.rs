@@ -1,0 +1,55 @@
+//! `[[share]]`: a static becomes process-wide.
+//!
+//! The engine puts the declaration, with its attributes and its visibility, into a call of
+//! `crate::external_tls::process_local!`. Uses need no edit: what the macro declares dereferences
+//! to the value.
+//!
+//! ```toml
+//! [[share]]
+//! file = "src/runtime/task/id.rs"
+//! name = "NEXT_ID"
+//! reason = "…"
+//! ```
+
+use serde::Deserialize;
+
+use super::kind::Entry;
+use crate::recipe::claim::{Action, Claim, Wanted};
+use crate::recipe::count::one;
+use crate::recipe::why::Why;
+use crate::source::statics::Form;
+
+/// A static that becomes process-wide. It must be a plain `static`: the `mut` of a `static mut` and
+/// the `ref` of a `static ref` need a `[[replace]]`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Share {
+    #[serde(flatten)]
+    pub(crate) why: Why,
+    /// Its file.
+    pub(crate) file: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// How many statics of this name the file has, each for another `cfg` or function.
+    #[serde(default = "one")]
+    pub(crate) count: usize,
+}
+
+impl Entry for Share {
+    fn why(&self) -> &Why {
+        &self.why
+    }
+
+    fn file(&self) -> &str {
+        &self.file
+    }
+
+    fn claims(&self) -> Vec<Claim<'_>> {
+        vec![Claim::new(
+            (&self.why, &self.file),
+            format!("`static {}` to be shared", self.name),
+            |path, found| path == self.file && found.name == self.name && found.form == Form::Plain,
+            Wanted::Exactly(self.count),
+            Action::Share,
+        )]
+    }
+}

@@ -1,0 +1,130 @@
+//! A library as a whole: its files, and what they say together.
+//!
+//! Two questions cannot be answered by one file. A `#[cfg(test)] mod name;` makes *another* file a
+//! test's; a static's type may be defined anywhere in the crate. [`Library`] reads all files once
+//! and then answers for each place. It is the one piece that knows what is immutable and what only
+//! tests compile.
+
+use std::ops::Range;
+
+use super::layout::Layout;
+use super::statics::{self, Found};
+use super::test_code::{self, TestFiles};
+use super::tokens::{Kind, Source};
+use super::tree::Tree;
+use super::types::Types;
+
+/// One source file of a library.
+#[derive(Debug)]
+pub(crate) struct File<'a> {
+    /// Its path inside the crate.
+    pub(crate) path: &'a str,
+    /// Its tokens.
+    pub(crate) source: Source<'a>,
+}
+
+/// The source files of the library in `tree`.
+///
+/// A file that is no Rust is left out, with a note for the person who reads the report: it may be
+/// a template, or for another compiler. A file that is no UTF-8 is left out in silence.
+///
+/// # Errors
+///
+/// The root's path, if the library's root is no Rust.
+pub(crate) fn read<'a>(
+    tree: &'a Tree,
+    layout: &Layout,
+    notes: &mut Vec<String>,
+) -> Result<Vec<File<'a>>, String> {
+    let mut files = Vec::new();
+    for (path, bytes) in tree.iter().filter(|(path, _)| layout.has(path)) {
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            continue;
+        };
+        match Source::parse(text) {
+            Ok(source) => files.push(File { path, source }),
+            Err(_) if *path == layout.root => return Err(path.clone()),
+            Err(_) => notes.push(format!(
+                "{path} cannot be read as Rust, and was not searched"
+            )),
+        }
+    }
+    Ok(files)
+}
+
+/// A library, with what its files say together.
+///
+/// It borrows the files: edits are made as byte ranges of their texts and applied when all
+/// questions have been asked.
+pub(crate) struct Library<'a> {
+    /// Its files, sorted by path.
+    pub(crate) files: &'a [File<'a>],
+    types: Types<'a>,
+    test_files: TestFiles,
+}
+
+impl<'a> Library<'a> {
+    /// Reads the types and the `mod` items of all files.
+    pub(crate) fn new(files: &'a [File<'a>]) -> Self {
+        let mut types = Types::default();
+        let mut test_files = TestFiles::default();
+        for file in files {
+            types.collect(&file.source);
+            test_files.collect(file.path, &file.source);
+        }
+        Library {
+            files,
+            types,
+            test_files,
+        }
+    }
+
+    /// Every static and thread-local, with the index of its file.
+    pub(crate) fn statics(&self) -> Vec<(usize, Found)> {
+        let files = self.files.iter().enumerate();
+        files
+            .flat_map(|(index, file)| {
+                let all = statics::find(&file.source);
+                all.into_iter().map(move |found| (index, found))
+            })
+            .collect()
+    }
+
+    /// Whether only tests compile the token at `index` of a file of this library.
+    pub(crate) fn is_test_only(&self, file: &File<'_>, index: usize) -> bool {
+        self.test_files.has(file.path) || test_code::is_marked(&file.source, index)
+    }
+
+    /// Whether the type in a range of tokens is known to have no interior mutability.
+    pub(crate) fn is_immutable(&self, source: &'a Source<'a>, ty: Range<usize>) -> bool {
+        self.types.is_immutable(source, ty)
+    }
+
+    /// Whether the type in a range of tokens is known to have some. A type of which nothing is
+    /// known is neither immutable nor mutable.
+    pub(crate) fn is_mutable(&self, source: &Source<'a>, ty: Range<usize>) -> bool {
+        self.types.is_mutable(source, ty)
+    }
+}
+
+/// The type of a static, as a range of tokens: what stands between its `:` and its `=`. `None` if
+/// the declaration has no value, as in an `extern` block, or is not that of a static.
+pub(crate) fn type_of(source: &Source<'_>, found: &Found) -> Option<Range<usize>> {
+    // `static`, perhaps `mut` or `ref`, perhaps `$`, the name, `:`.
+    let colon = (found.index + 1..=found.index + 4).find(|at| source.at(*at) == ":")?;
+    let start = colon + 1;
+    let mut angles = 0;
+    let mut at = start;
+    while at < source.tokens.len() {
+        match (source.tokens[at].kind, source.at(at)) {
+            (Kind::Open, _) => at = source.tokens[at].pair,
+            (Kind::Close, _) | (Kind::Punct, ";") => return None,
+            (Kind::Punct, "<") => angles += 1,
+            (Kind::Punct, ">") if source.before(at, 1) != "-" => angles -= 1,
+            (Kind::Punct, "=") if angles == 0 => return Some(start..at),
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}

@@ -1,0 +1,349 @@
+//! Whether a static's type is known to be immutable.
+//!
+//! # The problem
+//!
+//! A static whose value never changes is no state: a copy of it in each image does no harm, and
+//! sharing it would only make it slower. The compiler knows which types those are (its trait
+//! `Freeze`), but a fork is made from tokens.
+//!
+//! # The way
+//!
+//! | type | immutable | because |
+//! | --- | --- | --- |
+//! | `&'static [(u8, Option<&str>)]` | yes | every name is plain |
+//! | `fn(&mut AtomicU8) -> Foo` | yes | what a function takes is not in its pointer |
+//! | `[Table; 2]`, where `struct Table { rows: Vec<u8> }` | yes | plain fields |
+//! | `&'static AtomicU8`, `Mutex<u8>` | no | known to change |
+//! | `&dyn Log`, `other::Type`, `name!(u8)` | no | nothing is known |
+//!
+//! The answer is yes only where every name in the type is known: primitives, plain types of the
+//! standard library ([`names`]), and the crate's own structs and enums ([`definition`]) whose
+//! fields are such types again. Everything else counts as state. An error in that direction costs
+//! little: an immutable static that is shared behaves as one instance, which it also was in a
+//! program without modules.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::tokens::{Kind, Source};
+
+mod definition;
+mod names;
+
+use definition::Definition;
+use names::{MUTABLE, PLAIN};
+
+/// What the crate's own types are made of, by name.
+///
+/// Names have no paths here: `a::Foo` and `b::Foo` are one entry with two definitions, and both are
+/// asked.
+#[derive(Default)]
+pub(crate) struct Types<'a> {
+    definitions: BTreeMap<&'a str, Vec<Definition<'a>>>,
+}
+
+impl<'a> Types<'a> {
+    /// Remembers the types that a file defines, at any depth.
+    ///
+    /// Two types of one name are both remembered. A name is immutable if all types of that name
+    /// are, so a mistaken identity shares a constant but never leaves state alone.
+    pub(crate) fn collect(&mut self, source: &'a Source<'a>) {
+        for index in 0..source.tokens.len() {
+            let keyword = source.at(index);
+            if source.tokens[index].kind != Kind::Ident
+                || !["struct", "enum", "union", "type"].contains(&keyword)
+                || source
+                    .tokens
+                    .get(index + 1)
+                    .is_none_or(|token| token.kind != Kind::Ident)
+            {
+                continue;
+            }
+            if let Some(definition) = Definition::read(source, index) {
+                self.definitions
+                    .entry(source.at(index + 1))
+                    .or_default()
+                    .push(definition);
+            }
+        }
+    }
+
+    /// Whether the type in these tokens is known to have no interior mutability.
+    pub(crate) fn is_immutable(&self, source: &'a Source<'a>, range: Range<usize>) -> bool {
+        self.immutable(source, range, &[], &mut BTreeSet::new())
+    }
+
+    /// Whether the type is known to have some: it names a lock, a cell or an atomic, or one of the
+    /// crate's own types whose fields do.
+    pub(crate) fn is_mutable(&self, source: &Source<'a>, range: Range<usize>) -> bool {
+        self.mutable(source, range, &mut BTreeSet::new())
+    }
+
+    /// [`is_mutable`](Self::is_mutable), without the types in `seen`.
+    fn mutable(
+        &self,
+        source: &Source<'a>,
+        range: Range<usize>,
+        seen: &mut BTreeSet<&'a str>,
+    ) -> bool {
+        range
+            .filter(|index| source.tokens[*index].kind == Kind::Ident)
+            .any(|index| {
+                let name = source.at(index);
+                if name.starts_with("Atomic") || MUTABLE.contains(&name) {
+                    return true;
+                }
+                let definitions = self.definitions.get(name);
+                seen.insert(name)
+                    && definitions.into_iter().flatten().any(|one| {
+                        let mut bodies = one.bodies.iter().cloned();
+                        bodies.any(|body| self.mutable(one.source, body, seen))
+                    })
+            })
+    }
+
+    /// [`is_immutable`](Self::is_immutable), where the generic `parameters` count as immutable.
+    ///
+    /// `seen` holds the crate's types that are being looked at: a type that holds itself is as
+    /// immutable as its other fields.
+    fn immutable(
+        &self,
+        source: &'a Source<'a>,
+        range: Range<usize>,
+        parameters: &[&'a str],
+        seen: &mut BTreeSet<&'a str>,
+    ) -> bool {
+        let mut at = range.start;
+        while at < range.end {
+            let text = source.at(at);
+            match source.tokens[at].kind {
+                // `[T; LENGTH]`
+                Kind::Punct if text == ";" => {
+                    at = match source.tokens[at].parent {
+                        Some(open) => source.tokens[open].pair,
+                        None => range.end,
+                    };
+                    continue;
+                }
+                // A macro's parameter, or its call.
+                Kind::Punct if text == "$" || text == "!" && source.at(at + 1) != "=" => {
+                    // `!` alone is the never type.
+                    let is_call = source.before(at, 1) != ">" && text == "!";
+                    if text == "$" || is_call {
+                        return false;
+                    }
+                }
+                // What a function takes and gives is not in its pointer.
+                Kind::Ident if text == "fn" => {
+                    at = end_of_pointer(source, at, range.end);
+                    continue;
+                }
+                Kind::Ident if text == "mut" || text == "dyn" || text == "impl" => return false,
+                Kind::Ident if text == "const" => {}
+                // A segment of a path; `phf::Map` is known by its crate.
+                Kind::Ident if source.is_joint(at + 1, "::") => {
+                    at += if text == "phf" { 3 } else { 0 };
+                }
+                Kind::Ident if parameters.contains(&text) => {}
+                Kind::Ident if !self.name_is_immutable(text, seen) => return false,
+                _ => {}
+            }
+            at += 1;
+        }
+        true
+    }
+
+    /// Whether a name is that of an immutable type: one of the crate's own, or else a plain one.
+    ///
+    /// The crate's own type wins over one of std with the same name.
+    fn name_is_immutable(&self, name: &'a str, seen: &mut BTreeSet<&'a str>) -> bool {
+        let Some(definitions) = self.definitions.get(name) else {
+            return PLAIN.contains(&name);
+        };
+        if !seen.insert(name) {
+            return true;
+        }
+        definitions.iter().all(|one| {
+            one.bodies
+                .iter()
+                .all(|body| self.fields_are_immutable(one, body.clone(), seen))
+        })
+    }
+
+    /// Whether all fields in the group `body` of a definition are immutable.
+    ///
+    /// Fields are `attributes visibility name: type,` or `attributes visibility type,`; an enum's
+    /// variants are `attributes name {fields} = value,`.
+    fn fields_are_immutable(
+        &self,
+        one: &Definition<'a>,
+        body: Range<usize>,
+        seen: &mut BTreeSet<&'a str>,
+    ) -> bool {
+        let source = one.source;
+        let parts = source.split_at_commas(body).into_iter();
+        parts
+            .map(|field| without_attributes(source, field))
+            .all(|field| {
+                if !one.is_enum {
+                    let ty = behind_name(source, field);
+                    return self.immutable(source, ty, &one.parameters, seen);
+                }
+                // The variant's fields, if it has any.
+                let open = field.start + 1;
+                if !matches!(source.at(open), "(" | "{") {
+                    return true;
+                }
+                let fields = Definition {
+                    source,
+                    parameters: one.parameters.clone(),
+                    bodies: Vec::new(),
+                    is_enum: false,
+                };
+                self.fields_are_immutable(&fields, open + 1..source.tokens[open].pair, seen)
+            })
+    }
+}
+
+/// A field or a variant without the attributes, doc comments and visibility before it.
+fn without_attributes(source: &Source<'_>, field: Range<usize>) -> Range<usize> {
+    let Range { mut start, end } = field;
+    while start < end && (source.at(start) == "#" || source.tokens[start].kind == Kind::Doc) {
+        start = match source.at(start) {
+            "#" => source.tokens[start + 1].pair + 1,
+            _ => start + 1,
+        };
+    }
+    if source.is_ident(start, "pub") {
+        start += 1;
+        if source.at(start) == "(" {
+            start = source.tokens[start].pair + 1;
+        }
+    }
+    start..end.max(start)
+}
+
+/// The type of a field: without the name and the colon of one that has a name.
+fn behind_name(source: &Source<'_>, field: Range<usize>) -> Range<usize> {
+    let Range { mut start, end } = field;
+    if source.at(start + 1) == ":" && !source.is_joint(start + 1, "::") {
+        start += 2;
+    }
+    start..end.max(start)
+}
+
+/// The index behind the type of a function pointer whose `fn` is at `at`, at most `end`.
+///
+/// `fn(A) -> B<C>, D` ends before the comma: parameters are one group, and the return type goes on
+/// until something closes that it did not open.
+fn end_of_pointer(source: &Source<'_>, at: usize, end: usize) -> usize {
+    let mut at = at + 1;
+    if source.at(at) == "(" {
+        at = source.tokens[at].pair + 1;
+    }
+    if !source.is_joint(at, "->") {
+        return at.min(end);
+    }
+    at += 2;
+    let mut angles = 0;
+    while at < end {
+        match (source.tokens[at].kind, source.at(at)) {
+            (Kind::Open, _) => at = source.tokens[at].pair,
+            (Kind::Close, _) => break,
+            (Kind::Punct, "<") => angles += 1,
+            (Kind::Punct, ">") if angles == 0 => break,
+            (Kind::Punct, ">") if source.before(at, 1) != "-" => angles -= 1,
+            (Kind::Punct, "," | ";") if angles == 0 => break,
+            _ => {}
+        }
+        at += 1;
+    }
+    at.min(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn immutable(types: &str, text: &str) -> bool {
+        let all = format!("{types}\nstatic A: {text} = 1;");
+        let source = Source::parse(&all).unwrap();
+        let mut known = Types::default();
+        known.collect(&source);
+        let start = (0..source.tokens.len())
+            .find(|index| source.is_ident(*index, "static"))
+            .unwrap()
+            + 3;
+        let mut end = source.tokens.len() - 3;
+        assert_eq!(source.at(end), "=");
+        if source.at(end) != "=" {
+            end += 1;
+        }
+        known.is_immutable(&source, start..end)
+    }
+
+    #[test]
+    fn plain_types_are_immutable() {
+        for text in [
+            "u8",
+            "&'static str",
+            "[&str; 3]",
+            "&[(u8, Option<&'static [char]>)]",
+            "[u8; { f(); N }]",
+            "fn(u8) -> bool",
+            "std::time::Duration",
+            "phf::Map<&'static str, u8>",
+            "[Option<unsafe extern \"C\" fn(*const u8)>; 2]",
+            "(fn(&mut AtomicU8) -> Foo<Bar>, Option<fn(Mutex<u8>) -> (A, B)>, u8)",
+        ] {
+            assert!(immutable("", text), "{text}");
+        }
+    }
+
+    #[test]
+    fn everything_unknown_is_not() {
+        for text in [
+            "AtomicU8",
+            "&'static AtomicU8",
+            "Mutex<u8>",
+            "&dyn Log",
+            "Foo",
+            "[foo::Bar; 2]",
+            "&mut u8",
+            "Option<Cell<u8>>",
+            "foo!(u8)",
+            "(fn() -> u8, Foo)",
+        ] {
+            assert!(!immutable("", text), "{text}");
+        }
+    }
+
+    #[test]
+    fn state_is_known_through_the_crates_own_types() {
+        let types = "struct A { b: B } struct B(Option<Box<A>>, AtomicU8); struct C { x: Foo }";
+        for (text, mutable) in [("A", true), ("&[B]", true), ("C", false), ("u8", false)] {
+            let all = format!("{types}\nstatic X: {text} = 1;");
+            let source = Source::parse(&all).unwrap();
+            let mut known = Types::default();
+            known.collect(&source);
+            let end = source.tokens.len() - 3;
+            let start = (0..end).rfind(|at| source.at(*at) == ":").unwrap() + 1;
+            assert_eq!(known.is_mutable(&source, start..end), mutable, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_crates_own_types_are_looked_into() {
+        let types = "pub struct A { #[doc(hidden)] pub(crate) x: &'static str, y: [B; 2] } \
+                     enum B { C, D(u8, E), F { g: Vec<(u8, u8)> } = 3 } \
+                     struct E(pub u8, PhantomData<u8>); struct G<T> { x: T, } \
+                     struct H { x: UnsafeCell<u8> } struct I(u8, H); enum J { K(I) } type L = [A; 2]; \
+                     struct M { next: Option<Box<M>> }";
+        for text in ["A", "B", "E", "G<u8>", "L", "crate::a::A", "M"] {
+            assert!(immutable(types, text), "{text}");
+        }
+        for text in ["H", "I", "J", "G<H>", "G<AtomicU8>", "&[J]"] {
+            assert!(!immutable(types, text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The forks that the projects are patched to.
+//!
+//! Two lock files stand beside the fixtures, and each says what is forked: of `Cargo.lock` tokio
+//! alone, of `crates.lock` every crate that there is a recipe for. Both sets of forks lie in one
+//! folder, so that what they have in common (tls-slots, tls-keys) is compiled once. A [`Place`] has
+//! forks of its own.
+
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use cargo_tls_slots::fork::{self, ForkOptions, Forked};
+use cargo_tls_slots::with_causes;
+
+use crate::building::Building;
+use crate::sources::{fixtures, scratch, write};
+
+/// Which lock file a project has, and with it which forks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lock {
+    /// Of the scenarios about tokio: `Cargo.lock`.
+    Tokio,
+    /// Of the scenarios about other crates: `crates.lock`.
+    Crates,
+}
+
+impl Lock {
+    /// That of a fixture, by the fixture's name.
+    pub(crate) fn of(fixture: &str) -> Self {
+        match fixture.starts_with("crates_") {
+            true => Self::Crates,
+            false => Self::Tokio,
+        }
+    }
+
+    /// Its name in `tests/fixtures`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tokio => "Cargo.lock",
+            Self::Crates => "crates.lock",
+        }
+    }
+
+    /// Its text in `tests/fixtures`.
+    pub(crate) fn read(self) -> String {
+        fs::read_to_string(fixtures().join(self.name())).expect("the lock file is there")
+    }
+
+    /// Makes the forks in the folder `out`, from a lock file of this kind.
+    fn fork_to(self, out: &Path, lockfile: &Path) -> Forked {
+        let mut options = ForkOptions::new(out);
+        if self == Self::Tokio {
+            options.crates = vec!["tokio".parse().expect("a crate's name")];
+        }
+        options.lockfile = Some(lockfile.to_owned());
+        fork::fork(&options)
+            .unwrap_or_else(|error| panic!("the fork failed: {}", with_causes(&error)))
+    }
+
+    /// The forks of all projects that are in no place of their own, made once per process.
+    pub(crate) fn forked(self, _: &Building) -> &'static Forked {
+        static TOKIO: LazyLock<Forked> = LazyLock::new(|| Lock::Tokio.fork());
+        static CRATES: LazyLock<Forked> = LazyLock::new(|| Lock::Crates.fork());
+        match self {
+            Self::Tokio => &TOKIO,
+            Self::Crates => &CRATES,
+        }
+    }
+
+    fn fork(self) -> Forked {
+        self.fork_to(&scratch().join("forks"), &fixtures().join(self.name()))
+    }
+}
+
+/// Another package in the lock file: name, version, and the registry's checksum.
+pub type Locked = (&'static str, &'static str, &'static str);
+
+/// Sources and forks of their own, as on another machine or of another day.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Its folder, below the target folder's `fixtures`.
+    pub folder: &'static str,
+    /// What the lock file has in other versions. The forks are made from it, too.
+    pub locked: &'static [Locked],
+    /// Changes a file of the forks: its path below their folder, and its text.
+    pub edit: Option<fn(&Path, &str) -> String>,
+}
+
+impl Place {
+    /// The lock file: that one of the fixtures, but for what this place has in other versions.
+    pub(crate) fn lock(&self, lock: Lock) -> Vec<u8> {
+        let mut packages: Vec<String> = lock.read().split("\n\n").map(str::to_owned).collect();
+        for (name, version, checksum) in self.locked {
+            let head = format!("[[package]]\nname = \"{name}\"\n");
+            let package = packages
+                .iter_mut()
+                .find(|package| package.starts_with(&head))
+                .unwrap_or_else(|| panic!("{name} is not in the fixtures' lock file"));
+            // What it depends on, cargo finds out.
+            *package = format!(
+                "{head}version = \"{version}\"\n\
+                 source = \"registry+https://github.com/rust-lang/crates.io-index\"\n\
+                 checksum = \"{checksum}\""
+            );
+        }
+        packages.join("\n\n").into_bytes()
+    }
+
+    /// Its forks. Cheap once they are there.
+    pub(crate) fn forked(&self, _: &Building, lock: Lock) -> Forked {
+        let root = scratch().join(self.folder);
+        let file = root.join("Cargo.lock");
+        write(&file, &self.lock(lock));
+        let Some(edit) = self.edit else {
+            return lock.fork_to(&root.join("forks"), &file);
+        };
+        // A fork that was changed would be made anew each time.
+        let mut forked = lock.fork_to(&root.join("unedited"), &file);
+        let to = root.join("forks");
+        edit_folder(&forked.dir, &to, Path::new(""), edit);
+        for one in &mut forked.crates {
+            one.dir = to.join(&one.name);
+        }
+        forked.dir = to;
+        forked
+    }
+}
+
+/// Copies the folder's files, edited.
+fn edit_folder(from: &Path, to: &Path, below: &Path, edit: fn(&Path, &str) -> String) {
+    for entry in fs::read_dir(from.join(below)).expect("a fork can be read") {
+        let entry = entry.expect("a fork can be read");
+        let path = below.join(entry.file_name());
+        if entry.path().is_dir() {
+            edit_folder(from, to, &path, edit);
+            continue;
+        }
+        let content = fs::read(entry.path()).expect("a fork can be read");
+        match std::str::from_utf8(&content) {
+            Ok(text) => write(&to.join(&path), edit(&path, text).as_bytes()),
+            Err(_) => write(&to.join(&path), &content),
+        }
+    }
+}
