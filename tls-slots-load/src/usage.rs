@@ -301,8 +301,8 @@ mod tests {
             "1 other `Module`; 2 calls of entries; 1 task; 3 blocking calls; 1 action of a signal; \
              1 thread that it has started (`poller`); destructors of thread-locals (2 on thread \
              `worker`, 1 on thread `main`, the calling one); 3 functions deferred with \
-             `crossbeam-epoch`; values of private keys (1 on thread `worker`); the action of signal \
-             15; 2 actions for signals; the static `log::LOGGER` points to it"
+             `crossbeam-epoch`; values of private keys (1 on thread `worker`); the action of \
+             signal 15; 2 actions for signals; the static `log::LOGGER` points to it"
         );
         assert!(!usage.allows_unload());
         let own = Usage {

@@ -1,7 +1,7 @@
 //! [`Source`]: where a module's code is loaded from, as [`LoadOptions`](crate::LoadOptions) has it.
 //!
-//! The problem: a private copy is safe, but it has another path than the module, and needs memory. The
-//! host chooses.
+//! The problem: a private copy is safe, but it has another path than the module, and needs memory.
+//! So the host chooses.
 
 /// Where a module's code is loaded from, after its file has been checked.
 ///
