@@ -30,6 +30,8 @@ fn image_came(image: AcceptedImage) {
     libc::image_came(image);
 }
 
+/// An image is about to go: has the calling thread run its destructors.
+///
 /// # Safety
 ///
 /// As [`Observer::image_leaves`].
@@ -38,6 +40,8 @@ unsafe fn image_leaves(image: AcceptedImage) {
     unsafe { libc::image_leaves(image) }
 }
 
+/// An image has gone, as far as the registry knows: forgets it everywhere.
+///
 /// # Safety
 ///
 /// As [`Observer::image_left`].
