@@ -1,14 +1,16 @@
 //! Section `access`: what one access to a thread-local costs.
 //!
-//! The numbers include the loop and a call: the row `nothing` is what these alone take.
+//! The numbers include the loop and a call. The row `nothing` is what these two take alone.
 
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::effort::Effort;
+use crate::error::Error;
 use crate::measure::{self, Counted, Samples};
+use crate::programs::Ours;
 use crate::project::{Build, Profile, Tokio, Work};
-use crate::results::{Row, Section};
-use crate::{Effort, Error};
+use crate::row::{Row, Rows, Section};
 
 /// The kinds of thread-local.
 const KINDS: [&str; 6] = [
@@ -20,8 +22,9 @@ const KINDS: [&str; 6] = [
     "RefCell, lazy",
 ];
 
-/// Accesses in a timed run, and in a counted one.
+/// How many accesses a timed run makes.
 const TIMED: u64 = 20_000_000;
+/// How many accesses a counted run makes.
 const COUNTED: u64 = 10_000;
 
 /// The command for so many accesses of a kind.
@@ -39,52 +42,6 @@ struct Variants {
     process: Vec<Variant>,
     kinds: Vec<Variant>,
     lazy_only: Vec<Variant>,
-}
-
-/// The programs that have the accesses of std and of tls-keys.
-#[derive(Clone, Debug)]
-pub struct Ours {
-    /// The host.
-    pub program: PathBuf,
-    /// The module.
-    pub module: PathBuf,
-}
-
-impl Ours {
-    /// Builds both.
-    ///
-    /// # Errors
-    ///
-    /// What cargo says.
-    pub fn build(work: &Work, profile: Profile) -> Result<Self, Error> {
-        let built = work.build(Build {
-            project: "program",
-            tokio: Tokio::Fork,
-            features: "slots",
-            profile,
-            target: "host",
-        })?;
-        let program = built.join("bench-program");
-        let built = work.build(Build {
-            project: "module",
-            tokio: Tokio::Fork,
-            features: "",
-            profile,
-            target: "module",
-        })?;
-        let module = built.join("libbench_module.so");
-        Ok(Self { program, module })
-    }
-
-    /// A command that makes accesses.
-    pub fn access(&self, set: &str, kind: &str, n: u64, in_module: bool) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args(["access", set, kind, &n.to_string()]);
-        if in_module {
-            command.arg(&self.module);
-        }
-        command
-    }
 }
 
 /// The accesses of one set in one place.
@@ -106,6 +63,7 @@ fn owns(ours: &Ours) -> Vec<Variant> {
     ]
 }
 
+/// Builds the programs of all variants.
 fn variants(work: &Work) -> Result<Variants, Error> {
     let ours = Ours::build(work, Profile::Release)?;
     let peer = |project, target| {
@@ -188,10 +146,10 @@ fn library_path(built: &std::path::Path) -> Result<std::ffi::OsString, Error> {
 ///
 /// # Errors
 ///
-/// What cannot be built or run.
+/// If a program cannot be built or run.
 pub fn measure(work: &Work, effort: &Effort, count: bool) -> Result<Vec<Row>, Error> {
     let variants = variants(work)?;
-    let mut rows = Vec::new();
+    let mut rows = Rows::new(Section::Access);
     let mut group = |name: &str, list: &[(&Variant, &str)]| -> Result<(), Error> {
         if !effort.wants(name) {
             return Ok(());
@@ -207,15 +165,8 @@ pub fn measure(work: &Work, effort: &Effort, count: bool) -> Result<Vec<Row>, Er
             let program = |n: u64| (variant.command)(kind, n);
             counts.push(measure::instructions(&program, COUNTED, 1, Counted::All)?);
         }
-        for (at, (variant, _)) in list.iter().enumerate() {
-            let mut row = Row::new(Section::Access, name, variant.name, "ns", &samples, at, 0);
-            row.against = list[0].0.name.to_owned();
-            if count {
-                row = row.counted(counts[at], counts[0]);
-            }
-            eprintln!("{row}");
-            rows.push(row);
-        }
+        let names: Vec<&str> = list.iter().map(|(variant, _)| variant.name).collect();
+        rows.add_counted(name, "ns", &names, &samples, &counts);
         Ok(())
     };
     let nothing: Vec<_> = variants.kinds[..1]
@@ -241,5 +192,5 @@ pub fn measure(work: &Work, effort: &Effort, count: bool) -> Result<Vec<Row>, Er
             group(&format!("{kind}, fat LTO"), &list)?;
         }
     }
-    Ok(rows)
+    Ok(rows.into_rows())
 }

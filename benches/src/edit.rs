@@ -1,9 +1,9 @@
 //! Section `edit`: from a one-line change to its effect, and what the binaries weigh.
 //!
-//! The demo's three modules, as modules of a running host and linked statically into one program. The
-//! same line of the math module's source is changed for both. A round ends when the changed code has
-//! answered: in the running host, which loads the new build beside the old one, or in the program that
-//! was built and started again.
+//! The demo's three modules are compared as modules of a running host and linked statically into
+//! one program. The same line of the math module's source is changed for both. A round ends when
+//! the changed code has answered: in the running host, which loads the new build beside the old
+//! one, or in the program that was built and started again.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -14,10 +14,12 @@ use std::time::Instant;
 use cargo_tls_slots::fork::{self, ForkOptions, Forked};
 use cargo_tls_slots::with_causes;
 
+use crate::effort::Effort;
+use crate::error::Error;
 use crate::measure::{self, Samples};
+use crate::places;
 use crate::project::{self, Work};
-use crate::results::{Row, Section};
-use crate::{Effort, Error};
+use crate::row::{Row, Rows, Section};
 
 /// What the changed line says.
 const SENTENCE: &str = "is too long";
@@ -31,15 +33,17 @@ struct Site {
 }
 
 impl Site {
+    /// Copies the sources below the work folder, and forks what they use.
     fn copy(work: &Work, release: bool) -> Result<Self, Error> {
         let folder = work.folder().join("edit");
-        let repository = crate::repository();
+        let repository = places::repository();
         for part in [
             "examples/site/contract",
             "examples/site/modules",
             "benches/projects/site",
         ] {
-            copy(&repository.join(part), &folder.join(part))
+            let whole = |_: &Path, content| Ok(Some(content));
+            places::copy(&repository.join(part), &folder.join(part), &whole)
                 .map_err(|error| format!("cannot copy {part}: {error}"))?;
         }
         let mut options = ForkOptions::new(folder.join("forks"));
@@ -52,10 +56,12 @@ impl Site {
         })
     }
 
+    /// The name of the profile's folder in a target folder.
     fn profile(&self) -> &'static str {
         if self.release { "release" } else { "debug" }
     }
 
+    /// The target folder of one build: host and modules know nothing of each other.
     fn target(&self, name: &str) -> PathBuf {
         self.folder.join("target").join(self.profile()).join(name)
     }
@@ -84,15 +90,18 @@ impl Site {
         Ok(target.join(self.profile()).join(file))
     }
 
+    /// Builds one of the demo's modules.
     fn module(&self, name: &str) -> Result<PathBuf, Error> {
         let project = format!("examples/site/modules/{name}");
         self.build(&project, name, &[], &format!("libsite_{name}.so"))
     }
 
+    /// Builds the program that loads modules.
     fn host(&self) -> Result<PathBuf, Error> {
         self.build("benches/projects/site", "host", &[], "bench-site")
     }
 
+    /// Builds the program that the modules are linked into.
     fn statically(&self) -> Result<PathBuf, Error> {
         let features = ["--features", "static"];
         self.build("benches/projects/site", "static", &features, "bench-site")
@@ -103,7 +112,7 @@ impl Site {
         let file = self.folder.join("examples/site/modules/math/src/lib.rs");
         let fail = |error: std::io::Error| format!("cannot edit {}: {error}", file.display());
         let source =
-            fs::read_to_string(crate::repository().join("examples/site/modules/math/src/lib.rs"))
+            fs::read_to_string(places::repository().join("examples/site/modules/math/src/lib.rs"))
                 .map_err(fail)?;
         let sentence = format!("{SENTENCE} (edit {round})");
         let changed = source.replace(SENTENCE, &sentence);
@@ -117,23 +126,6 @@ impl Site {
     }
 }
 
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (path, copied) = (entry.path(), to.join(entry.file_name()));
-        if entry.file_name() == "target" {
-            continue;
-        }
-        if path.is_dir() {
-            copy(&path, &copied)?;
-        } else if fs::read(&copied).ok() != fs::read(&path).ok() {
-            fs::copy(&path, &copied)?;
-        }
-    }
-    Ok(())
-}
-
 /// The running host.
 struct Host {
     child: Child,
@@ -142,6 +134,7 @@ struct Host {
 }
 
 impl Host {
+    /// Starts the host with the three modules, and waits for its first answer.
     fn start(program: &Path, modules: &[PathBuf]) -> Result<Self, Error> {
         let mut child = Command::new(program)
             .args(modules)
@@ -160,6 +153,7 @@ impl Host {
         Ok(host)
     }
 
+    /// The next line that the host prints.
     fn answer(&mut self) -> Result<String, Error> {
         let mut line = String::new();
         let read = self.output.read_line(&mut line);
@@ -169,6 +163,7 @@ impl Host {
         }
     }
 
+    /// Has the host load a new build of the math module, and returns that build's answer.
     fn ask(&mut self, module: &Path) -> Result<String, Error> {
         let input = self.input.as_mut().ok_or("the host has no input")?;
         writeln!(input, "{}", module.display()).map_err(|error| error.to_string())?;
@@ -184,6 +179,7 @@ impl Drop for Host {
     }
 }
 
+/// Makes sure that an answer came from the edited code.
 fn expect(answer: &str, sentence: &str) -> Result<(), Error> {
     match answer.contains(sentence) {
         true => Ok(()),
@@ -194,31 +190,29 @@ fn expect(answer: &str, sentence: &str) -> Result<(), Error> {
     }
 }
 
+/// The names of the variants.
 const VARIANTS: [&str; 2] = ["static, restarted", "module, in the running host"];
 
 /// Measures the section.
 ///
 /// # Errors
 ///
-/// What cannot be built or run.
+/// If something cannot be built or run.
 pub fn measure(work: &Work, effort: &Effort) -> Result<Vec<Row>, Error> {
-    let mut rows = Vec::new();
+    let mut rows = Rows::new(Section::Edit);
     for release in [true, false] {
         if effort.quick && release {
             continue;
         }
         profile(work, effort, release, &mut rows)?;
     }
-    Ok(rows)
+    Ok(rows.into_rows())
 }
 
-fn profile(work: &Work, effort: &Effort, release: bool, rows: &mut Vec<Row>) -> Result<(), Error> {
+/// Measures the section in one profile.
+fn profile(work: &Work, effort: &Effort, release: bool, rows: &mut Rows) -> Result<(), Error> {
     let site = Site::copy(work, release)?;
     let profile = if release { "release" } else { "dev" };
-    let mut push = |row: Row| {
-        eprintln!("{row}");
-        rows.push(row);
-    };
 
     // Cold: from empty target folders. The host and the other modules are there already.
     eprintln!("building the demo ({profile})");
@@ -235,16 +229,11 @@ fn profile(work: &Work, effort: &Effort, release: bool, rows: &mut Vec<Row>) -> 
     let (cold_static, program) = time(&|| site.statically())?;
     let (cold_module, math) = time(&|| site.module("math"))?;
     let name = format!("build from nothing, {profile}");
-    push(
-        Row::single(Section::Edit, &name, "static", "s", cold_static)
-            .compared("static", cold_static),
-    );
-    push(
-        Row::single(Section::Edit, &name, "module", "s", cold_module)
-            .compared("static", cold_static),
-    );
+    rows.single(&name, "static", "s", cold_static, cold_static);
+    rows.single(&name, "module", "s", cold_module, cold_static);
 
-    let mut running = Host::start(&host, &[markdown.clone(), math.clone(), style.clone()])?;
+    let files = [markdown.clone(), math.clone(), style.clone()];
+    let mut running = Host::start(&host, &files)?;
     let mut round = 0;
     let samples = Samples::take(effort.pairs, 2, |variant| {
         round += 1;
@@ -260,24 +249,18 @@ fn profile(work: &Work, effort: &Effort, release: bool, rows: &mut Vec<Row>) -> 
         Ok(start.elapsed().as_secs_f64())
     })?;
     let name = format!("one line changed, until its code has answered, {profile}");
-    for (at, variant) in VARIANTS.into_iter().enumerate() {
-        let mut row = Row::new(Section::Edit, &name, variant, "s", &samples, at, 0);
-        row.against = VARIANTS[0].to_owned();
-        push(row);
-    }
+    rows.add(&name, "s", &VARIANTS, &samples);
 
     let name = format!("size, {profile}");
     let base = measure::size(&program)? / 1000.0;
-    let files = [
+    for (variant, file) in [
         ("static", &program),
         ("host", &host),
         ("module markdown", &markdown),
         ("module math", &math),
         ("module style", &style),
-    ];
-    for (variant, file) in files {
-        let size = measure::size(file)? / 1000.0;
-        push(Row::single(Section::Edit, &name, variant, "kB", size).compared("static", base));
+    ] {
+        rows.single(&name, variant, "kB", measure::size(file)? / 1000.0, base);
     }
     Ok(())
 }

@@ -5,23 +5,25 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::access::Ours;
+use crate::effort::Effort;
+use crate::error::Error;
 use crate::measure::{self, Samples};
+use crate::places;
+use crate::programs::Ours;
 use crate::project::{self, Profile, Tokio, Work};
-use crate::results::{Row, Section};
-use crate::{Effort, Error};
+use crate::row::{Row, Rows, Section};
 
 /// Measures the section.
 ///
 /// # Errors
 ///
-/// What cannot be built or run.
+/// If a program cannot be built or run.
 pub fn measure(work: &Work, effort: &Effort) -> Result<Vec<Row>, Error> {
     let target = work.folder().join("target/command");
     eprintln!("building cargo-tls-slots");
     project::run_cargo(
         project::cargo()
-            .current_dir(crate::repository())
+            .current_dir(places::repository())
             .args([
                 "build",
                 "--release",
@@ -33,8 +35,8 @@ pub fn measure(work: &Work, effort: &Effort) -> Result<Vec<Row>, Error> {
     )?;
     let command = target.join("release/cargo-tls-slots");
     let out = work.folder().join("timed-fork");
-    let manifest = work.source(Tokio::Fork).join("program/Cargo.toml");
-    let mut rows = Vec::new();
+    let cargo_toml = work.source(Tokio::Fork).join("program/Cargo.toml");
+    let mut rows = Rows::new(Section::Fork);
 
     let variants = ["cold", "warm"];
     let samples = Samples::take(effort.pairs, 2, |variant| {
@@ -43,9 +45,9 @@ pub fn measure(work: &Work, effort: &Effort) -> Result<Vec<Row>, Error> {
         }
         let mut fork = Command::new(&command);
         fork.args(["tls-slots", "fork", "tokio", "--out"]).arg(&out);
-        timed(fork.arg("--manifest-path").arg(&manifest))
+        timed(fork.arg("--manifest-path").arg(&cargo_toml))
     })?;
-    push(&mut rows, "cargo tls-slots fork tokio", &variants, &samples);
+    rows.add("cargo tls-slots fork tokio", "ms", &variants, &samples);
 
     let ours = Ours::build(work, Profile::Release)?;
     let has = |subcommand: &str| {
@@ -59,9 +61,9 @@ pub fn measure(work: &Work, effort: &Effort) -> Result<Vec<Row>, Error> {
                     .args([&ours.program, &ours.module]),
             )
         })?;
-        push(
-            &mut rows,
+        rows.add(
             "cargo tls-slots check",
+            "ms",
             &["a host and a module"],
             &samples,
         );
@@ -74,28 +76,20 @@ pub fn measure(work: &Work, effort: &Effort) -> Result<Vec<Row>, Error> {
                     .arg(&ours.module),
             )
         })?;
-        push(
-            &mut rows,
+        rows.add(
             "cargo tls-slots audit",
+            "ms",
             &["a host's dependencies"],
             &samples,
         );
     }
-    Ok(rows)
+    Ok(rows.into_rows())
 }
 
+/// How long a command takes, in milliseconds.
 fn timed(command: &mut Command) -> Result<f64, Error> {
     let start = Instant::now();
-    // In a folder without a project: nothing of this repository's is looked at.
+    // This folder has no project, so nothing of this repository's is looked at.
     measure::run(command.current_dir(Path::new("/")))?;
     Ok(start.elapsed().as_secs_f64() * 1000.0)
-}
-
-fn push(rows: &mut Vec<Row>, name: &str, variants: &[&str], samples: &Samples) {
-    for (at, variant) in variants.iter().enumerate() {
-        let mut row = Row::new(Section::Fork, name, variant, "ms", samples, at, 0);
-        row.against = variants[0].to_owned();
-        eprintln!("{row}");
-        rows.push(row);
-    }
 }

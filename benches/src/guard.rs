@@ -1,20 +1,23 @@
 //! The instruction counts that must not grow.
 //!
-//! Time cannot be a test on a machine that others use, and instructions can: they are the same in each
-//! run of one binary. `guard.toml` has the counts of a few operations in a module, and the
-//! compiler that they belong to; another compiler makes other code, and is compared with std's
-//! thread-locals and with static linking, by the goals alone.
+//! The problem: time cannot be a test on a machine that others use.
+//!
+//! The way: instructions can, as they are the same in each run of one binary. `guard.toml` has the
+//! counts of a few operations in a module, and the compiler that they belong to. Another compiler
+//! makes other code; its counts are compared with std's thread-locals and with static linking, by
+//! the goals alone.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::Ours;
+use crate::error::Error;
+use crate::machine::Machine;
 use crate::measure::{self, Counted};
+use crate::places;
+use crate::programs::{self, Ours};
 use crate::project::{Build, Profile, Tokio, Work};
-use crate::results::Machine;
-use crate::{Error, runtime};
 
 /// How much a count may grow.
 const GROWTH: f64 = 1.03;
@@ -46,7 +49,7 @@ pub struct Counts {
 impl Counts {
     /// The file.
     pub fn file() -> PathBuf {
-        crate::folder().join("guard.toml")
+        places::folder().join("guard.toml")
     }
 
     /// Reads them.
@@ -131,9 +134,9 @@ pub fn count(work: &Work) -> Result<(Counts, Vec<String>), Error> {
         }
     }
     for workload in WORKLOADS {
-        let own = |n: u64| runtime::run(&ours.program, Some(&ours.module), "current", workload, n);
+        let own = |n: u64| programs::run(&ours.program, Some(&ours.module), "current", workload, n);
         let own = measure::instructions(&own, 2_000, 1, Counted::Apart)?;
-        let base = |n: u64| runtime::run(&upstream, None, "current", workload, n);
+        let base = |n: u64| programs::run(&upstream, None, "current", workload, n);
         let outside = measure::instructions(&base, 2_000, 1, Counted::Apart)?;
         let base = measure::instructions(&base, 2_000, 1, Counted::All)?;
         let allocator = base - outside;

@@ -8,14 +8,17 @@
 //! cargo run --release -p tls-slots-benches -- guard --write   new instruction counts for CI
 //! ```
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 
 use tls_slots_benches::guard::{self, Counts};
-use tls_slots_benches::project::{self, Work};
-use tls_slots_benches::results::{self, Machine, Part, Results, Section};
+use tls_slots_benches::machine::{self, Machine};
+use tls_slots_benches::programs::Programs;
+use tls_slots_benches::project::{Profile, Work};
+use tls_slots_benches::results::{Part, Results};
+use tls_slots_benches::row::Section;
 use tls_slots_benches::{Effort, Error, access, edit, folder, fork, measure, runtime, scale};
 
 /// Measures thread-locals, tokio's workloads and the edit cycle, in modules and without.
@@ -81,6 +84,7 @@ enum What {
 }
 
 impl What {
+    /// The section of the table that this stands for; `None` for what is no section.
     fn section(self) -> Option<Section> {
         match self {
             Self::Access => Some(Section::Access),
@@ -121,55 +125,9 @@ fn run(args: &Args) -> Result<(), Error> {
         };
     }
     if args.sections.contains(&What::Build) {
-        return runtime::Programs::build(&work, project::Profile::Release).map(drop);
+        return Programs::build(&work, Profile::Release).map(drop);
     }
-    let effort = Effort {
-        pairs: args.pairs.unwrap_or(if args.quick { 2 } else { 9 }).max(1),
-        counts: 1,
-        quick: args.quick,
-        fat: args.fat,
-        filter: args.filter.clone(),
-    };
-    let wanted = |section| {
-        args.sections.is_empty()
-            || args
-                .sections
-                .iter()
-                .any(|what| what.section() == Some(section))
-    };
-    let mut all = Results::default();
-    for section in Section::ALL.into_iter().filter(|section| wanted(*section)) {
-        let machine = Machine::look();
-        let before = results::load();
-        let (row, notes) = match section {
-            Section::Access => (access::measure(&work, &effort, count)?, Vec::new()),
-            Section::Runtime => runtime::measure(&work, &effort, count)?,
-            Section::Scale => (scale::measure(&work, &effort)?, Vec::new()),
-            Section::Edit => (edit::measure(&work, &effort)?, Vec::new()),
-            Section::Fork => (fork::measure(&work, &effort)?, Vec::new()),
-        };
-        let part = Part {
-            section,
-            date: machine.date,
-            machine: machine.machine,
-            system: machine.system,
-            rustc: machine.rustc,
-            load: [before, results::load()],
-            pairs: effort.pairs,
-            notes,
-            row,
-        };
-        if args.save {
-            // After each section: the whole takes long.
-            let mut kept = match file.is_file() {
-                true => Results::read(&file)?,
-                false => Results::default(),
-            };
-            kept.replace(part.clone());
-            kept.write(folder())?;
-        }
-        all.replace(part);
-    }
+    let all = sections(args, &work, &file, count)?;
     println!();
     for row in all.rows() {
         println!("{row}");
@@ -186,6 +144,66 @@ fn run(args: &Args) -> Result<(), Error> {
     Ok(())
 }
 
+/// Measures the sections that are wanted, and keeps each in `file` if it is to be kept.
+fn sections(args: &Args, work: &Work, file: &Path, count: bool) -> Result<Results, Error> {
+    let effort = Effort {
+        pairs: args.pairs.unwrap_or(if args.quick { 2 } else { 9 }).max(1),
+        counts: 1,
+        quick: args.quick,
+        fat: args.fat,
+        filter: args.filter.clone(),
+    };
+    let is_wanted = |section: &Section| {
+        let mut named = args.sections.iter().filter_map(|what| what.section());
+        args.sections.is_empty() || named.any(|one| one == *section)
+    };
+    let mut all = Results::default();
+    for section in Section::ALL.into_iter().filter(is_wanted) {
+        let part = measure_section(section, work, &effort, count)?;
+        if args.save {
+            // After each section: the whole takes long.
+            let mut kept = match file.is_file() {
+                true => Results::read(file)?,
+                false => Results::default(),
+            };
+            kept.replace(part.clone());
+            kept.write(folder())?;
+        }
+        all.replace(part);
+    }
+    Ok(all)
+}
+
+/// Measures one section, and notes when and where.
+fn measure_section(
+    section: Section,
+    work: &Work,
+    effort: &Effort,
+    count: bool,
+) -> Result<Part, Error> {
+    let machine = Machine::look();
+    let before = machine::load();
+    let (row, notes) = match section {
+        Section::Access => (access::measure(work, effort, count)?, Vec::new()),
+        Section::Runtime => runtime::measure(work, effort, count)?,
+        Section::Scale => (scale::measure(work, effort)?, Vec::new()),
+        Section::Edit => (edit::measure(work, effort)?, Vec::new()),
+        Section::Fork => (fork::measure(work, effort)?, Vec::new()),
+    };
+    Ok(Part {
+        section,
+        date: machine.date,
+        machine: machine.machine,
+        system: machine.system,
+        rustc: machine.rustc,
+        load: [before, machine::load()],
+        pairs: effort.pairs,
+        notes,
+        row,
+    })
+}
+
+/// Counts the instructions that CI holds, and writes them or compares with what was written.
 fn guard(work: &Work, write: bool) -> Result<(), Error> {
     let (counts, missed) = guard::count(work)?;
     for (name, count) in &counts.instructions {

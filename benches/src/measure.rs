@@ -1,69 +1,54 @@
-//! Running programs in turn, and counting their instructions.
+//! Runs programs in turn, and counts their instructions.
 //!
-//! Time on a machine that does other things is noise with a signal in it. Two measures against that: variants
-//! are run *in turn* (A, B, C, A, B, C, …), and what is compared is the ratio of each pair of
-//! neighbours, by its median; and instructions are counted under callgrind, which gives the same number
-//! each time, for everything that does not depend on the system's scheduler.
+//! The problem: time on a machine that does other things is noise with a signal in it.
 //!
-//! Instructions of start-up are not counted: a program is run with N and with 2 N operations, and the
-//! difference is that of N operations.
+//! The way, first: variants are run *in turn* (A, B, C, A, B, C, …), and what is compared is the
+//! ratio of each pair of neighbours, by its median.
 //!
-//! The allocator is a case of its own. How many instructions `malloc` takes depends on what was allocated and
-//! freed before, by anybody: loading a module changes it by some per cent in either direction. So a
-//! workload's instructions are counted with libc's allocator left out ([`Counted::Apart`]), and those of the
-//! allocator are counted once, in the program that all are compared with: it is the same code that
-//! answers the same requests.
+//! The way, second: instructions are counted under callgrind, which gives the same number each
+//! time, for everything that does not depend on the system's scheduler. Instructions of start-up
+//! are not counted: a program is run with N and with 2 N operations, and the difference is that of
+//! N operations.
+//!
+//! The allocator is a case of its own. How many instructions `malloc` takes depends on what was
+//! allocated and freed before, by anybody: loading a module changes the number by some per cent in
+//! either direction. So a workload's instructions are counted with libc's allocator left out
+//! ([`Counted::Apart`]). Those of the allocator are counted once, in the program that all are
+//! compared with: it is the same code that answers the same requests.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::Error;
+use cargo_tls_slots::process;
+
+use crate::error::Error;
 
 /// The longest that one run may take.
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// Runs a program to its end, and returns what it printed.
+/// Runs a program to its end, and returns what it printed to its two streams.
 ///
 /// # Errors
 ///
-/// If it fails or takes too long.
+/// If the program cannot be started, fails or takes too long.
 pub fn run(command: &mut Command) -> Result<(String, String), Error> {
-    let shown = format!("{command:?}");
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("cannot start {shown}: {error}"))?;
-    let id = child.id();
-    let (ended, waiting) = std::sync::mpsc::channel::<()>();
-    let watch = std::thread::spawn(move || {
-        if waiting
-            .recv_timeout(DEADLINE)
-            .is_err_and(|error| error == std::sync::mpsc::RecvTimeoutError::Timeout)
-        {
-            // By `kill`, as the child is being waited for elsewhere.
-            let _ = Command::new("kill").args(["-9", &id.to_string()]).status();
-        }
-    });
-    let output = child.wait_with_output();
-    drop(ended);
-    let _ = watch.join();
-    let output = output.map_err(|error| format!("cannot run {shown}: {error}"))?;
-    let stdout = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    if !output.status.success() {
-        return Err(format!("{shown}: {}\n{stdout}\n{stderr}", output.status));
+    let ended = process::run(command, DEADLINE)
+        .map_err(|error| format!("cannot start {command:?}: {error}"))?;
+    match ended.success() {
+        true => Ok((
+            ended.stdout.trim().to_owned(),
+            ended.stderr.trim().to_owned(),
+        )),
+        false => Err(ended.to_string()),
     }
-    Ok((stdout, stderr))
 }
 
 /// The numbers that a program prints.
 ///
 /// # Errors
 ///
-/// If it fails, or prints something else.
+/// If the program fails, or prints something else.
 pub fn numbers(command: &mut Command) -> Result<Vec<f64>, Error> {
     let (stdout, _) = run(command)?;
     stdout
@@ -95,7 +80,7 @@ pub fn has_callgrind() -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// What is said where it is missing.
+/// What the command says where valgrind is missing.
 pub const NO_CALLGRIND: &str = "valgrind is not installed: instructions are not counted, and those \
                                 columns stay empty (Debian: apt-get install valgrind)";
 
@@ -232,7 +217,7 @@ impl Samples {
 ///
 /// # Errors
 ///
-/// If it cannot be looked at.
+/// If there is no such file.
 pub fn size(file: &Path) -> Result<f64, Error> {
     std::fs::metadata(file)
         .map(|data| data.len() as f64)

@@ -1,15 +1,21 @@
 //! The plots, as SVG.
 //!
-//! Horizontal bars, drawn by hand: a plotting library would be the largest dependency of this repository.
+//! Horizontal bars, drawn by hand: a plotting library would be the largest dependency of this
+//! repository.
 
 use std::fmt::Write as _;
 
-use crate::results::{Results, Row};
-use crate::runtime::WORKLOADS;
+use crate::results::Results;
+use crate::row::{Row, Section};
+use crate::workloads::WORKLOADS;
 
+/// The width of a plot. All lengths are in units of the SVG, which are pixels at 100 %.
 const WIDTH: f64 = 860.0;
+/// The room left of the bars, for labels.
 const LEFT: f64 = 190.0;
+/// The room right of the longest bar, for its number.
 const RIGHT: f64 = 120.0;
+/// The height of a bar.
 const BAR: f64 = 15.0;
 
 /// One bar.
@@ -33,7 +39,7 @@ pub fn access(results: &Results) -> String {
     let mut groups: Vec<Group> = Vec::new();
     for row in results.rows().filter(|row| row.unit == "ns") {
         // With fat LTO the picture is the same.
-        if row.section != crate::results::Section::Access || row.name.ends_with("fat LTO") {
+        if row.section != Section::Access || row.name.ends_with("fat LTO") {
             continue;
         }
         if groups.last().is_none_or(|group| group.heading != row.name) {
@@ -109,6 +115,7 @@ pub fn runtime(results: &Results) -> String {
     )
 }
 
+/// The value that the whole width stands for: a little more than the longest bar.
 fn longest(groups: &[Group]) -> f64 {
     groups
         .iter()
@@ -118,6 +125,7 @@ fn longest(groups: &[Group]) -> f64 {
         * 1.05
 }
 
+/// One colour for a variant in all plots: warm ones for what is ours.
 fn colour(variant: &str) -> &'static str {
     match variant {
         "module" | "tls-keys, module" | "process_local!, module" => "#c2410c",
@@ -129,10 +137,12 @@ fn colour(variant: &str) -> &'static str {
     }
 }
 
+/// Text as XML has it.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
+/// Draws the groups below each other, and a dashed line at the value `line`.
 fn draw(title: &str, groups: &[Group], longest: f64, line: Option<f64>) -> String {
     let bars: usize = groups.iter().map(|group| group.bars.len()).sum();
     let height = 50.0 + bars as f64 * (BAR + 3.0) + groups.len() as f64 * 26.0;

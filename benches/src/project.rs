@@ -1,9 +1,10 @@
 //! The measured projects: copied below the target folder, and built there.
 //!
-//! Two copies, as in the tests of this repository: the lock file differs between the fork and the
-//! tokio of the registry, and lines of a manifest that end in `# fork` name what only the fork has.
+//! There are two copies, one for the fork and one for the tokio of the registry. Their lock files
+//! differ, and lines of a `Cargo.toml` that end in `# fork` name what only the fork has.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -11,9 +12,10 @@ use cargo_tls_slots::cargo;
 use cargo_tls_slots::fork::{self, CrateSpec, ForkOptions, Forked};
 use cargo_tls_slots::with_causes;
 
-use crate::Error;
+use crate::error::Error;
+use crate::places;
 
-/// Which tokio a project gets.
+/// The tokio that a project gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tokio {
     /// Upstream's, from the registry.
@@ -22,7 +24,7 @@ pub enum Tokio {
     Fork,
 }
 
-/// How it is compiled.
+/// How a project is compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     /// Cargo's release profile as it is.
@@ -32,7 +34,7 @@ pub enum Profile {
 }
 
 impl Profile {
-    /// Cargo's name for it.
+    /// The profile's name, for cargo.
     pub fn name(self) -> &'static str {
         match self {
             Self::Release => "release",
@@ -51,16 +53,16 @@ pub struct Work {
 /// Something to build.
 #[derive(Clone, Copy, Debug)]
 pub struct Build<'a> {
-    /// Its folder below `projects/`.
+    /// The project's folder below `projects/`.
     pub project: &'a str,
-    /// The tokio.
+    /// The tokio that it gets.
     pub tokio: Tokio,
-    /// Cargo features.
+    /// The features to turn on, commas between.
     pub features: &'a str,
-    /// The profile.
+    /// How it is compiled.
     pub profile: Profile,
-    /// The target folder's name. What shares one shares the dependencies' builds, so projects that
-    /// are supposed to know nothing of each other have different ones.
+    /// The target folder's name. Projects with the same target folder share the builds of their
+    /// dependencies, so projects that know nothing of each other have different ones.
     pub target: &'a str,
 }
 
@@ -69,12 +71,12 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// What failed.
+    /// If the fork cannot be made, or a file cannot be copied.
     pub fn prepare(folder: &Path) -> Result<Self, Error> {
         fs::create_dir_all(folder)
             .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
         let folder = folder.canonicalize().map_err(|error| error.to_string())?;
-        let source = crate::folder().join("projects");
+        let source = places::folder().join("projects");
         let mut options = ForkOptions::new(folder.join("forks"));
         options.lockfile = Some(source.join("Cargo.lock"));
         // Nothing else that the workloads use has state to share.
@@ -90,7 +92,7 @@ impl Work {
         Ok(work)
     }
 
-    /// The folder that everything is in.
+    /// The folder that everything is built in.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -107,7 +109,7 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// What cargo says.
+    /// If cargo fails, with what it wrote.
     pub fn build(&self, build: Build<'_>) -> Result<PathBuf, Error> {
         let source = self.source(build.tokio);
         let target = self.folder.join("target").join(build.target);
@@ -131,18 +133,18 @@ impl Work {
     }
 }
 
-/// Cargo, without what this process's own cargo has told it.
+/// A cargo command, without what this process's own cargo says.
 pub fn cargo() -> Command {
     let mut command = Command::new(cargo::program());
     cargo::isolate(&mut command);
     command
 }
 
-/// Runs it to its end; an error has all that it wrote.
+/// Runs a cargo command to its end.
 ///
 /// # Errors
 ///
-/// What cargo says.
+/// If cargo fails, with what it wrote.
 pub fn run_cargo(command: &mut Command) -> Result<(), Error> {
     let output = command
         .stdin(Stdio::null())
@@ -157,9 +159,14 @@ pub fn run_cargo(command: &mut Command) -> Result<(), Error> {
     ))
 }
 
-/// Copies the projects. A file that is as it was is left alone: cargo looks at its time.
+/// What only the fork's copy has: lines of the workspace's `Cargo.toml` that end in `# fork` name
+/// these folders.
+const FORK_ONLY: [&str; 3] = ["module", "small", "stub"];
+
+/// Copies the projects for one of the tokios.
 fn copy(from: &Path, to: &Path, tokio: Tokio) -> Result<(), Error> {
-    copy_folder(from, to, tokio).map_err(|error| {
+    let edit = |path: &Path, content: Vec<u8>| edit(to, tokio, path, content);
+    places::copy(from, to, &edit).map_err(|error| {
         format!(
             "cannot copy {} to {}: {error}",
             from.display(),
@@ -168,45 +175,31 @@ fn copy(from: &Path, to: &Path, tokio: Tokio) -> Result<(), Error> {
     })
 }
 
-/// What only the fork's copy has: the manifest of the workspace names them with `# fork`.
-const FORK_ONLY: [&str; 3] = ["module", "small", "stub"];
-
-fn copy_folder(from: &Path, to: &Path, tokio: Tokio) -> std::io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (path, name) = (entry.path(), entry.file_name());
-        let copy = to.join(&name);
-        let top = path
-            .parent()
-            .is_some_and(|parent| parent.ends_with("projects"));
-        if tokio == Tokio::Upstream && top && FORK_ONLY.iter().any(|only| name == *only) {
-            continue;
-        }
-        if path.is_dir() {
-            copy_folder(&path, &copy, tokio)?;
-            continue;
-        }
-        let mut content = fs::read(&path)?;
-        if name == "Cargo.lock" {
-            // Cargo completes the copy by what the fork adds; it is made anew when the seed changes.
-            let mark = to.join(".seed");
-            if fs::read(&mark).ok().as_ref() == Some(&content) && copy.is_file() {
-                continue;
-            }
-            fs::write(&mark, &content)?;
-        } else if name == "Cargo.toml" && tokio == Tokio::Upstream {
-            let text = String::from_utf8_lossy(&content);
-            let kept: String = text
-                .lines()
-                .filter(|line| !line.ends_with("# fork"))
-                .map(|line| format!("{line}\n"))
-                .collect();
-            content = kept.into_bytes();
-        }
-        if fs::read(&copy).ok().as_ref() != Some(&content) {
-            fs::write(&copy, content)?;
-        }
+/// The copy of a file of the projects, if there is to be one.
+fn edit(to: &Path, tokio: Tokio, path: &Path, content: Vec<u8>) -> io::Result<Option<Vec<u8>>> {
+    let upstream = tokio == Tokio::Upstream;
+    if upstream && FORK_ONLY.iter().any(|only| path.starts_with(only)) {
+        return Ok(None);
     }
-    Ok(())
+    if path.ends_with("Cargo.lock") {
+        // cargo adds to the copy what the fork brings. The copy is made anew when the seed changes.
+        let copied = to.join(path);
+        let mark = copied.with_file_name(".seed");
+        if fs::read(&mark).is_ok_and(|seed| seed == content) && copied.is_file() {
+            return Ok(None);
+        }
+        if let Some(folder) = mark.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(&mark, &content)?;
+    } else if path.ends_with("Cargo.toml") && upstream {
+        let text = String::from_utf8_lossy(&content);
+        let kept = text.lines().filter(|line| !line.ends_with("# fork"));
+        return Ok(Some(
+            kept.flat_map(|line| [line, "\n"])
+                .collect::<String>()
+                .into_bytes(),
+        ));
+    }
+    Ok(Some(content))
 }

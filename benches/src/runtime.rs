@@ -8,235 +8,127 @@
 //! | module | the fork with it, twice | a host, and the workload in a module |
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use object::{Object as _, ObjectSymbol as _, SymbolKind};
 
-use crate::access::Ours;
+use crate::effort::Effort;
+use crate::error::Error;
 use crate::measure::{self, Counted, Samples};
-use crate::project::{Build, Profile, Tokio, Work};
-use crate::results::{Row, Section};
-use crate::{Effort, Error};
+use crate::programs::Programs;
+use crate::project::{Profile, Work};
+use crate::row::{Row, Rows, Section};
+use crate::workloads::{WORKLOADS, Workload};
 
-/// A workload, and how many operations are counted and timed.
-#[derive(Clone, Copy, Debug)]
-pub struct Workload {
-    /// Its name, as in `projects/workloads`.
-    pub name: &'static str,
-    /// Operations of a counted run.
-    pub counted: u64,
-    /// Operations of a timed one.
-    pub timed: u64,
-    /// Whether it is more than a single call, and so goes into the mean.
-    pub whole: bool,
-}
-
-const fn workload(name: &'static str, counted: u64, timed: u64) -> Workload {
-    Workload {
-        name,
-        counted,
-        timed,
-        whole: true,
-    }
-}
-
-/// All of them.
-pub const WORKLOADS: &[Workload] = &[
-    workload("spawn_local", 2_000, 50_000),
-    workload("spawn_remote", 2_000, 25_000),
-    workload("spawn_join", 2_000, 25_000),
-    workload("yield_now", 4_000, 125_000),
-    workload("ping_pong", 1_000, 12_500),
-    workload("chained_spawn", 2_000, 50_000),
-    workload("mpsc_uncontended", 3_200, 125_000),
-    workload("mpsc_contended", 3_000, 125_000),
-    workload("mpsc_unbounded", 3_000, 250_000),
-    workload("oneshot_pairs", 1_000, 12_500),
-    workload("broadcast_all", 640, 25_000),
-    workload("watch_all", 500, 3_750),
-    workload("timers", 10_000, 12_500),
-    workload("timeouts", 2_000, 25_000),
-    workload("sleep", 400, 400),
-    workload("blocking", 1_000, 25_000),
-    workload("tcp_echo", 300, 1_250),
-    workload("fs_files", 200, 1_250),
-    Workload {
-        whole: false,
-        ..workload("try_id", 5_000, 6_250_000)
-    },
-    Workload {
-        whole: false,
-        ..workload("try_current", 5_000, 1_250_000)
-    },
-];
-
-/// The variants' names.
+/// The names of the variants.
 pub const VARIANTS: [&str; 4] = ["static, upstream", "static, off", "static, on", "module"];
 
-/// The programs of one profile.
-#[derive(Clone, Debug)]
-pub struct Programs {
-    /// For each variant the program, and the module that it loads.
-    programs: Vec<(PathBuf, Option<PathBuf>)>,
+/// How the workloads are run in one part of the section.
+struct Run<'a> {
+    programs: &'a Programs,
+    effort: &'a Effort,
+    /// The runtime's flavour, for the program.
+    flavour: &'a str,
+    /// What is added to the workloads' names in the table.
+    suffix: &'a str,
+    /// Whether instructions are counted.
+    count: bool,
 }
 
-impl Programs {
-    /// Builds them.
-    ///
-    /// # Errors
-    ///
-    /// What cargo says.
-    pub fn build(work: &Work, profile: Profile) -> Result<Self, Error> {
-        let statically = |tokio, target| {
-            let built = work.build(Build {
-                project: "program",
-                tokio,
-                features: "",
-                profile,
-                target,
-            })?;
-            Ok::<_, Error>((built.join("bench-program"), None))
-        };
-        let upstream = statically(Tokio::Upstream, "upstream")?;
-        let off = statically(Tokio::Fork, "off")?;
-        let ours = Ours::build(work, profile)?;
-        Ok(Self {
-            programs: vec![
-                upstream,
-                off,
-                (ours.program.clone(), None),
-                (ours.program, Some(ours.module)),
-            ],
-        })
-    }
-
-    /// The program of a variant.
-    pub fn program(&self, variant: usize) -> PathBuf {
-        self.programs[variant].0.clone()
-    }
-
-    /// The command that runs a workload in a variant.
-    pub fn command(&self, variant: usize, flavour: &str, workload: &str, n: u64) -> Command {
-        let (program, module) = &self.programs[variant];
-        run(program, module.as_deref(), flavour, workload, n)
-    }
-}
-
-/// The command that runs a workload in a program.
-pub fn run(
-    program: &Path,
-    module: Option<&Path>,
-    flavour: &str,
-    workload: &str,
-    n: u64,
-) -> Command {
-    let mut command = Command::new(program);
-    command
-        .args(["run", flavour, workload, &n.to_string()])
-        .args(module);
-    command
-}
-
-/// Measures the section: rows, and what is said below the table.
+/// Measures the section: rows, and sentences for below the table.
 ///
 /// # Errors
 ///
-/// What cannot be built or run.
+/// If a program cannot be built or run.
 pub fn measure(
     work: &Work,
     effort: &Effort,
     count: bool,
 ) -> Result<(Vec<Row>, Vec<String>), Error> {
-    let mut rows = Vec::new();
+    let mut rows = Rows::new(Section::Runtime);
     let programs = Programs::build(work, Profile::Release)?;
     let notes = vec![same_functions(&programs)?];
-    for workload in WORKLOADS.iter().filter(|one| effort.wants(one.name)) {
-        one(
-            &programs, workload, "current", "", true, effort, count, &mut rows,
-        )?;
+    let wanted = || WORKLOADS.iter().filter(|one| effort.wants(one.name));
+    let current = Run {
+        programs: &programs,
+        effort,
+        flavour: "current",
+        suffix: "",
+        count,
+    };
+    for workload in wanted() {
+        current.workload(workload, &mut rows)?;
     }
-    for workload in WORKLOADS
-        .iter()
-        .filter(|one| effort.wants(one.name) && one.whole)
-    {
-        one(
-            &programs,
-            workload,
-            "multi",
-            ", 2 workers",
-            false,
-            effort,
-            false,
-            &mut rows,
-        )?;
+    let multi = Run {
+        flavour: "multi",
+        suffix: ", 2 workers",
+        count: false,
+        ..current
+    };
+    for workload in wanted().filter(|one| one.whole) {
+        multi.workload(workload, &mut rows)?;
     }
-    if !effort.fat {
-        return Ok((rows, notes));
-    }
-    let programs = Programs::build(work, Profile::Fat)?;
-    for workload in WORKLOADS.iter().filter(|one| effort.wants(one.name)) {
-        one(
-            &programs,
-            workload,
-            "current",
-            ", fat LTO",
-            true,
-            effort,
-            count,
-            &mut rows,
-        )?;
-    }
-    Ok((rows, notes))
-}
-
-#[expect(clippy::too_many_arguments, reason = "called three times, above")]
-fn one(
-    programs: &Programs,
-    workload: &Workload,
-    flavour: &str,
-    suffix: &str,
-    by_cpu: bool,
-    effort: &Effort,
-    count: bool,
-    rows: &mut Vec<Row>,
-) -> Result<(), Error> {
-    let n = effort.scaled(workload.timed);
-    let samples = Samples::take(effort.pairs, VARIANTS.len(), |variant| {
-        let mut command = programs.command(variant, flavour, workload.name, n);
-        let times = measure::numbers(&mut command)?;
-        // One pinned thread: processor time is what it took. Several: the clock.
-        Ok(times[usize::from(by_cpu)] / n as f64)
-    })?;
-    let mut counts = Vec::new();
-    for variant in (0..VARIANTS.len()).filter(|_| count) {
-        let program = |n: u64| programs.command(variant, flavour, workload.name, n);
-        let counted = |what| measure::instructions(&program, workload.counted, effort.counts, what);
-        let own = counted(Counted::Apart)?;
-        // The first variant's allocator stands for everybody's.
-        let allocator = match counts.first() {
-            None => counted(Counted::All)? - own,
-            Some((_, allocator)) => *allocator,
+    if effort.fat {
+        let fat = Run {
+            programs: &Programs::build(work, Profile::Fat)?,
+            suffix: ", fat LTO",
+            ..current
         };
-        counts.push((own + allocator, allocator));
-    }
-    for (at, variant) in VARIANTS.into_iter().enumerate() {
-        let name = format!("{}{suffix}", workload.name);
-        let mut row = Row::new(Section::Runtime, &name, variant, "ns", &samples, at, 0);
-        row.against = VARIANTS[0].to_owned();
-        if count {
-            row = row.counted(counts[at].0, counts[0].0);
+        for workload in wanted() {
+            fat.workload(workload, &mut rows)?;
         }
-        eprintln!("{row}");
-        rows.push(row);
     }
-    Ok(())
+    Ok((rows.into_rows(), notes))
 }
 
-/// Whether the fork with its feature off has the functions that upstream has.
+impl Run<'_> {
+    /// Measures one workload in all variants.
+    fn workload(&self, workload: &Workload, rows: &mut Rows) -> Result<(), Error> {
+        let n = self.effort.scaled(workload.timed);
+        // One pinned thread: processor time is what it took. Several threads: the clock.
+        let number = usize::from(self.flavour == "current");
+        let samples = Samples::take(self.effort.pairs, VARIANTS.len(), |variant| {
+            let mut command = self
+                .programs
+                .command(variant, self.flavour, workload.name, n);
+            Ok(measure::numbers(&mut command)?[number] / n as f64)
+        })?;
+        let counts = match self.count {
+            true => self.counts(workload)?,
+            false => Vec::new(),
+        };
+        let name = format!("{}{}", workload.name, self.suffix);
+        rows.add_counted(&name, "ns", &VARIANTS, &samples, &counts);
+        Ok(())
+    }
+
+    /// The instructions of one operation in each variant.
+    fn counts(&self, workload: &Workload) -> Result<Vec<f64>, Error> {
+        let mut allocator = None;
+        let mut counts = Vec::new();
+        for variant in 0..VARIANTS.len() {
+            let program = |n| {
+                self.programs
+                    .command(variant, self.flavour, workload.name, n)
+            };
+            let counted =
+                |what| measure::instructions(&program, workload.counted, self.effort.counts, what);
+            let own = counted(Counted::Apart)?;
+            // The first variant's allocator stands for that of every variant: see `measure.rs`.
+            let allocator = match allocator {
+                Some(allocator) => allocator,
+                None => *allocator.insert(counted(Counted::All)? - own),
+            };
+            counts.push(own + allocator);
+        }
+        Ok(counts)
+    }
+}
+
+/// A sentence that says whether the fork with its feature off has upstream's functions.
 fn same_functions(programs: &Programs) -> Result<String, Error> {
-    let upstream = functions(&programs.programs[0].0)?;
-    let off = functions(&programs.programs[1].0)?;
+    let upstream = functions(&programs.program(0))?;
+    let off = functions(&programs.program(1))?;
     let total: usize = upstream.values().sum();
     let differ: usize = upstream
         .iter()
@@ -259,7 +151,7 @@ fn same_functions(programs: &Programs) -> Result<String, Error> {
     })
 }
 
-/// The functions of a program: name and size, and how often there is such a one.
+/// The functions of a program: how many there are of each name and size.
 fn functions(program: &Path) -> Result<BTreeMap<(String, u64), usize>, Error> {
     let bytes = std::fs::read(program)
         .map_err(|error| format!("cannot read {}: {error}", program.display()))?;

@@ -1,24 +1,24 @@
 //! Section `scale`: many modules, many threads.
 //!
-//! A small module is copied under other names: to the system's loader each copy is another image.
+//! A small module is copied under other names. To the system's loader each copy is another image.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::access::Ours;
+use crate::effort::Effort;
+use crate::error::Error;
 use crate::measure::{self, Samples};
+use crate::programs::{Ours, Programs};
 use crate::project::{Build, Profile, Tokio, Work};
-use crate::results::{Row, Section};
-use crate::runtime::Programs;
-use crate::{Effort, Error};
+use crate::row::{Row, Rows, Section};
 
 /// How many modules are loaded.
 const MODULES: [usize; 5] = [1, 16, 64, 128, 256];
 /// How many threads there are.
 const THREADS: [u64; 4] = [1, 16, 128, 512];
-/// Tasks that are spawned across modules.
+/// How many tasks are spawned across modules.
 const TASKS: u64 = 1_000_000;
-/// Modules that spawn them.
+/// How many modules spawn them.
 const PARTS: usize = 16;
 
 /// Copies of a module's file, each another image.
@@ -39,7 +39,7 @@ fn copies(work: &Work, file: &Path, name: &str, count: usize) -> Result<Vec<Path
 ///
 /// # Errors
 ///
-/// What cannot be built or run.
+/// If a program cannot be built or run.
 pub fn measure(work: &Work, effort: &Effort) -> Result<Vec<Row>, Error> {
     let ours = Ours::build(work, Profile::Release)?;
     let build = |project, target| {
@@ -54,7 +54,7 @@ pub fn measure(work: &Work, effort: &Effort) -> Result<Vec<Row>, Error> {
     let small = build("small", "module")?.join("libbench_small.so");
     let stub = build("stub", "stub")?.join("bench-stub");
     let modules = copies(work, &small, "small", *MODULES.last().unwrap_or(&0))?;
-    let mut rows = Vec::new();
+    let mut rows = Rows::new(Section::Scale);
     if effort.wants("modules") {
         load(&ours.program, &stub, &modules, effort, &mut rows)?;
         access(&ours.program, &modules, effort, &mut rows)?;
@@ -65,10 +65,11 @@ pub fn measure(work: &Work, effort: &Effort) -> Result<Vec<Row>, Error> {
     if effort.wants("tasks") {
         tasks(work, &ours, effort, &mut rows)?;
     }
-    Ok(rows)
+    Ok(rows.into_rows())
 }
 
-/// One sample of a program that prints several numbers: all of them, one set of samples for each.
+/// Runs programs that print several numbers each, in turn. Returns a set of samples for each of the
+/// numbers.
 fn several(
     effort: &Effort,
     columns: usize,
@@ -91,6 +92,7 @@ fn several(
     Ok(all)
 }
 
+/// The samples, each divided by a number.
 fn divided(mut samples: Samples, by: f64) -> Samples {
     for number in samples.rounds.iter_mut().flatten() {
         *number /= by;
@@ -98,21 +100,13 @@ fn divided(mut samples: Samples, by: f64) -> Samples {
     samples
 }
 
-fn push(rows: &mut Vec<Row>, name: &str, unit: &str, variants: &[&str], samples: &Samples) {
-    for (at, variant) in variants.iter().enumerate() {
-        let mut row = Row::new(Section::Scale, name, variant, unit, samples, at, 0);
-        row.against = variants[0].to_owned();
-        eprintln!("{row}");
-        rows.push(row);
-    }
-}
-
+/// What loading a module costs: time and memory.
 fn load(
     program: &Path,
     stub: &Path,
     modules: &[PathBuf],
     effort: &Effort,
-    rows: &mut Vec<Row>,
+    rows: &mut Rows,
 ) -> Result<(), Error> {
     let variants = ["plain dlopen", "dlopen in a host", "Module::load"];
     for count in MODULES {
@@ -138,8 +132,7 @@ fn load(
             .try_into()
             .map_err(|_| "three numbers were expected".to_owned())?;
         let all = divided(all, 1_000.0 * count as f64);
-        push(
-            rows,
+        rows.add(
             &format!("load, each of {count} modules"),
             "µs",
             &variants,
@@ -151,11 +144,10 @@ fn load(
                 "load, each of the last {} of {count} modules",
                 count.div_ceil(4)
             );
-            push(rows, &name, "µs", &variants, &late);
+            rows.add(&name, "µs", &variants, &late);
         }
         let memory = divided(memory, count as f64);
-        push(
-            rows,
+        rows.add(
             &format!("memory of each of {count} modules"),
             "kB",
             &variants,
@@ -165,11 +157,12 @@ fn load(
     Ok(())
 }
 
+/// What an access costs when many modules are loaded.
 fn access(
     program: &Path,
     modules: &[PathBuf],
     effort: &Effort,
-    rows: &mut Vec<Row>,
+    rows: &mut Rows,
 ) -> Result<(), Error> {
     let commands: Vec<Box<dyn Fn() -> Command + '_>> = MODULES
         .iter()
@@ -194,12 +187,13 @@ fn access(
     .iter()
     .zip(&numbers)
     {
-        push(rows, name, "ns", &variants, samples);
+        rows.add(name, "ns", &variants, samples);
     }
     Ok(())
 }
 
-fn threads(program: &Path, effort: &Effort, rows: &mut Vec<Row>) -> Result<(), Error> {
+/// What a thread costs that uses a thread-local.
+fn threads(program: &Path, effort: &Effort, rows: &mut Rows) -> Result<(), Error> {
     let variants = ["no thread-local", "std", "tls-keys"];
     for count in THREADS {
         let commands: Vec<Box<dyn Fn() -> Command + '_>> = ["none", "std", "slots"]
@@ -221,8 +215,7 @@ fn threads(program: &Path, effort: &Effort, rows: &mut Vec<Row>) -> Result<(), E
         .into_iter()
         .zip(&numbers)
         {
-            push(
-                rows,
+            rows.add(
                 &format!("{name}, {count} threads"),
                 unit,
                 &variants,
@@ -233,7 +226,8 @@ fn threads(program: &Path, effort: &Effort, rows: &mut Vec<Row>) -> Result<(), E
     Ok(())
 }
 
-fn tasks(work: &Work, ours: &Ours, effort: &Effort, rows: &mut Vec<Row>) -> Result<(), Error> {
+/// What a task costs when many modules spawn tasks at once.
+fn tasks(work: &Work, ours: &Ours, effort: &Effort, rows: &mut Rows) -> Result<(), Error> {
     let programs = Programs::build(work, Profile::Release)?;
     let modules = copies(work, &ours.module, "module", PARTS)?;
     let n = effort.scaled(TASKS);
@@ -255,12 +249,6 @@ fn tasks(work: &Work, ours: &Ours, effort: &Effort, rows: &mut Vec<Row>) -> Resu
     let numbers = several(effort, 1, &commands)?;
     let variants = ["static, upstream", "static, on", "16 modules"];
     let name = format!("{n} tasks from {PARTS} places, 2 workers");
-    push(
-        rows,
-        &name,
-        "ms",
-        &variants,
-        &divided(numbers[0].clone(), 1e6),
-    );
+    rows.add(&name, "ms", &variants, &divided(numbers[0].clone(), 1e6));
     Ok(())
 }

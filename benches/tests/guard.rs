@@ -1,8 +1,8 @@
 //! The regression guard: what an access and a spawn in a module cost, in instructions.
 //!
-//! Builds a host, a module and a static program with untouched tokio (about a minute when nothing is
-//! there yet), and counts under callgrind. Without valgrind there is nothing to count with: the test
-//! then says that it was not run. CI has it.
+//! Builds a host, a module and a static program with untouched tokio (about a minute when nothing
+//! is there yet), and counts under callgrind. Without valgrind there is nothing to count with: the
+//! test then says that it was not run. CI has it.
 
 use std::io::Write as _;
 use std::path::Path;

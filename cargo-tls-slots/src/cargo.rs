@@ -1,8 +1,12 @@
-//! Running cargo.
+//! Runs cargo, without what an outer cargo says.
 //!
-//! A cargo that is started by a program which was itself started by cargo inherits what the outer one
-//! says of *its* package, in the environment. This command takes that away from every cargo that it
-//! runs, and [`isolate`] what the caller has set for its own builds as well.
+//! The problem: cargo tells the programs that it runs about *their* package, in environment
+//! variables such as `CARGO_PKG_NAME`. A program that was started by cargo, and starts cargo
+//! itself, hands these variables on. Build scripts that watch them then run again at every change
+//! of the outer caller, and some crates take the wrong package's version for their own.
+//!
+//! The way: every cargo that this command runs goes without these variables. [`isolate`] takes away
+//! what the caller has set for its own builds, too.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,9 +15,8 @@ use std::process::Command;
 
 /// A cargo command that runs in `folder`.
 ///
-/// cargo tells its subcommands and the programs that it runs which one to call, in `CARGO`. What
-/// else it tells a *running package* (its name, its manifest) is taken away: build scripts that
-/// watch these variables would otherwise run again at every change of the caller.
+/// What an outer cargo tells a *running package* is taken away. Flags and folders that the user has
+/// set for builds stay.
 pub(crate) fn command(folder: &Path) -> Command {
     let mut command = Command::new(program());
     command.current_dir(folder);
@@ -22,14 +25,19 @@ pub(crate) fn command(folder: &Path) -> Command {
 }
 
 /// The cargo to call: the one that has started this program, or else the one on the search path.
+///
+/// A toolchain that was chosen for the outer cargo, as by `cargo +nightly`, so holds for the inner
+/// one.
+///
+/// cargo tells its subcommands and the programs that it runs which cargo that is, in `CARGO`.
 pub fn program() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// Has a cargo command build the same whoever calls it, as tests and measurements need.
 ///
-/// Neither what an outer cargo tells this process nor flags, profiles and folders that are set for the
-/// caller's own builds reach it; configuration files do.
+/// What an outer cargo tells this process does not reach the command, nor do flags, profiles and
+/// folders that are set in the environment for the caller's own builds. Configuration files do.
 ///
 /// # Examples
 ///
@@ -60,6 +68,7 @@ pub fn isolate(command: &mut Command) {
     command.env("CARGO_TERM_COLOR", "never");
 }
 
+/// Takes the variables whose names fit away from a command.
 fn remove(command: &mut Command, which: impl Fn(&str) -> bool) {
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(&which) {
@@ -68,6 +77,8 @@ fn remove(command: &mut Command, which: impl Fn(&str) -> bool) {
     }
 }
 
+/// Whether a variable is one by which cargo tells a program about its package, or a build script
+/// about its dependencies: see "Environment Variables" in the Cargo book.
 fn describes_a_package(name: &str) -> bool {
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "DEP_"]
         .iter()
@@ -78,14 +89,15 @@ fn describes_a_package(name: &str) -> bool {
         )
 }
 
-/// The root manifest of the workspace that `manifest`, or else `folder`, belongs to.
-pub(crate) fn workspace_manifest(folder: &Path, manifest: Option<&Path>) -> Option<PathBuf> {
+/// The `Cargo.toml` at the root of the workspace that `cargo_toml`, or else `folder`, belongs to.
+/// `None` if there is no such workspace, or cargo cannot be started.
+pub(crate) fn workspace_cargo_toml(folder: &Path, cargo_toml: Option<&Path>) -> Option<PathBuf> {
     let mut command = command(folder);
     command.args(["locate-project", "--workspace", "--message-format", "plain"]);
-    if let Some(manifest) = manifest {
-        // Relative to this process's folder, not to the command's.
-        let manifest = std::path::absolute(manifest).ok()?;
-        command.arg("--manifest-path").arg(manifest);
+    if let Some(cargo_toml) = cargo_toml {
+        // The path is relative to this process's folder, and the command runs in another one.
+        let cargo_toml = std::path::absolute(cargo_toml).ok()?;
+        command.arg("--manifest-path").arg(cargo_toml);
     }
     let output = command.output().ok()?;
     let path = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());

@@ -1,9 +1,15 @@
-//! Errors in one sentence, for those who hand them on as text.
+//! An error and its causes in one sentence, for callers who hand errors on as text.
+//!
+//! The errors of this crate keep their causes apart, as [`Error::source`]. The command shows each
+//! cause on a line of its own; a log or another error wants all of them on one line.
 
 use std::error::Error;
 use std::fmt::Write as _;
 
-/// An error and what caused it, in one sentence.
+/// The text of an error and of all that caused it, with colons between.
+///
+/// A cause whose text is part of the error's text already would be said twice. The errors of this
+/// crate do not do that: either an error names its cause, or it has it as its source.
 ///
 /// # Examples
 ///

@@ -1,8 +1,20 @@
 //! Compares modules with their host, from the files alone.
 //!
-//! It is the comparison that the loader makes, by the same code, before a module is loaded; here a CI job
-//! or a packager makes it, who has both files and need not run either. What differs, and what to do about
-//! it, is the same text in both places.
+//! The problem: a module that does not fit is refused when it is loaded, and that may be on the
+//! machine of a customer. A CI job or a packager has both files earlier, and need not run either.
+//!
+//! The way: this is the comparison that the loader makes before it loads a module, by the same code
+//! of `tls-slots-manifest`. What differs, and what to do about it, is the same text in both places.
+//!
+//! The questions, in this order; the first that is answered by "no" is the verdict:
+//!
+//! | question | verdict |
+//! | --- | --- |
+//! | Can the file be read, and has it a manifest? | [`Verdict::Unreadable`] |
+//! | Is the manifest of a version that this command knows? | [`Verdict::OtherAbi`] |
+//! | Are format and processor those of the host? | [`Verdict::Architecture`] |
+//! | Is it no host itself? | [`Verdict::Host`] |
+//! | Do compiler, profile, crates, features, types and keys agree? | [`Verdict::Differs`] |
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,10 +22,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tls_slots_manifest::{Difference, FileError, Mismatch, compare};
 
+use crate::causes::with_causes;
 use crate::inspect::{self, Error, Image};
-use crate::with_causes;
 
-/// What became of a comparison.
+/// The result of a comparison: a host, and a verdict for each module.
 #[derive(Debug)]
 pub struct Report {
     /// The host.
@@ -22,12 +34,12 @@ pub struct Report {
     pub modules: Vec<Checked>,
 }
 
-/// One module.
+/// One module, and whether it fits.
 #[derive(Debug)]
 pub struct Checked {
-    /// The file.
+    /// The module's file, as it was given.
     pub path: PathBuf,
-    /// Whether it fits.
+    /// Whether the module fits the host.
     pub verdict: Verdict,
 }
 
@@ -35,28 +47,31 @@ pub struct Checked {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// It fits.
+    /// The module fits.
     Fits,
-    /// It is a module, but differs from its host.
+    /// The file is a module, but differs from its host in what must agree.
     Differs(Mismatch),
-    /// It is a module of another version of the binary interface, which only its own reader
-    /// understands.
+    /// The file is a module of another version of the binary interface, whose manifest this reader
+    /// does not understand.
     OtherAbi(Error),
-    /// It is a module that the host's processor cannot run.
+    /// The file is a module for another processor, or of another format, than the host.
     Architecture {
-        /// What the host is for.
+        /// Format and processor of the host.
         host: String,
-        /// What the module is for.
+        /// Format and processor of the module.
         module: String,
     },
-    /// It is a host, or a module that contains the host's half by mistake.
+    /// The file is a host, or a module that contains the host's half by mistake.
     Host,
-    /// It cannot be read, or is no module.
+    /// The file cannot be read, or is no module.
     Unreadable(Error),
 }
 
 impl Verdict {
-    /// One word: `fits`, `refused` or `unreadable`.
+    /// The verdict in one word: `fits`, `refused` or `unreadable`.
+    ///
+    /// `refused` is what the host's loader would do. `unreadable` is a file that no loader would
+    /// come to: the command's exit status tells the two apart.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Fits => "fits",
@@ -65,12 +80,14 @@ impl Verdict {
         }
     }
 
-    /// Why it does not fit: a short table and a sentence for each thing to do, or just a sentence.
+    /// Why the module does not fit; `None` if it does.
+    ///
+    /// This is a short table and a sentence for each thing to do, or just a sentence.
     pub fn reason(&self) -> Option<String> {
         match self {
             Self::Fits => None,
             Self::Differs(mismatch) => Some(mismatch.to_string()),
-            // The file's name is told already.
+            // The text of these two begins with the file's path, which the reader knows.
             Self::OtherAbi(Error::File(_, source)) | Self::Unreadable(Error::File(_, source)) => {
                 Some(with_causes(source))
             }
@@ -80,13 +97,15 @@ impl Verdict {
                  host's target"
             )),
             Self::Host => Some(
-                "it is a host itself, as it exports tls_slots_register_v1; if it is meant as a module, take \
-                 `tls-slots` out of its dependencies (under `[dev-dependencies]` it does no harm)"
+                "it is a host itself, as it exports tls_slots_register_v1; if it is meant as a \
+                 module, take `tls-slots` out of its dependencies (under `[dev-dependencies]` it \
+                 does no harm)"
                     .to_owned(),
             ),
         }
     }
 
+    /// What differs, as the comparison lists it.
     fn differences(&self) -> &[Difference] {
         match self {
             Self::Differs(mismatch) => &mismatch.differences,
@@ -99,7 +118,8 @@ impl Verdict {
 ///
 /// # Errors
 ///
-/// When the *host* cannot be read, or is none. What a module comes to is part of the report.
+/// [`HostError`], when the *host* cannot be read or is none. What is wrong with a module is part of
+/// the report.
 ///
 /// # Examples
 ///
@@ -137,12 +157,14 @@ pub enum HostError {
     Read(#[from] Error),
     /// The file does not export what modules need.
     #[error(
-        "{0} is no host: it does not export tls_slots_register_v1; name the host first and its modules \
-         after it, and have the host link `tls-slots` and call `tls_slots_build::host()` in its build.rs"
+        "{0} is no host: it does not export tls_slots_register_v1; name the host first and its \
+         modules after it, and have the host link `tls-slots` and call `tls_slots_build::host()` in \
+         its build.rs"
     )]
     NoHost(PathBuf),
 }
 
+/// Compares one module with the host. The questions come in the order in which a loader meets them.
 fn verdict(host: &Image, path: &Path) -> Verdict {
     let module = match inspect::read(path) {
         Ok(module) => module,
@@ -167,7 +189,10 @@ fn verdict(host: &Image, path: &Path) -> Verdict {
 }
 
 impl Report {
-    /// The exit status for it: 0 if all modules fit, 2 if one cannot be read, else 1.
+    /// The exit status of the command: 0 if all modules fit, 2 if one cannot be read, else 1.
+    ///
+    /// Trouble with one file outweighs the answer about another: a job that gets 2 has to look at
+    /// its own paths first.
     pub fn status(&self) -> u8 {
         let of = |checked: &Checked| match checked.verdict.word() {
             "fits" => 0,
@@ -177,7 +202,7 @@ impl Report {
         self.modules.iter().map(of).max().unwrap_or_default()
     }
 
-    /// As a person reads it.
+    /// The report as a person reads it: a line for each module, and below it why it does not fit.
     pub fn render(&self) -> String {
         let mut text = String::new();
         for Checked { path, verdict } in &self.modules {
@@ -189,7 +214,7 @@ impl Report {
         text
     }
 
-    /// The same as JSON.
+    /// The report as JSON, for a program.
     pub fn json(&self) -> Value {
         let modules: Vec<Value> = self
             .modules

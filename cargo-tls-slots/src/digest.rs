@@ -12,7 +12,8 @@ pub(crate) fn of_bytes(bytes: &[u8]) -> String {
 
 /// One digest of several files, each with its path.
 ///
-/// The order counts: callers pass sorted paths.
+/// The order counts: callers pass sorted paths. Neither the number of files nor where one ends can
+/// be confused with their contents.
 pub(crate) fn of_files<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> String {
     let mut hash = Sha256::new();
     for (path, bytes) in files {

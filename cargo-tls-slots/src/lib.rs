@@ -4,17 +4,19 @@
 //! is done, of tokio's state. This crate makes the tokio that gives up the state: it gets an
 //! upstream release through cargo, applies a recipe to it and lays our own files over it.
 //!
-//! | module       | what it does                                                  |
-//! | ------------ | ------------------------------------------------------------- |
-//! | [`fork`]     | makes the forked crates in a folder, and the patch lines      |
-//! | [`audit`]    | says what state a built file has, and what of it is not shared    |
-//! | [`build`]    | builds hosts and modules with the patches injected            |
-//! | [`conformance`] | runs upstream's own tests on the fork                    |
-//! | [`check`]    | compares modules with their host, from the files alone        |
-//! | [`inspect`]  | reads what a host or module says about itself                 |
-//! | [`watch`]      | builds modules again whenever their sources change             |
-//! | [`progress`] | how they say what they are doing                              |
-//! | [`cargo`]    | starts cargo, without what an outer one says                  |
+//! | folder or file  | what it does                                                   |
+//! | --------------- | -------------------------------------------------------------- |
+//! | [`fork`]        | makes the forked crates in a folder, and the patch lines       |
+//! | [`build`]       | builds hosts and modules with the patches injected             |
+//! | [`watch`]       | builds modules again whenever their sources change             |
+//! | [`check`]       | compares modules with their host, from the files alone         |
+//! | [`inspect`]     | reads what a host or module says about itself                  |
+//! | [`audit`]       | says what state a built file has, and what of it is not shared |
+//! | [`conformance`] | runs upstream's own tests on the fork                          |
+//! | [`cli`]         | the command line: arguments, and how results are printed       |
+//! | [`progress`]    | how they say what they are doing                               |
+//! | [`cargo`]       | starts cargo, without what an outer cargo says                 |
+//! | [`process`]     | runs a program to its end, or to a deadline                    |
 //!
 //! The recipes are data, in `patches/`; their format is described in `patches/README.md`.
 
@@ -26,6 +28,7 @@ pub mod cli;
 pub mod conformance;
 pub mod fork;
 pub mod inspect;
+pub mod process;
 pub mod progress;
 pub mod watch;
 

@@ -1,13 +1,21 @@
-//! Saying what is being done: a spinner on a terminal, a line per step elsewhere.
+//! Says what is being done: by a spinner on a terminal, by a line for each step elsewhere.
 //!
-//! All of it goes to standard error; standard output is for results only.
+//! All of that goes to standard error; standard output is for results only. So a script can read
+//! the results, and a person still sees how far a build is.
+//!
+//! | | on a terminal | elsewhere, such as a log |
+//! | --- | --- | --- |
+//! | [`Progress::step`] | the spinner's text | a line |
+//! | [`Progress::detail`] | replaces the spinner's text | nothing |
+//! | [`Progress::line`] | a line above the spinner | a line |
+//! | [`Progress::done`] | the spinner goes, a line stays | a line |
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Where the steps of a long task are shown.
+/// Where the steps of a long task are shown. Clones show in the same place.
 ///
 /// # Examples
 ///
@@ -21,21 +29,25 @@ use indicatif::{ProgressBar, ProgressStyle};
 #[derive(Clone, Debug, Default)]
 pub struct Progress(Shown);
 
+/// Where a [`Progress`] shows its steps.
 #[derive(Clone, Debug, Default)]
 enum Shown {
+    /// The caller wants silence.
     #[default]
     Nowhere,
+    /// Standard error is no terminal.
     Lines,
+    /// Standard error is a terminal.
     Spinner(ProgressBar),
 }
 
 impl Progress {
-    /// Shows nothing.
+    /// A progress that shows nothing.
     pub fn silent() -> Self {
         Progress(Shown::Nowhere)
     }
 
-    /// Shows the steps on standard error.
+    /// A progress that shows the steps on standard error.
     pub fn stderr() -> Self {
         if !std::io::stderr().is_terminal() {
             return Progress(Shown::Lines);
@@ -47,7 +59,7 @@ impl Progress {
         Progress(Shown::Spinner(spinner))
     }
 
-    /// A step begins.
+    /// Says that a step begins, such as `building host/Cargo.toml`.
     pub fn step(&self, text: &str) {
         match &self.0 {
             Shown::Nowhere => {}
@@ -60,14 +72,14 @@ impl Progress {
         }
     }
 
-    /// The step goes on; only a terminal shows this.
+    /// Says how far the step is. Only a terminal shows that, in place of what it showed before.
     pub fn detail(&self, text: &str) {
         if let Shown::Spinner(spinner) = &self.0 {
             spinner.set_message(text.to_owned());
         }
     }
 
-    /// A line that stays, in the middle of a step.
+    /// Shows lines that stay, in the middle of a step.
     pub fn line(&self, text: &str) {
         match &self.0 {
             Shown::Nowhere => {}
@@ -76,16 +88,13 @@ impl Progress {
         }
     }
 
-    /// The step has ended; `text` stays.
+    /// Says that the step has ended. `text` stays.
     pub fn done(&self, text: &str) {
-        if let Shown::Spinner(spinner) = &self.0 {
-            spinner.disable_steady_tick();
-            spinner.finish_and_clear();
-        }
+        self.clear();
         self.line(text);
     }
 
-    /// The step has ended without a word, as when an error is about to be shown.
+    /// Takes the spinner away without a word, before an error is shown.
     pub fn clear(&self) {
         if let Shown::Spinner(spinner) = &self.0 {
             spinner.disable_steady_tick();

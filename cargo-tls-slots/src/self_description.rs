@@ -230,7 +230,8 @@ fn render(
     text
 }
 
-/// The packages whose versions are pinned and recorded: the recipe's, or else all from a registry.
+/// The packages whose versions are pinned and recorded: the recipe's, or else all that come from a
+/// registry and may have types.
 fn wanted(edit: &Record, cargo_toml: &Table) -> BTreeSet<String> {
     // A release may lack a dependency that another has.
     let wanted = |name: &String| {
@@ -256,7 +257,8 @@ fn cfgs(edit: &Record, cargo_toml: &Table) -> BTreeSet<String> {
     cfgs
 }
 
-/// Every feature, and whether it is a group.
+/// Every feature, and whether it is a group: one that adds nothing of its own, as the head of this
+/// file says.
 fn groups(features: &Features, edit: &Record, tree: &Tree) -> BTreeMap<String, bool> {
     // A build script sees features by another way; then nothing is known.
     let script = tree

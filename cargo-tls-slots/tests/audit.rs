@@ -6,8 +6,8 @@ use std::process::{Command, Output};
 
 use cargo_tls_slots::audit::{Audit, Error, Kind, State, Verdict, audit};
 
-/// Declares one of everything. `log` stands for a crate that is known to break: the name is all that the
-/// table goes by.
+/// Declares one of everything. `log` stands for a crate that is known to break: the name is all
+/// that the table goes by.
 const MODULE: &str = r#"
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -105,7 +105,7 @@ fn build(name: &str, profile: &str) -> PathBuf {
     write(&place.join("src/lib.rs"), MODULE);
     write(&place.join("state.c"), C);
     write(&place.join("build.rs"), BUILD);
-    let target = lasting("target").join(name);
+    let target = lasting("target");
     let output = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--release"])
         .current_dir(&place)
@@ -148,7 +148,8 @@ fn command(args: &[&str], file: &Path) -> Output {
 
 #[test]
 fn every_kind_of_state_is_told_apart() {
-    // A release build, as it is shipped, but for the symbols. std has v0 names, and the rest legacy ones.
+    // A release build, as it is shipped, but for the symbols. std has v0 names, and the rest legacy
+    // ones.
     let file = build("audited", "lto = true");
     let audit = audit(&file).unwrap();
     assert!(!audit.is_host);

@@ -192,7 +192,8 @@ error: program is not a host or module of ours: it has no manifest, so it was no
 "#]]);
 }
 
-/// A folder with a host and modules of it, made once: `host`, `fits.so`, `sync.so` with one feature more.
+/// A folder with a host and modules of it, made once: `host`, `fits.so`, `sync.so` with one feature
+/// more.
 fn images() -> &'static Path {
     static IMAGES: LazyLock<PathBuf> = LazyLock::new(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("check");
@@ -213,6 +214,9 @@ fn images() -> &'static Path {
                 features,
                 "--target-dir",
                 target.to_str().unwrap(),
+                // Nothing is built twice.
+                "--config",
+                "build.incremental=false",
             ]
             .map(str::to_owned)
             .into();

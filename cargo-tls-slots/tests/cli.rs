@@ -27,7 +27,7 @@ One tokio runtime across a program (the host) and the shared libraries that it l
 
 Host and modules are built apart and share no crate, so each would have a tokio of its own. `fork`
 makes the tokio that uses the host's state instead, from the release that cargo gets and a recipe
-that this command carries. `build` builds projects with it, without a change to their manifests.
+that this command carries. `build` builds projects with it, without a change to their Cargo.toml.
 `check` tells from the built files whether modules fit their host.
 
 Usage: cargo tls-slots <COMMAND>
@@ -96,10 +96,10 @@ Options:
       --manifest-path <FILE>
           The project whose workspace is meant, instead of the current folder's
 
-      --write [<MANIFEST>]
-          Put the patch lines into a manifest [default: the workspace's own]
+      --write [<FILE>]
+          Put the patch lines into a Cargo.toml [default: the workspace's own]
           
-          The paths are relative to the manifest; what else it holds stays as it is.
+          The paths are relative to that file; what else the file holds stays as it is.
 
       --offline
           Use only what is on this machine
@@ -118,7 +118,7 @@ Examples:
   cargo tls-slots fork env_logger ctrlc
       these two, for which there is no recipe
   cargo tls-slots fork --write
-      also put the patch lines into this workspace's manifest
+      also put the patch lines into this workspace's Cargo.toml
   cargo tls-slots fork --offline --lockfile ../host/Cargo.lock
       the version that another project uses, from what is on this machine
 
@@ -164,8 +164,7 @@ Options:
 Examples:
   cargo tls-slots build
       the project in the current folder
-  cargo tls-slots build --release --manifest-path host/Cargo.toml --manifest-path
-  modules/a/Cargo.toml
+  cargo tls-slots build --release --manifest-path host --manifest-path modules/a
       a host and a module, optimised
   cargo tls-slots build -- --features extra
       with more arguments for cargo
@@ -398,7 +397,7 @@ fn build_without_a_project() {
         .assert()
         .code(1)
         .stderr_eq(str![[r#"
-error: there is no manifest Cargo.toml
+error: there is no project at Cargo.toml
 
 "#]]);
 }

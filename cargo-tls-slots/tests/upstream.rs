@@ -36,7 +36,12 @@ fn forked(version: &str, out: &Path) -> Forked {
 
 fn cargo(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO"));
-    command.current_dir(folder).env_remove("CARGO_TARGET_DIR");
+    command
+        .current_dir(folder)
+        .env_remove("CARGO_TARGET_DIR")
+        // Nothing is built twice, and nobody looks into the builds.
+        .env("CARGO_INCREMENTAL", "0")
+        .env("CARGO_PROFILE_DEV_DEBUG", "0");
     command
 }
 

@@ -1,21 +1,21 @@
 //! `watch`: what is built again, what is not, and where it is put.
 //!
-//! The command runs as a process. Each of its lines on standard output answers one change, so nothing here
-//! waits for a time to pass; every wait has a deadline.
+//! The command runs as a process. Each of its lines on standard output answers one change, so
+//! nothing here waits for a time to pass; every wait has a deadline.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::command;
 use snapbox::str;
+use tls_slots_tests::running::{PATIENCE, Running};
 
-/// For one build, with everything else that a machine may do meanwhile.
-const PATIENCE: Duration = Duration::from_secs(120);
+mod common;
 
 /// A folder with a module `m` and its path dependency `common`.
 struct Projects {
@@ -26,19 +26,19 @@ impl Projects {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let projects = Self { folder };
-        projects.write("common/Cargo.toml", &manifest("common", "[lib]\n"));
+        projects.write("common/Cargo.toml", &cargo_toml("common", "[lib]\n"));
         projects.write("common/src/lib.rs", &text("TEXT", "common-1"));
         projects.module("m");
         projects
     }
 
     fn module(&self, name: &str) {
-        let manifest = manifest(
+        let text = cargo_toml(
             name,
             "[lib]\ncrate-type = [\"cdylib\"]\n[dependencies]\ncommon = { path = '../common' }\n\
              [workspace]\n",
         );
-        self.write(&format!("{name}/Cargo.toml"), &manifest);
+        self.write(&format!("{name}/Cargo.toml"), &text);
         self.write(&format!("{name}/src/lib.rs"), &module("module-1"));
     }
 
@@ -55,9 +55,9 @@ impl Projects {
         fs::rename(&next, &path).unwrap();
     }
 
-    /// Waits until a file that is written has a later time than one that was written before: the kernel
-    /// counts in steps of some milliseconds, and cargo takes a source of the step in which a build began
-    /// for one that the build has seen.
+    /// Waits until a file that is written has a later time than one that was written before. The
+    /// kernel counts in steps of some milliseconds, and cargo takes a source of the step in which a
+    /// build began for one that the build has seen.
     fn tick(&self) {
         let path = self.path("tick");
         let written = || {
@@ -87,16 +87,25 @@ impl Projects {
     }
 
     fn watch(&self, modules: &[&str]) -> Watch {
+        let mut command = self.command(modules);
+        Watch(Running::start(command.args(["--out", "live"])))
+    }
+
+    /// The command that watches these modules.
+    fn command(&self, modules: &[&str]) -> Command {
         let mut command = Command::new(snapbox::cmd::cargo_bin!("cargo-tls-slots"));
-        command.args(["tls-slots", "watch", "--offline", "--out", "live"]);
+        command.args(["tls-slots", "watch", "--offline"]);
         for module in modules {
             command.args(["--manifest-path", module]);
         }
-        Watch::start(command.current_dir(self.folder.path()))
+        command
+            .current_dir(self.folder.path())
+            .env_remove("CARGO_TARGET_DIR");
+        command
     }
 }
 
-fn manifest(name: &str, more: &str) -> String {
+fn cargo_toml(name: &str, more: &str) -> String {
     format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n{more}")
 }
 
@@ -115,44 +124,15 @@ fn mark(name: &str, mark: &str) -> String {
 }
 
 /// The running command.
-struct Watch {
-    child: Child,
-    lines: Receiver<String>,
-    errors: Receiver<String>,
-}
+struct Watch(Running);
 
 impl Watch {
-    fn start(command: &mut Command) -> Self {
-        let mut child = command
-            .env_remove("CARGO_TARGET_DIR")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = lines_of(child.stdout.take().unwrap());
-        let errors = lines_of(child.stderr.take().unwrap());
-        Self {
-            child,
-            lines,
-            errors,
-        }
-    }
-
-    #[track_caller]
-    fn line(&self) -> String {
-        self.lines.recv_timeout(PATIENCE).unwrap_or_else(|error| {
-            let said: Vec<_> = self.errors.try_iter().collect();
-            panic!("no line: {error}\n{}", said.join("\n"))
-        })
-    }
-
-    /// The next line that is about a build. What comes before it has no bearing: a save may be two changes
-    /// to the system, and cargo writes a lock file.
+    /// The next line that begins with `word`. Lines before it may say `unchanged`: a save may be
+    /// two changes to the system, and cargo writes a lock file.
     #[track_caller]
     fn next(&self, word: &str) -> Vec<String> {
         loop {
-            let line = self.line();
+            let line = self.0.line();
             let parts: Vec<String> = line.split(' ').map(str::to_owned).collect();
             if parts[0] == word {
                 return parts;
@@ -170,47 +150,13 @@ impl Watch {
         assert_eq!((name.as_str(), path.as_str()), ("m", "live/libm.so"));
         ms.parse::<u64>().unwrap();
     }
-
-    fn finish(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "it does not end");
-            thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn lines_of(stream: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }
 
 #[test]
 fn help() {
     let folder = tempfile::tempdir().unwrap();
-    snapbox::cmd::Command::new(snapbox::cmd::cargo_bin!("cargo-tls-slots"))
-        .with_assert(snapbox::Assert::new().action_env("SNAPSHOTS"))
-        .args(["tls-slots", "watch", "--help"])
-        .current_dir(folder.path())
-        .env("COLUMNS", "100")
-        .timeout(Duration::from_secs(60))
+    command(folder.path())
+        .args(["watch", "--help"])
         .assert()
         .success()
         .stdout_eq(str![[r#"
@@ -218,10 +164,11 @@ Build modules again whenever their sources change
 
 Builds each project as `build` does, and then again when one of its files changes: those of its
 package, of the packages that it depends on by path, and others that the compiler read. What the
-compiler says is printed, and the project stays watched. Ctrl-C ends it.
+compiler says is printed, and the project stays watched. Ctrl-C ends the command.
 
-With --out, each built library is copied there under another name and then renamed, so that a host
-that watches the file (`tls_slots_load::Reload`) never finds half of it; cargo writes its own in place.
+With --out, each built library is copied there under another name and then renamed. So a host that
+watches the file (`tls_slots_load::Reload`) never finds half of it; cargo writes its own file in
+place.
 
 Usage: cargo tls-slots watch [OPTIONS] [-- <CARGO ARGS>...]
 
@@ -255,14 +202,13 @@ Options:
 
 Standard output has a line for each result, with the time in milliseconds at its end:
   built NAME PATH MS        NAME's file is new, and PATH is complete
-  unchanged MANIFEST MS     a file changed, and cargo had nothing to build
-  failed MANIFEST MS        the reason is on standard error; the last file stays
+  unchanged PROJECT MS      a file changed, and cargo had nothing to build
+  failed PROJECT MS         the reason is on standard error; the last file stays
 
 Examples:
   cargo tls-slots watch --out target/live
       the project in the current folder, published in target/live
-  cargo tls-slots watch --release --out live --manifest-path modules/a/Cargo.toml --manifest-path
-  modules/b/Cargo.toml
+  cargo tls-slots watch --release --out live --manifest-path modules/a --manifest-path modules/b
       two modules, optimised
   cargo tls-slots watch --out live -- --package a --features extra
       one package of a workspace, with more arguments for cargo
@@ -318,7 +264,7 @@ fn a_change_of_any_source_is_built() {
     projects.assert_published(&["include-2"]);
 
     // A dependency that was not there, and a change of it.
-    projects.write("late/Cargo.toml", &manifest("late", "[lib]\n"));
+    projects.write("late/Cargo.toml", &cargo_toml("late", "[lib]\n"));
     projects.write("late/src/lib.rs", &mark("LATE", "late-1"));
     let with_late = fs::read_to_string(projects.path("m/Cargo.toml"))
         .unwrap()
@@ -356,17 +302,8 @@ fn a_build_that_fails_leaves_what_there_was() {
     projects.assert_published(&["module-1"]);
     projects.write("m/Cargo.toml", "[package\n");
     watch.next("failed");
-    let found = |part: &str| {
-        let deadline = Instant::now() + PATIENCE;
-        while let Ok(line) = watch.errors.recv_timeout(deadline - Instant::now()) {
-            if line.contains(part) {
-                return;
-            }
-        }
-        panic!("nobody said {part:?}");
-    };
-    found("error[E0308]: mismatched types");
-    found("Cargo.toml");
+    watch.0.error_with("error[E0308]: mismatched types");
+    watch.0.error_with("Cargo.toml");
 
     projects.module("m");
     projects.write("m/src/lib.rs", &module("module-3"));
@@ -429,9 +366,7 @@ fn accept(gate: &TcpListener, watch: &Watch) -> TcpStream {
         }
         thread::sleep(Duration::from_millis(5));
     }
-    let (lines, errors) = (&watch.lines, &watch.errors);
-    let said: Vec<_> = lines.try_iter().chain(errors.try_iter()).collect();
-    panic!("the build script does not run\n{}", said.join("\n"));
+    panic!("the build script does not run\n{}", watch.0.said());
 }
 
 #[test]
@@ -465,79 +400,48 @@ fn only_what_changed_is_built() {
     projects.write("m/notes.txt", "not read by anybody");
     let parts = watch.next("unchanged");
     assert_eq!(parts[1], "m", "{parts:?}");
-    assert!(watch.lines.try_recv().is_err());
+    assert!(!watch.0.has_line());
 }
 
 #[test]
 fn two_libraries_of_one_name_do_not_take_turns() {
     let projects = Projects::new();
     projects.module("n");
-    let manifest = fs::read_to_string(projects.path("n/Cargo.toml")).unwrap();
-    projects.write(
-        "n/Cargo.toml",
-        &manifest.replace("[lib]", "[lib]\nname = 'm'"),
-    );
+    let text = fs::read_to_string(projects.path("n/Cargo.toml")).unwrap();
+    projects.write("n/Cargo.toml", &text.replace("[lib]", "[lib]\nname = 'm'"));
     let watch = projects.watch(&["m", "n"]);
     watch.built();
     assert_eq!(watch.next("failed")[1], "n");
-    let said = watch.errors.iter().find(|line| line.contains("both make"));
-    assert!(
-        said.unwrap()
-            .contains("give one of the libraries another name")
-    );
+    let said = watch.0.error_with("both make");
+    assert!(said.contains("give one of the libraries another name"));
 }
 
 #[test]
 fn what_cannot_be_watched_is_an_error() {
     let projects = Projects::new();
-    let mut watch = projects.watch(&["nothing"]);
-    assert_eq!(watch.finish().code(), Some(1));
-    let said: Vec<_> = watch.errors.iter().collect();
-    assert_eq!(said, ["error: there is no manifest nothing"]);
+    let watch = projects.watch(&["nothing"]);
+    let (status, _, errors) = watch.0.finish_with_output(PATIENCE);
+    assert_eq!(status.code(), Some(1));
+    assert_eq!(errors, "error: there is no project at nothing\n");
 }
 
 #[cfg(unix)]
 #[test]
 fn ctrl_c_ends_it() {
     use std::os::unix::process::ExitStatusExt as _;
+    use tls_slots_tests::running::Signal;
 
     let projects = Projects::new();
     let mut watch = projects.watch(&["m"]);
     watch.built();
-    let kill = format!("kill -INT {}", watch.child.id());
-    let killed = Command::new("sh").args(["-c", &kill]).status().unwrap();
-    assert!(killed.success());
-    assert_eq!(watch.finish().signal(), Some(2));
+    watch.0.signal(Signal::Interrupt);
+    assert_eq!(watch.0.finish(PATIENCE).signal(), Some(2));
     projects.assert_published(&["module-1"]);
 }
 
 #[test]
 fn it_ends_when_nobody_reads() {
     let projects = Projects::new();
-    let mut command = Command::new(snapbox::cmd::cargo_bin!("cargo-tls-slots"));
-    command.args([
-        "tls-slots",
-        "watch",
-        "--offline",
-        "--quiet",
-        "--manifest-path",
-        "m",
-    ]);
-    let mut child = command
-        .current_dir(projects.folder.path())
-        .env_remove("CARGO_TARGET_DIR")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    let deadline = Instant::now() + PATIENCE;
-    while child.try_wait().unwrap().is_none() {
-        if Instant::now() > deadline {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!("it does not end");
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
+    let mut command = projects.command(&["m"]);
+    Running::start_unread(command.arg("--quiet")).finish(PATIENCE);
 }

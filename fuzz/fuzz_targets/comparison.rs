@@ -1,5 +1,9 @@
-//! Two manifests, compared both ways. The input is one section after the other, the first of as many
-//! bytes as the first four of the input say.
+//! Compares two manifests, both ways.
+//!
+//! The loader compares manifests that anybody may have written, and shows what differs. So a
+//! difference must give a text, and the text must be short and free of control characters.
+//!
+//! The input is one section after the other. Its first four bytes are the length of the first one.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,7 @@
-//! A whole ELF, Mach-O or PE file.
+//! Reads a whole ELF, Mach-O or PE file.
+//!
+//! `check`, `inspect` and the loader read files that may be damaged. Any bytes must give a manifest
+//! or an error with a text, and a manifest must agree with itself.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,7 @@
-//! The bytes of a manifest's section.
+//! Reads the bytes of a manifest's section.
+//!
+//! The bytes are found in a file that may be damaged, and in the memory of a module. Any bytes must
+//! give a manifest or an error with a text, and a manifest must agree with itself.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -7,10 +7,12 @@
 //! | file         | what it does                                                             |
 //! | ------------ | ------------------------------------------------------------------------ |
 //! | [`fixtures`] | the hosts and modules of the scenarios, one set per configuration        |
+//! | `guide`      | the Rust blocks of `docs/`, as documentation tests                       |
 //! | [`project`]  | runs cargo on a fixture, with the fork's patches, and keeps what it made |
 //! | `forks`      | makes the forks that the projects are patched to                         |
 //! | [`building`] | one build at a time, and each build once                                 |
 //! | [`process`]  | runs a program with a deadline and shows what it said                    |
+//! | [`running`]  | a process that a test talks with while it runs                             |
 //! | [`sanitizer`]| builds and runs all of it under a sanitizer, if asked to                 |
 //! | `sources`    | copies the fixtures, so that the source tree stays as it was             |
 //!
@@ -19,8 +21,11 @@
 pub mod building;
 pub mod fixtures;
 mod forks;
+#[cfg(doctest)]
+pub mod guide;
 pub mod process;
 pub mod project;
+pub mod running;
 pub mod sanitizer;
 mod sources;
 

@@ -1,41 +1,31 @@
-//! Processes with a deadline.
+//! Processes with a deadline, and what a test may expect of them.
 //!
-//! A lost wake-up shows as a process that never ends. So every process of a test is killed when
-//! its time is over, and what it printed until then is part of the failure. Output goes to files:
-//! a pipe would be kept open by an orphaned grandchild.
+//! A lost wake-up shows as a process that never ends. So every process of a test is killed when its
+//! time is over, and what it printed until then is part of the failure. Running it is the work of
+//! [`cargo_tls_slots::process`].
 
 use std::fmt;
-use std::io::{Read, Seek, SeekFrom};
-use std::process::{Command, ExitStatus, Stdio};
+use std::ops::Deref;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
-
-use wait_timeout::ChildExt;
+use std::time::Duration;
 
 use crate::sanitizer;
 
-/// How a process ended.
+/// How a process ended, and what it printed.
 #[derive(Debug)]
-pub struct Ended {
-    /// The command, as it would be typed.
-    pub command: String,
-    /// Its status; `None` if it was killed at the deadline.
-    pub status: Option<ExitStatus>,
-    /// What it wrote to standard output.
-    pub stdout: String,
-    /// What it wrote to standard error.
-    pub stderr: String,
-    /// How long it took.
-    pub took: Duration,
+pub struct Ended(cargo_tls_slots::process::Ended);
+
+impl Deref for Ended {
+    type Target = cargo_tls_slots::process::Ended;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl Ended {
-    /// Whether it ended by itself and successfully.
-    pub fn success(&self) -> bool {
-        self.status.is_some_and(|status| status.success())
-    }
-
     /// The scenario's verdict: the rest of the last line that begins with `RESULT`.
     pub fn result(&self) -> Option<&str> {
         self.stdout
@@ -82,12 +72,7 @@ impl Ended {
 
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "$ {}", self.command)?;
-        match self.status {
-            Some(status) => writeln!(f, "{status} after {:?}", self.took)?,
-            None => writeln!(f, "killed: not done after {:?}", self.took)?,
-        }
-        write!(f, "--- stdout\n{}--- stderr\n{}", self.stdout, self.stderr)
+        self.0.fmt(f)
     }
 }
 
@@ -112,45 +97,17 @@ pub fn run(command: &mut Command, deadline: Duration) -> Ended {
     if let Some(sanitizer) = sanitizer::chosen() {
         sanitizer.run(command);
     }
-    let text = format!("{command:?}");
-    let mut stdout = tempfile::tempfile().expect("a temporary file");
-    let mut stderr = tempfile::tempfile().expect("a temporary file");
-    let begin = Instant::now();
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(stdout.try_clone().expect("a second handle"))
-        .stderr(stderr.try_clone().expect("a second handle"))
-        .spawn()
-        .unwrap_or_else(|error| panic!("cannot start {text}: {error}"));
-    let status = child
-        .wait_timeout(deadline)
-        .expect("a child can be waited for");
-    if status.is_none() {
-        // It may have ended just now; either way it is reaped.
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-    let read = |file: &mut std::fs::File| {
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(0))
-            .expect("a file can be rewound");
-        file.read_to_end(&mut bytes).expect("a file can be read");
-        String::from_utf8_lossy(&bytes).into_owned()
-    };
-    Ended {
-        command: text,
-        status,
-        stdout: read(&mut stdout),
-        stderr: read(&mut stderr),
-        took: begin.elapsed(),
+    match cargo_tls_slots::process::run(command, deadline) {
+        Ok(ended) => Ended(ended),
+        Err(error) => panic!("cannot start {command:?}: {error}"),
     }
 }
 
 /// Does something with each item, with at most `most` of them at a time, and gives the results in
 /// the items' order.
 ///
-/// This is for processes that *wait*, up to a deadline or for a timer: ten of them take as long as one.
-/// Processes that compute gain nothing beyond the number of processors.
+/// This is for processes that *wait*, up to a deadline or for a timer: ten of them take as long as
+/// one. Processes that compute gain nothing beyond the number of processors.
 ///
 /// # Examples
 ///

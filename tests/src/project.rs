@@ -32,7 +32,10 @@ const BUILD: Duration = Duration::from_secs(900);
 
 /// The debug information of dependencies, which takes time and room and which no test looks at: a
 /// backtrace has their functions' names without it.
-const DEPENDENCIES: [&str; 2] = ["--config", "profile.dev.package.\"*\".debug=false"];
+const DEPENDENCIES: [&str; 2] = [
+    "profile.dev.package.\"*\".debug=false",
+    "profile.release.package.\"*\".debug=false",
+];
 
 /// One way to build a fixture.
 #[derive(Clone, Debug)]
@@ -180,10 +183,9 @@ impl Project {
             };
             command.args(patches);
         }
-        if sanitizer::chosen().is_none() {
-            command.args(DEPENDENCIES);
-        }
-        for setting in &self.config {
+        let settings = DEPENDENCIES.iter().copied();
+        let settings = settings.filter(|_| sanitizer::chosen().is_none());
+        for setting in settings.chain(self.config.iter().map(String::as_str)) {
             command.args(["--config", setting]);
         }
         if !self.features.is_empty() {

@@ -1,9 +1,9 @@
-//! Calls of a module's entries, each of which is counted, and refused when the module is being unloaded.
+//! Calls of a module's entries. Each call is counted, and refused if the module is being unloaded.
 //!
-//! The problem: a call must not begin in a module that is about to be unmapped, and a module must not be
-//! unmapped while a call runs, or while the future of one is still to be dropped. So a call is counted first, and
-//! begins only if the gate is open then; who unloads closes the gate first, and counts then. One of the
-//! two sees the other.
+//! The problem: a call must not begin in a module that is about to be unmapped. And a module must not
+//! be unmapped while a call runs, or while somebody still has the future of a call. So a call first
+//! counts itself, and then begins only if the gate is open. Whoever unloads first closes the gate, and
+//! then reads the counts (`unload/gate.rs`). One of the two sees the other.
 
 use std::fmt;
 use std::future::Future;
@@ -33,7 +33,7 @@ const SHUTDOWN: &str = "shutdown";
 pub enum CallError {
     /// The function panicked.
     Panicked(EntryPanic),
-    /// The module is being unloaded, or is unloaded; the call did not begin.
+    /// The module is being unloaded, or is unloaded. The call did not begin.
     Closed {
         /// The module's file.
         path: PathBuf,
@@ -41,7 +41,7 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// The panic's message, or that the module is closed.
+    /// The message of the panic, or a text that says that the module is being unloaded.
     pub fn message(&self) -> &str {
         match self {
             Self::Panicked(panic) => panic.message(),
@@ -49,7 +49,7 @@ impl CallError {
         }
     }
 
-    /// The panic, if that is why.
+    /// The panic, if there was one.
     pub fn panic(&self) -> Option<&EntryPanic> {
         match self {
             Self::Panicked(panic) => Some(panic),
@@ -57,7 +57,7 @@ impl CallError {
         }
     }
 
-    /// Whether the call did not begin, as the module is being unloaded.
+    /// Whether the call did not begin, because the module is being unloaded or is unloaded.
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed { .. })
     }
@@ -91,7 +91,7 @@ impl From<EntryPanic> for CallError {
     }
 }
 
-/// A call that is counted, from before it begins until all of it is dropped.
+/// While this lives, a call of the module is counted. It lives until all of the call is dropped.
 struct InProgress {
     loaded: Arc<Loaded>,
 }
@@ -99,7 +99,7 @@ struct InProgress {
 impl InProgress {
     /// Counts a call, whether the gate is open or not.
     fn begin(loaded: &Arc<Loaded>) -> Self {
-        // SAFETY: the offset of a row that the registry has given to this image.
+        // SAFETY: the row belongs to this image (`alive/counters.rs`), and so its offset is in range.
         unsafe { counters::begin_at(offset(loaded.image.row), Counted::Call) }
         Self {
             loaded: Arc::clone(loaded),
@@ -107,9 +107,13 @@ impl InProgress {
     }
 
     /// Counts a call if the gate is open.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Closed`].
     fn begin_if_open(loaded: &Arc<Loaded>) -> Result<Self, CallError> {
         let call = Self::begin(loaded);
-        // Counted first, then looked; see `Gate::close`.
+        // The call counts itself before it looks at the gate, see `Gate::close`.
         fence(Ordering::SeqCst);
         match loaded.closed.load(Ordering::SeqCst) {
             false => Ok(call),
@@ -122,7 +126,7 @@ impl InProgress {
 
 impl Drop for InProgress {
     fn drop(&mut self) {
-        // SAFETY: as in `begin`.
+        // SAFETY: the row belongs to this image, and so its offset is in range. `begin` has counted.
         unsafe { counters::end_at(offset(self.loaded.image.row), Counted::Call) }
     }
 }
@@ -130,15 +134,18 @@ impl Drop for InProgress {
 impl Module {
     /// An entry that the module declares as `#[tokio::module] pub async fn`.
     ///
-    /// `S` is the function's type without `async`: for `async fn render(page: String) -> Html` it is
+    /// `S` is the function's type without `async`. For `async fn render(page: String) -> Html` it is
     /// `fn(String) -> Html`.
     ///
     /// # Errors
     ///
-    /// [`LoadError::NoEntry`], [`LoadError::Kind`], [`LoadError::Signature`], [`LoadError::Layout`].
+    /// - [`LoadError::NoEntry`]: the module has no entry of this name.
+    /// - [`LoadError::Kind`]: the entry is no `async fn`.
+    /// - [`LoadError::Signature`]: the entry has another type.
+    /// - [`LoadError::Layout`]: a type in the signature has another size or alignment in the module.
     pub fn entry<S: Signature>(&self, name: &str) -> Result<Entry<S>, LoadError> {
         let entry = self.find(name)?;
-        // SAFETY: the module is loaded, and by `load`'s contract of the same compiler.
+        // SAFETY: the module is loaded, and its manifest says that the same compiler built it.
         match unsafe { entry.as_async::<S>() } {
             Ok(call) => Ok(Entry {
                 call,
@@ -152,10 +159,10 @@ impl Module {
     ///
     /// # Errors
     ///
-    /// As [`entry`](Self::entry).
+    /// As [`entry`](Self::entry). [`LoadError::Kind`] means here that the entry is an `async fn`.
     pub fn function<S: Signature>(&self, name: &str) -> Result<Function<S>, LoadError> {
         let entry = self.find(name)?;
-        // SAFETY: as in `entry`.
+        // SAFETY: the module is loaded, and its manifest says that the same compiler built it.
         match unsafe { entry.as_sync::<S>() } {
             Ok(call) => Ok(Function {
                 call,
@@ -165,7 +172,7 @@ impl Module {
         }
     }
 
-    /// The entry of that name. The reference is good while this module is loaded.
+    /// The entry of that name. The reference is valid while this module is loaded.
     fn find(&self, name: &str) -> Result<&'static entry::Entry, LoadError> {
         let missing = || LoadError::NoEntry {
             path: self.loaded.path.clone(),
@@ -173,14 +180,15 @@ impl Module {
             entries: self.loaded.entries.clone(),
         };
         let symbol = format!("{ENTRY_PREFIX}{name}");
-        // SAFETY: a symbol with this prefix is a static `Entry`, which is what the prefix is
-        // reserved for.
+        // SAFETY: the prefix is reserved for statics of the type `Entry`, and a static's symbol stands
+        // for its address. The callers of this copy what they need while the module is loaded.
         let symbol = unsafe { self.loaded.get::<*const entry::Entry>(&symbol) };
         let symbol = symbol.map_err(|_| missing())?;
-        // SAFETY: as above.
+        // SAFETY: `symbol` is null or the address of a static `Entry` of the module, which is loaded.
         unsafe { symbol.as_ref() }.ok_or_else(missing)
     }
 
+    /// The error for an entry that is not what the host asked for.
     fn misfit<S: Signature>(&self, name: &str, misfit: Misfit) -> LoadError {
         let path = self.loaded.path.clone();
         let name = name.to_owned();
@@ -204,8 +212,10 @@ impl Module {
         }
     }
 
-    /// A call of the module's entry `shutdown`, if it has one without arguments and result. Not for others
-    /// than `unload`, which has closed the gate.
+    /// Begins a call of the module's entry `shutdown`, if it has one without arguments and result. If
+    /// that is no `async fn`, the call is over when this returns.
+    ///
+    /// Only for `unload`, which has closed the gate before.
     pub(crate) fn shutdown(&self) -> Option<Call<()>> {
         let name = self.entries().find(|name| *name == SHUTDOWN)?;
         if let Ok(entry) = self.entry::<fn()>(name) {
@@ -213,7 +223,7 @@ impl Module {
         }
         let function = self.function::<fn()>(name).ok()?;
         let _call = InProgress::begin(&self.loaded);
-        // What a module's shutdown has to say is its own affair.
+        // A panic in `shutdown` is not a reason to stay loaded.
         let _ = (function.call)(());
         None
     }
@@ -221,21 +231,21 @@ impl Module {
 
 /// An `async` entry of a module.
 ///
-/// It does not keep the module from being unloaded: calls are refused then.
+/// A module can be unloaded while somebody has this. Calls are refused then.
 pub struct Entry<S: Signature> {
     call: CallAsync<S>,
     loaded: Arc<Loaded>,
 }
 
 impl<S: Signature> Entry<S> {
-    /// Calls the entry: a future that the module's code runs, on whatever runtime polls it.
+    /// Calls the entry. Any runtime may poll the future.
     ///
-    /// The arguments come as a tuple, `()` for none and `(a,)` for one.
+    /// The arguments come as a tuple: `()` for none, `(a,)` for one.
     ///
     /// # Errors
     ///
-    /// The future gives [`CallError::Panicked`] when the function panics, and [`CallError::Closed`] if
-    /// the module was being unloaded when this was called.
+    /// The future gives [`CallError::Panicked`] if the function panics, and [`CallError::Closed`] if the
+    /// module was being unloaded when this was called.
     pub fn call(&self, args: S::Args) -> Call<S::Output> {
         self.call_counted(args, InProgress::begin_if_open(&self.loaded))
     }
@@ -279,7 +289,7 @@ impl<S: Signature> fmt::Debug for Entry<S> {
 
 /// A synchronous entry of a module.
 ///
-/// It does not keep the module from being unloaded: calls are refused then.
+/// A module can be unloaded while somebody has this. Calls are refused then.
 pub struct Function<S: Signature> {
     call: CallSync<S>,
     loaded: Arc<Loaded>,
@@ -288,29 +298,36 @@ pub struct Function<S: Signature> {
 impl<S: Signature> Function<S> {
     /// Calls the function.
     ///
+    /// The arguments come as a tuple: `()` for none, `(a,)` for one.
+    ///
     /// # Errors
     ///
-    /// [`CallError::Panicked`] when it panics, [`CallError::Closed`] if the module is being unloaded.
+    /// [`CallError::Panicked`] if the function panics, and [`CallError::Closed`] if the module is being
+    /// unloaded.
     pub fn call(&self, args: S::Args) -> Result<S::Output, CallError> {
         self.begin()?.call(args)
     }
 
-    /// Counts a call, which is still to be made.
-    pub(crate) fn begin(&self) -> Result<Begun<S>, CallError> {
-        Ok(Begun {
+    /// Counts a call that is made later.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Closed`].
+    pub(crate) fn begin(&self) -> Result<CountedCall<S>, CallError> {
+        Ok(CountedCall {
             call: self.call,
             _in_progress: InProgress::begin_if_open(&self.loaded)?,
         })
     }
 }
 
-/// A call of a [`Function`] that is counted and not made yet.
-pub(crate) struct Begun<S: Signature> {
+/// A call of a [`Function`] that is counted, and not made yet.
+pub(crate) struct CountedCall<S: Signature> {
     call: CallSync<S>,
     _in_progress: InProgress,
 }
 
-impl<S: Signature> Begun<S> {
+impl<S: Signature> CountedCall<S> {
     pub(crate) fn call(self, args: S::Args) -> Result<S::Output, CallError> {
         (self.call)(args).map_err(CallError::Panicked)
     }
@@ -334,7 +351,11 @@ impl<S: Signature> fmt::Debug for Function<S> {
     }
 }
 
-/// A running call of an [`Entry`]. The module is not unloaded while it exists.
+/// A call of an [`Entry`]: a future. The module is not unloaded while this exists.
+///
+/// # Panics
+///
+/// The future panics if it is polled after it has ended.
 #[must_use = "futures do nothing unless polled"]
 pub struct Call<R> {
     state: State<R>,
@@ -342,11 +363,11 @@ pub struct Call<R> {
 
 enum State<R> {
     Running {
-        /// Before the count, so that it is dropped first.
+        /// Before the count in this order of fields, so that it is dropped first.
         future: EntryFuture<R>,
         _in_progress: InProgress,
     },
-    /// `None` once that was said.
+    /// The call did not begin. `None` once the error was given.
     Refused(Option<CallError>),
 }
 

@@ -1,14 +1,15 @@
-//! The loader: opens modules that were checked, knows what they have alive, unloads and reloads them.
+//! The loader: opens modules that were checked, knows what of them is alive, and unloads and reloads
+//! them.
 //!
 //! # The problem
 //!
-//! `dlopen` takes whatever a path leads to, and `dlclose` unmaps code that is still to run, or silently
-//! does not unmap it. A host wants errors in place of crashes, typed functions in place of addresses,
-//! and modules that really go.
+//! `dlopen` opens whatever a path leads to. `dlclose` may unmap code that is still going to run, or it
+//! may leave the file mapped and not say so. A host wants errors instead of crashes, typed functions
+//! instead of addresses, and modules that are really gone after they were unloaded.
 //!
 //! # How to use it
 //!
-//! In the host, and nowhere else. The crate brings `tls-slots`, the host's half, with it:
+//! Only the host depends on this crate. It brings `tls-slots`, the host's half, with it:
 //!
 //! ```toml
 //! [dependencies]
@@ -34,30 +35,36 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A host that opens its modules by other means, and links this crate, gets what can be had without
-//! being asked: the functions of libc that this crate takes over (`alive/libc`) see every module that
-//! the registry has accepted, and [`left_behind`] tells what a module keeps in shared state.
+//! A host may open its modules by other means, and still link this crate. Then it gets the parts that
+//! need no [`Module`]. The functions of libc that this crate takes over (`alive/libc`) know every
+//! module that the registry has accepted, and [`left_behind`] tells what a module keeps in shared
+//! state.
 //!
 //! # How it fits
 //!
-//! The files form layers. A file uses only files of lower layers.
+//! The files form layers, the top layer first. A file uses only files of lower layers.
 //!
 //! | layer | what |
 //! | --- | --- |
 //! | `reload` | hot reload (feature `reload`) |
 //! | `observer` | what `tls-slots` tells this crate |
-//! | `unload` | a module goes: gate, wait, drop, see, close, look |
+//! | `unload` | a module goes, in seven steps: gate, shutdown, wait, drop, see, close, look |
 //! | `load` | a module comes: the steps of `open`, in order; [`LoadOptions`] |
 //! | `usage` | what of a module is alive, as a report |
-//! | `entry` | typed calls, counted |
-//! | `module`, `loaded` | [`Module`], and the image behind it |
+//! | `entry` | typed calls, which are counted |
+//! | `module` | [`Module`], the handle of a loaded module |
+//! | `loaded` | the image behind it, and the list of all images |
 //! | `open` | from a path to checked bytes to an image |
-//! | `alive` | what of an image is alive: counters, holds, what libc is told, shared state |
+//! | `alive` | what of an image is alive: counters, holds, what libc knows, shared state |
+//!
+//! There is one error type for each of the four doors: [`LoadError`] for loading and for looking up an
+//! entry or a symbol, [`CallError`] for calls, [`UnloadError`] for unloading, and `ReloadError` for
+//! reloading.
 //!
 //! # Cargo features
 //!
-//! - `reload`: [`Reload`], which follows a module's file: each new build takes the calls, and the old one
-//!   is unloaded. Needs `notify`, and a thread.
+//! - `reload`: `Reload` follows a module's file. Each new build takes over the calls, and the old
+//!   build is unloaded. This needs the crate `notify`, and a thread.
 
 mod alive;
 mod entry;

@@ -1,27 +1,29 @@
 //! A module comes: the steps of `open/`, in order.
 //!
-//! The problem: `dlopen` takes whatever a path leads to, and ends the process where the file is damaged or
-//! was built for something else. So a file is looked at before it is opened, step by step, and each step
-//! that fails is an error of its own:
+//! The problem: `dlopen` opens whatever a path leads to. If the file is damaged, or was built for
+//! something else, the process may end. So a file is checked before it is opened, step by step. Each
+//! step that fails has an error of its own:
 //!
 //! | step | file in `open/` | errors |
 //! | --- | --- | --- |
 //! | is this program a host? | `host.rs` | [`LoadError::Host`] |
-//! | open the file once, read it once | `file.rs` | `NotFound`, `Read`, `NotAFile`, `Writable` |
-//! | its digest, if one is pinned | `check.rs` | `Digest` |
-//! | what kind of file it is; its headers | `format.rs`, `elf.rs` | `NotShared`, `Architecture`, `Corrupt`, `ContainsHost` |
+//! | open the file once, and read it once | `file.rs` | `NotFound`, `Read`, `NotAFile`, `Writable` |
+//! | its digest, if the host expects one | `check.rs` | `Digest` |
+//! | what kind of file it is; its headers | `format.rs`, `elf/` | `NotShared`, `Architecture`, `Corrupt`, `ContainsHost` |
 //! | its manifest against the host's | `check.rs` | `NoManifest`, `Manifest`, `Abi`, `Mismatch` |
 //! | the host's own check | here | `Rejected` |
-//! | open what was checked | `copy/`, `image.rs` | `Copy`, `Replaced`, `Open`, `Host` |
-//! | did the registry take it? | `image.rs` | `Refused`, `NotRegistered` |
+//! | open exactly what was checked | `copy/`, `image.rs` | `Copy`, `Replaced`, `Open`, `Host` |
+//! | has the registry accepted it? | `image.rs` | `Refused`, `NotRegistered` |
 //!
 //! # One file, one image
 //!
-//! A file that is loaded twice is one image, as with `dlopen`: the second [`Module`] is a clone of the
-//! first. *The same file* is the same path, links followed, with the same content. A file whose content
-//! has changed since is another build. It gets an image of its own beside the old one, where `dlopen`
-//! would give the old one. So does a copy under another name, and [`LoadOptions::new_instance`]. Shared
-//! keys are the host's in all of them. Private keys and plain statics are one set per image.
+//! A file that is loaded twice is one image, as with `dlopen`. The second [`Module`] is a clone of the
+//! first. *The same file* means: the same path after links are followed, and the same content. If the
+//! content has changed since, the file is another build. It gets an image of its own beside the old
+//! one, where `dlopen` would give the old one. A copy under another name also gets its own image, and
+//! so does [`LoadOptions::new_instance`].
+//!
+//! All images share the host's shared keys. Each image has its own private keys and plain statics.
 
 use std::error::Error;
 use std::fmt;
@@ -30,8 +32,8 @@ use std::sync::Arc;
 
 use tls_slots::loader::lock;
 
-use crate::module::Module;
 use crate::loaded::{self, Loaded};
+use crate::module::Module;
 use crate::open::error::LoadError;
 use crate::open::{self, check, file, host};
 
@@ -40,18 +42,18 @@ pub use crate::open::source::Source;
 /// The host's own check of a module's bytes.
 pub(crate) type Verify = dyn Fn(&[u8]) -> Result<(), Box<dyn Error + Send + Sync>> + Send + Sync;
 
-/// Conditions and ways of loading a module, as [`std::fs::OpenOptions`] has them for files.
+/// How a module is loaded, and on which conditions. Like [`std::fs::OpenOptions`] for files.
 ///
 /// # Examples
 ///
 /// ```no_run
 /// use tls_slots_load::LoadOptions;
 ///
-/// # let pinned = [0; 32];
-/// // SAFETY: the file whose digest this is was built for this host, and read by us.
+/// # let expected = [0; 32];
+/// // SAFETY: we have built the file with this digest, for this host.
 /// let module = unsafe {
 ///     LoadOptions::new()
-///         .sha256(pinned)
+///         .sha256(expected)
 ///         .private(true)
 ///         .load("/usr/lib/site/libmarkdown.so")?
 /// };
@@ -67,14 +69,15 @@ pub struct LoadOptions {
 }
 
 impl LoadOptions {
-    /// What [`Module::load`] does: a copy, no conditions.
+    /// What [`Module::load`] does: a copy, and no further conditions.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Refuses a file whose SHA-256 is another.
+    /// Refuses a file with another SHA-256.
     ///
-    /// The digest is of the bytes that are loaded. It is looked at before anything else is read out of them.
+    /// The digest is that of the bytes that are loaded. It is compared before anything else is read from
+    /// these bytes. A second call replaces the first.
     pub fn sha256(&mut self, digest: [u8; 32]) -> &mut Self {
         self.sha256 = Some(digest);
         self
@@ -82,13 +85,15 @@ impl LoadOptions {
 
     /// Refuses a file that others may change or replace.
     ///
-    /// The file, and every folder above it, must be owned by root or by this process's user, and must
-    /// not be writable by their group or by everybody. A sticky folder, such as `/tmp`, may be: there,
-    /// entries are removed and renamed by their owners only. Links are followed first: what counts is
-    /// the way to the file without them, so whoever may change a link on the way can choose among
-    /// the files that pass. Access control lists count as far as the group's bits show them.
+    /// The file, and every folder above it, must belong to root or to this process's user. Neither
+    /// their group nor everybody may have the right to write. A sticky folder such as `/tmp` is an
+    /// exception, because only the owner of an entry can remove or rename the entry there.
     ///
-    /// Where the system has no such modes (Windows), every file is refused.
+    /// Links are followed first, and the folders above the result are checked. So whoever may change a
+    /// link can choose among the files that pass. Access control lists count as far as the bits of the
+    /// group show them.
+    ///
+    /// On systems without such modes (Windows), every file is refused.
     pub fn private(&mut self, private: bool) -> &mut Self {
         self.private = private;
         self
@@ -100,17 +105,18 @@ impl LoadOptions {
         self
     }
 
-    /// Loads an image of its own, with statics of its own, even if the same file with the same content
-    /// is loaded already.
+    /// Loads a new image, with its own statics, even if the same file with the same content is loaded
+    /// already.
     ///
-    /// With [`Source::Copy`] only: by a descriptor or path, the system gives the image that it has.
+    /// This works only with [`Source::Copy`]. For a descriptor or a path, the system gives the image
+    /// that it has, and the load ends with [`LoadError::Replaced`].
     pub fn new_instance(&mut self, new_instance: bool) -> &mut Self {
         self.new_instance = new_instance;
         self
     }
 
-    /// Has the last word: `verify` is given the file's bytes after all checks, and before anything of them
-    /// is loaded. An error of its own is the source of [`LoadError::Rejected`].
+    /// Adds the host's own check. `verify` is called after all other checks, with the bytes of the file,
+    /// before anything of them is loaded. Its error becomes the source of [`LoadError::Rejected`].
     ///
     /// # Examples
     ///
@@ -142,15 +148,15 @@ impl LoadOptions {
     ///
     /// # Errors
     ///
-    /// As [`Module::load`], and what the options ask for: [`LoadError::Writable`],
-    /// [`LoadError::Digest`], [`LoadError::Rejected`].
+    /// As [`Module::load`], and those of the options: [`LoadError::Writable`], [`LoadError::Digest`] and
+    /// [`LoadError::Rejected`].
     ///
     /// # Safety
     ///
-    /// As [`Module::load`]. With [`Source::Path`] and [`Source::Descriptor`] what is promised must hold for
-    /// what the file is when it is opened.
+    /// As [`Module::load`]. With [`Source::Path`] and [`Source::Descriptor`], the promise must hold for
+    /// what the file contains when the system opens it.
     pub unsafe fn load(&self, path: impl AsRef<Path>) -> Result<Module, LoadError> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises the same.
         unsafe { load(self, path.as_ref()) }
     }
 }
@@ -170,29 +176,31 @@ impl fmt::Debug for LoadOptions {
 impl Module {
     /// Checks a module's file, loads it, and confirms that it registered with this host.
     ///
-    /// What is loaded is what was checked: the file is read once, and the code comes from a private copy
-    /// of these bytes ([`Source`] has other ways). All symbols of the module are bound at once, and none is
-    /// visible to others, as with `dlopen(path, RTLD_NOW | RTLD_LOCAL)`; a bare file name is a file in the
-    /// current folder. Loading a file that is loaded already gives the same image.
+    /// Exactly the bytes that were checked are loaded: the file is read once, and the code comes from a
+    /// private copy of these bytes ([`Source`] has other ways). All symbols of the module are bound at
+    /// once, and no other image sees them, as with `dlopen(path, RTLD_NOW | RTLD_LOCAL)`. A bare file
+    /// name is a file in the current folder, and is not searched for. A file that is loaded already
+    /// gives the same image.
     ///
     /// # Errors
     ///
-    /// A variant of [`LoadError`] for each step. Up to [`LoadError::Copy`], nothing of the module has run.
+    /// [`LoadError`] has a variant for each step. Up to [`LoadError::Copy`], nothing of the module has
+    /// run.
     ///
     /// # Safety
     ///
-    /// Loading runs code: the module's constructors and those of the libraries that it needs. The caller
-    /// promises that
+    /// Loading runs the constructors of the module and of the libraries that it needs. The caller
+    /// promises four things:
     ///
-    /// - the file means no harm and has no undefined behaviour of its own: a damaged header is an
-    ///   error, other damage and malice are not noticed (see [`LoadOptions::sha256`]);
-    /// - types that cross the boundary and belong to crates that the manifests do not list are
-    ///   the same on both sides. Forked crates and what they depend on are compared, arguments and
-    ///   results of entries by name, size and alignment; a field that changed its meaning but not its size
-    ///   is not noticed;
-    /// - memory that crosses the boundary is freed by the allocator that it came from, where the manifests do
-    ///   not tell it;
-    /// - the module's constructors load no modules.
+    /// - The file is not malicious, and its code has no undefined behaviour. A damaged header is an
+    ///   error. Other damage and malice are not noticed (see [`LoadOptions::sha256`]).
+    /// - Types that cross the boundary are the same on both sides, if they belong to crates that the
+    ///   manifests do not list. Forked crates and what they depend on are compared. Arguments and
+    ///   results of entries are compared by name, size and alignment. A field that has changed its
+    ///   meaning but not its size is not noticed.
+    /// - Memory that crosses the boundary is freed by the allocator that it came from, where the
+    ///   manifests do not tell the allocators apart.
+    /// - The module's constructors load no modules.
     ///
     /// # Examples
     ///
@@ -205,12 +213,16 @@ impl Module {
     /// # Ok(()) }
     /// ```
     pub unsafe fn load(path: impl AsRef<Path>) -> Result<Self, LoadError> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises the same.
         unsafe { LoadOptions::new().load(path) }
     }
 }
 
-/// Does all that [`LoadOptions::load`] promises.
+/// Takes all steps of [`LoadOptions::load`].
+///
+/// # Errors
+///
+/// As [`LoadOptions::load`].
 ///
 /// # Safety
 ///
@@ -218,8 +230,8 @@ impl Module {
 unsafe fn load(options: &LoadOptions, path: &Path) -> Result<Module, LoadError> {
     host::check().map_err(|problem| LoadError::Host { problem })?;
     let file = file::read(path, options.private, options.source == Source::Copy)?;
-    if let Some(pinned) = options.sha256 {
-        check::digest(path, &file.content, pinned)?;
+    if let Some(expected) = options.sha256 {
+        check::digest(path, &file.content, expected)?;
     }
     let description = check::check(path, &file.content)?;
     if let Some(verify) = &options.verify {
@@ -237,7 +249,7 @@ unsafe fn load(options: &LoadOptions, path: &Path) -> Result<Module, LoadError> 
     if let Some(earlier) = earlier {
         return Ok(Module::new(earlier));
     }
-    // SAFETY: the caller's promise; the file was checked.
+    // SAFETY: the caller promises it for this file, and all checks have passed.
     let image = unsafe { open::image::open(options.source, file)? };
     let loaded = Arc::new(Loaded::new(image, description, Arc::clone(&list)));
     images.push(Arc::clone(&loaded));

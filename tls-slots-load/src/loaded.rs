@@ -1,4 +1,7 @@
-//! An image that was loaded, and the list of those that [`load`](crate::LoadOptions::load) may give again.
+//! The image behind a [`Module`](crate::Module), and the list of all images that are loaded.
+//!
+//! The problem: two loads of one file should give one image. The system decides that by the path, and
+//! a copy has another path each time. So this list decides it, by the file's path and content.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,7 +14,7 @@ use tls_keys::abi::Key;
 use tls_slots::loader::lock;
 
 use crate::alive::counters;
-use crate::open::copy::place::Place;
+use crate::open::copy::openable::Openable;
 use crate::open::file::{self, ReadFile, Stamp};
 use crate::open::format::Description;
 use crate::open::image::OpenImage;
@@ -19,14 +22,14 @@ use crate::open::source::Source;
 
 /// Where an image is, and how its use is counted.
 pub(crate) struct Image {
-    /// What identifies it, as in the registry: an address in it, which is only compared.
+    /// The address of its first key, which identifies it in the registry. It is only compared.
     start: usize,
-    /// All of its memory.
+    /// All of its memory, from its lowest to its highest address.
     pub(crate) memory: Range<usize>,
-    /// Its row of the threads' counters.
+    /// Its row in the threads' blocks of counters.
     pub(crate) row: usize,
-    /// What is known to keep it mapped for good.
-    pub(crate) pins: Vec<String>,
+    /// What is known to keep it mapped for ever, a sentence each.
+    pub(crate) kept_mapped_by: Vec<String>,
 }
 
 impl Image {
@@ -37,38 +40,39 @@ impl Image {
 
 /// An image that was loaded.
 pub(crate) struct Loaded {
-    /// As the caller named it.
+    /// The path of its file, as the caller named it.
     pub(crate) path: PathBuf,
     /// The names of its entries, sorted.
     pub(crate) entries: Vec<String>,
     pub(crate) image: Image,
-    /// `None` when it is closed. Invariant: it is not `None` while there is a `Module`, except in `unload/`.
+    /// `None` when it is closed. Invariant: it is not `None` while there is a `Module`, except inside of
+    /// `unload/`.
     pub(crate) library: Mutex<Option<Library>>,
     /// What it was opened from.
-    pub(crate) place: Place,
-    /// The file when it was checked, where it was not copied.
+    pub(crate) opened_from: Openable,
+    /// The state of the file when it was checked, if it was not copied.
     stamp: Option<Stamp>,
-    /// The list that it is in, as long as `load` may give it again.
+    /// The list that it is in as long as `load` may give it again.
     pub(crate) images: Images,
     /// How many `Module`s there are.
     pub(crate) modules: AtomicUsize,
-    /// Whether calls are refused.
+    /// Whether calls are refused. Sequentially consistent, see `unload/gate.rs`.
     pub(crate) closed: AtomicBool,
-    /// Who has closed it. Invariant: `closed` is true while there is a gate or it stays closed.
+    /// Why calls are refused. Invariant: `closed` is true if there is a gate, or if it stays closed.
     pub(crate) gate: Mutex<GateState>,
 }
 
-/// Who has closed an image.
+/// Why an image refuses calls.
 #[derive(Default)]
 pub(crate) struct GateState {
     /// How many gates there are (`unload/gate.rs`).
     pub(crate) gates: usize,
-    /// Some of its thread-locals are gone: the image stays closed.
+    /// Some of its thread-locals are gone, so it refuses calls from now on.
     pub(crate) stays_closed: bool,
 }
 
 impl Loaded {
-    /// An image that was just opened, which is in that list.
+    /// An image that was just opened. The caller puts it in this list.
     pub(crate) fn new(open: OpenImage, description: Description, images: Images) -> Self {
         Self {
             path: open.file.path,
@@ -77,10 +81,10 @@ impl Loaded {
                 start: open.start.addr(),
                 memory: open.memory,
                 row: counters::row_of(open.start),
-                pins: description.pins,
+                kept_mapped_by: description.kept_mapped_by,
             },
             library: Mutex::new(Some(open.library)),
-            place: open.place,
+            opened_from: open.opened_from,
             stamp: open.stamp,
             images,
             modules: AtomicUsize::new(0),
@@ -91,27 +95,31 @@ impl Loaded {
 
     /// How many `Module`s there are.
     pub(crate) fn modules(&self) -> usize {
-        // Acquire: with the release in their drop.
+        // Acquire: pairs with the release in the drop of a `Module`.
         self.modules.load(Ordering::Acquire)
     }
 
-    /// What a symbol stands for, as a pointer or function pointer.
+    /// The address that a symbol stands for, as a pointer or a function pointer.
+    ///
+    /// # Errors
+    ///
+    /// There is no such symbol, or the library is closed.
     ///
     /// # Safety
     ///
-    /// As [`Library::get`]; the result must not be used when the library is closed.
+    /// As [`Library::get`]. The result must not be used after the library is closed.
     pub(crate) unsafe fn get<T: Copy>(&self, name: &str) -> Result<T, libloading::Error> {
         let library = lock(&self.library);
         let library = library
             .as_ref()
             .ok_or(libloading::Error::IncompatibleSize)?;
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that `T` is the symbol's type.
         Ok(*unsafe { library.get::<T>(name)? })
     }
 
-    /// Whether this is an image of that file, as it is now.
+    /// Whether this image was loaded from that file with the content that it has now.
     pub(crate) fn is_of(&self, read: &ReadFile) -> bool {
-        match (&self.stamp, &self.place.keep) {
+        match (&self.stamp, &self.opened_from.kept_open) {
             (Some(stamp), _) => Stamp::of(&read.file).is_ok_and(|now| now == *stamp),
             (None, Some(copy)) => file::has_content(copy, &read.content),
             (None, None) => false,
@@ -122,22 +130,22 @@ impl Loaded {
 /// The images of one file.
 pub(crate) type Images = Arc<Mutex<Vec<Arc<Loaded>>>>;
 
-/// All that was loaded, by the file's path without links and the way of loading.
+/// All images, by the path of the file without links and by where the code was loaded from.
 ///
-/// The outer lock is held for a look-up only, an inner lock while its file is loaded. So two threads that
-/// load one file get one image.
+/// The outer lock is held only for a look-up. An inner lock is held while the file is loaded, so two
+/// threads that load one file get one image.
 static LOADED: Mutex<BTreeMap<(PathBuf, Source), Images>> = Mutex::new(BTreeMap::new());
 
-/// The images of a file, `real` being its path without links.
+/// The images of a file. `real` is its path without links.
 pub(crate) fn images_of(real: &Path, source: Source) -> Images {
     let mut loaded = lock(&LOADED);
     Arc::clone(loaded.entry((real.to_owned(), source)).or_default())
 }
 
-/// Forgets a list that is empty, unless somebody is about to load that file.
+/// Forgets a list if it is empty and nobody is about to load that file.
 pub(crate) fn forget_list(list: &Images) {
     lock(&LOADED).retain(|_, known| {
-        // This map has one, and the image that is gone.
+        // Two references are known: that of this map, and that of the image that is gone.
         let is_in_use = || Arc::strong_count(known) > 2 || !lock(known).is_empty();
         !Arc::ptr_eq(known, list) || is_in_use()
     });

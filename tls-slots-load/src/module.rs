@@ -1,8 +1,10 @@
-//! A loaded module: its file, its entries' names, its symbols.
+//! [`Module`]: the handle of a loaded module.
 //!
-//! A [`Module`] gives *entries*, functions that the module marked with `#[tokio::module]` (`entry.rs`), and
-//! plain symbols. The module stays loaded until it is unloaded ([`Module::unload`]), also when all
-//! [`Module`]s are dropped.
+//! The problem: an address that `dlsym` gives has no type, and is valid until somebody closes the
+//! library. So a [`Module`] gives *entries*, functions that the module marked with `#[tokio::module]`,
+//! with their type checked (`entry.rs`). Plain symbols borrow from the [`Module`].
+//!
+//! A module stays loaded until it is unloaded ([`Module::unload`]), even if all [`Module`]s are dropped.
 
 use std::ffi::c_void;
 use std::fmt;
@@ -15,9 +17,10 @@ use std::sync::atomic::Ordering;
 use crate::loaded::Loaded;
 use crate::open::error::LoadError;
 
-/// A loaded module.
+/// The handle of a loaded module.
 ///
-/// Cheap to clone. The module stays loaded when all of these are dropped: see [`unload`](Self::unload).
+/// A clone is cheap. The module stays loaded even if all handles are dropped, see
+/// [`unload`](Self::unload).
 pub struct Module {
     pub(crate) loaded: Arc<Loaded>,
 }
@@ -39,7 +42,7 @@ impl Clone for Module {
 
 impl Drop for Module {
     fn drop(&mut self) {
-        // Release: what was done with what is borrowed from it comes before.
+        // Release: all uses of what was borrowed from this happen before. `Loaded::modules` acquires.
         self.loaded.modules.fetch_sub(1, Ordering::Release);
     }
 }
@@ -53,35 +56,38 @@ impl fmt::Debug for Module {
 }
 
 impl Module {
-    /// The file it was loaded from, as it was named when it was first loaded.
+    /// The path of the module's file, as the first load of it was given.
     pub fn path(&self) -> &Path {
         &self.loaded.path
     }
 
-    /// Whether the module takes no calls any more: it is being unloaded, or an unloading got so far that the
-    /// module cannot go on.
+    /// Whether the module takes no more calls.
+    ///
+    /// That is so while it is being unloaded. It stays so if an attempt to unload the module has
+    /// failed after some of the module's thread-locals were dropped.
     pub fn is_closed(&self) -> bool {
         self.loaded.closed.load(Ordering::SeqCst)
     }
 
-    /// The names of its entries, sorted.
+    /// The names of the module's entries, sorted.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = &str> {
         self.loaded.entries.iter().map(String::as_str)
     }
 
-    /// A symbol that the module exports, such as a `#[unsafe(no_mangle)] pub fn`: an address as a `T`, most
-    /// often a function pointer.
+    /// A symbol that the module exports, such as a `#[unsafe(no_mangle)] pub fn`. The result is its
+    /// address as a `T`, most often a function pointer.
     ///
-    /// Prefer [`entry`](Self::entry) and [`function`](Self::function), which know the type and catch panics.
+    /// Prefer [`entry`](Self::entry) and [`function`](Self::function). They check the type and catch
+    /// panics.
     ///
     /// # Errors
     ///
-    /// [`LoadError::NoSymbol`].
+    /// [`LoadError::NoSymbol`]: the module exports no such symbol.
     ///
     /// # Safety
     ///
-    /// `T` must be the type of a pointer to what the symbol stands for. A function must not let a panic out:
-    /// this process would abort.
+    /// `T` must be the type of a pointer to what the symbol stands for. If it is a function, no panic
+    /// may leave it, or this process aborts.
     ///
     /// # Examples
     ///
@@ -99,8 +105,8 @@ impl Module {
                 "a symbol is an address: `T` is the type of a pointer or a function pointer"
             );
         }
-        // SAFETY: the caller's promise; the library is not closed while a `Module` of it exists, which the
-        // result borrows.
+        // SAFETY: the caller promises the type. The result borrows from this `Module`, and the library
+        // is not closed while a `Module` of it exists.
         match unsafe { self.loaded.get::<T>(name) } {
             Ok(value) => Ok(Symbol {
                 value,
@@ -118,20 +124,22 @@ impl Module {
     ///
     /// # Errors
     ///
-    /// [`LoadError::NoSymbol`].
+    /// [`LoadError::NoSymbol`]: the module exports no such symbol.
     ///
     /// # Safety
     ///
-    /// `T` must be the static's type, and the static not `mut`.
+    /// `T` must be the type of the static, and the static must not be `mut`.
     pub unsafe fn variable<T: Sync>(&self, name: &str) -> Result<&T, LoadError> {
-        // SAFETY: a static's symbol stands for its address.
+        // SAFETY: the caller promises that the symbol stands for a static `T`, so `*const T` is the type
+        // of a pointer to it.
         let symbol = unsafe { self.symbol::<*const T>(name)? };
-        // SAFETY: the caller promises that a `T` is there; statics live as long as the module.
+        // SAFETY: the caller promises that a `T` is there which nobody mutates. A static lives as long
+        // as the module, from which the result borrows.
         Ok(unsafe { &**symbol })
     }
 }
 
-/// A symbol of a module, see [`Module::symbol`]. Borrowed from the module.
+/// A symbol of a module, see [`Module::symbol`]. It borrows from the [`Module`].
 #[derive(Clone, Copy)]
 pub struct Symbol<'a, T> {
     value: T,

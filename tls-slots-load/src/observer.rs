@@ -1,16 +1,16 @@
-//! What `tls-slots` tells this crate: the table of functions that it calls, and how it learns of them.
+//! What `tls-slots` tells this crate: a table of functions that it calls.
 //!
 //! The problem: modules may come before the host's `main` runs, and a host may open them without this
-//! crate's [`Module`](crate::Module). So a constructor of the executable adds the table, in every program
-//! that links this crate. A module can come even earlier, if the executable depends on it at link time.
-//! The observer is told of such a module when it is added.
+//! crate's [`Module`](crate::Module). So a constructor of the executable adds the table, in every
+//! program that links this crate. A module can come even earlier, if the executable depends on it at
+//! link time. `tls-slots` tells of such modules when the table is added.
 
 use std::sync::OnceLock;
 
 use tls_slots::loader::{AcceptedImage, Observer, observe};
 
 use crate::alive::{counters, holds, libc};
-use crate::unload::ask;
+use crate::unload::requests;
 
 static OBSERVER: Observer = Observer {
     image_came,
@@ -20,8 +20,8 @@ static OBSERVER: Observer = Observer {
     thread_ended: counters::thread_ended,
     count: counters::count,
     hold: holds::hold,
-    quiescent_state: ask::quiescent_state,
-    add_runtime: ask::add_runtime,
+    quiescent_state: requests::quiescent_state,
+    add_runtime: requests::add_runtime,
     next: OnceLock::new(),
 };
 
@@ -34,7 +34,7 @@ fn image_came(image: AcceptedImage) {
 ///
 /// As [`Observer::image_leaves`].
 unsafe fn image_leaves(image: AcceptedImage) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that no other code of the image runs any more.
     unsafe { libc::image_leaves(image) }
 }
 
@@ -43,18 +43,19 @@ unsafe fn image_leaves(image: AcceptedImage) {
 /// As [`Observer::image_left`].
 unsafe fn image_left(image: AcceptedImage) {
     holds::image_left(image.start);
-    // SAFETY: the caller's promise, twice.
+    // SAFETY: the caller promises that the image is still mapped, and that no code of it runs any more.
     unsafe {
         counters::image_left(image);
         libc::image_left(image);
     }
 }
 
+/// Adds the table.
 extern "C" fn add() {
     observe(&OBSERVER);
 }
 
-/// A constructor: code that the system runs when it has loaded the executable.
+/// A constructor: the system calls this when it has loaded the executable.
 #[used]
 #[cfg_attr(
     all(unix, not(target_vendor = "apple")),

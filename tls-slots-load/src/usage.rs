@@ -1,6 +1,9 @@
-//! What a module has alive in the process, as a report.
+//! What of a module is alive in the process, as a report.
 //!
-//! The problem: a module that cannot be unloaded must say why, exactly enough to do something about it.
+//! The problem: when a module is not unloaded, somebody has to find out why and do something about
+//! it. So the report counts each kind of thing, and names threads, packages and values. `alive/` has
+//! the facts. Here they come together, once in full and once in part (`counts`), because the search
+//! for pointers takes longer.
 
 use std::fmt;
 
@@ -10,60 +13,62 @@ use crate::alive::{counters, holds, libc, pointers, shared_state};
 use crate::loaded::Loaded;
 use crate::module::Module;
 
-/// Something that a thread has of a module.
+/// How many things of a module a thread has.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct ThreadUse {
     /// The thread's name, as the system knows it.
     pub thread: String,
-    /// Whether it is the thread that asks.
+    /// Whether it is the thread that asked for the report.
     pub is_current: bool,
-    /// How much it has.
+    /// How many things it has.
     pub count: usize,
 }
 
 /// What of a module is alive, see [`Module::usage`](crate::Module::usage).
 ///
-/// Each field counts what would run, or read, the module's code or data after it is unmapped.
+/// Each field counts something that would use the module's code or data after the module is unmapped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Usage {
-    /// [`Module`](crate::Module)s beside the one that is asked: symbols and variables borrow from them.
+    /// Other [`Module`](crate::Module)s of the image. Symbols and variables borrow from them.
     pub modules: usize,
-    /// Calls of entries that have not ended, futures that have not been dropped included.
+    /// Calls of entries that have not ended. A future that was not dropped counts as one.
     pub calls: usize,
-    /// Tasks that the module has spawned: those that run, and those that have ended and whose `JoinHandle` or
-    /// waker somebody keeps.
+    /// Tasks that the module has spawned and that have not ended. Also those that have ended, if
+    /// somebody has their `JoinHandle` or a waker.
     pub tasks: usize,
-    /// Blocking calls that the module has spawned, likewise.
+    /// Blocking calls that the module has spawned (`spawn_blocking`), counted as tasks are.
     pub blocking_calls: usize,
-    /// Named holds (`tls_keys::Hold`), with their number.
+    /// Named holds (`tls_keys::Hold`): name and number.
     pub holds: Vec<(String, usize)>,
     /// Threads that the module has started.
     pub threads: Vec<ThreadUse>,
-    /// Values of `std::thread_local!`s and the like, whose destructors wait for their thread to end.
+    /// Values of `std::thread_local!`s and the like that have a destructor. It runs when the thread
+    /// ends.
     pub destructors: Vec<ThreadUse>,
-    /// Functions of the module that `crossbeam-epoch` runs later: it frees what is in its queues and maps when no
-    /// thread can be reading it any more.
+    /// Functions of the module that `crossbeam-epoch` runs later. It frees the contents of its queues
+    /// and maps when no thread can read them any more.
     pub deferred: usize,
     /// Values of the module's private keys that need to be dropped.
     pub values: Vec<ThreadUse>,
     /// Signals whose action is a function of the module.
     pub signal_actions: Vec<i32>,
-    /// Shared thread-locals and statics that point into the module, each with a sentence.
+    /// Shared thread-locals and statics that point into the module, a sentence each.
     pub pointers: Vec<String>,
-    /// What the module has registered with shared crates that have a recipe, and must take back, by kind, with its
-    /// number.
+    /// What the module has registered with shared crates that have a recipe, and must take back: kind
+    /// and number.
     pub registered: Vec<(String, usize)>,
-    /// What it has registered, likewise, and is taken out when it is unloaded: nothing stands against that.
+    /// What the module has registered with such crates, and is taken out when the module is unloaded:
+    /// kind and number. This is no reason to stay loaded.
     pub taken_out: Vec<(String, usize)>,
-    /// What keeps the system from unmapping the file, each with a sentence.
-    pub pins: Vec<String>,
+    /// What keeps the system from unmapping the file, a sentence each.
+    pub kept_mapped_by: Vec<String>,
 }
 
 impl Usage {
-    /// Whether nothing stands against unloading the module from this thread: nothing of it is alive but
-    /// values that the calling thread can drop itself.
+    /// Whether the calling thread could unload the module now: nothing of the module is alive, except
+    /// for values that this thread can drop itself.
     pub fn allows_unload(&self) -> bool {
         let elsewhere = |threads: &[ThreadUse]| threads.iter().any(|it| !it.is_current);
         self.is_only_on_threads()
@@ -72,7 +77,7 @@ impl Usage {
             && !elsewhere(&self.values)
     }
 
-    /// Whether nothing is alive but values of thread-locals.
+    /// Whether nothing is alive but values of thread-locals, and deferred functions.
     pub(crate) fn is_only_on_threads(&self) -> bool {
         self.modules + self.calls + self.tasks + self.blocking_calls == 0
             && self.holds.is_empty()
@@ -80,16 +85,16 @@ impl Usage {
             && self.signal_actions.is_empty()
             && self.pointers.is_empty()
             && self.registered.is_empty()
-            && self.pins.is_empty()
+            && self.kept_mapped_by.is_empty()
     }
 
-    /// Whether no thread has a value of a thread-local, nor a deferred function.
+    /// Whether there is no value of a thread-local, and no deferred function.
     pub(crate) fn is_on_no_thread(&self) -> bool {
         self.destructors.is_empty() && self.values.is_empty() && self.deferred == 0
     }
 }
 
-/// `count` things, or nothing.
+/// A number of things in words. `None` for none.
 fn counted(count: usize, one: &str, many: &str) -> Option<String> {
     match count {
         0 => None,
@@ -98,7 +103,7 @@ fn counted(count: usize, one: &str, many: &str) -> Option<String> {
     }
 }
 
-/// On which threads.
+/// How many things are on which threads, in words.
 fn on(threads: &[ThreadUse]) -> String {
     let names: Vec<_> = threads
         .iter()
@@ -115,7 +120,7 @@ fn on(threads: &[ThreadUse]) -> String {
 }
 
 impl fmt::Display for Usage {
-    /// A list in one line; "nothing" if there is nothing.
+    /// A list in one line, or "nothing".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         parts.extend(counted(self.modules, "other `Module`", "other `Module`s"));
@@ -160,7 +165,7 @@ impl fmt::Display for Usage {
             parts.extend(counted(*count, what, what));
         }
         parts.extend(self.pointers.iter().cloned());
-        parts.extend(self.pins.iter().cloned());
+        parts.extend(self.kept_mapped_by.iter().cloned());
         match parts.is_empty() {
             true => f.write_str("nothing"),
             false => f.write_str(&parts.join("; ")),
@@ -169,10 +174,11 @@ impl fmt::Display for Usage {
 }
 
 impl Module {
-    /// What of this module is alive in the process. All [`Module`]s of its image are counted but this one.
+    /// What of this module is alive in the process. All [`Module`]s of its image are counted, except
+    /// for this one.
     ///
-    /// The counts cover what has happened before this call, as far as the calling thread knows of it. Other
-    /// threads go on meanwhile.
+    /// The report covers everything that happened before this call. Other threads go on meanwhile, so
+    /// what they do may be in the report or not.
     ///
     /// # Examples
     ///
@@ -188,7 +194,7 @@ impl Module {
 }
 
 impl Loaded {
-    /// What is alive of this image; `own` handles of the caller are not counted.
+    /// What of this image is alive. `own` [`Module`]s are the caller's and are not counted.
     pub(crate) fn usage(&self, own: usize) -> Usage {
         let memory = &self.image.memory;
         let found = match pointers::pointers_into(memory) {
@@ -197,8 +203,8 @@ impl Loaded {
                 "shared state that may point to it, as it cannot be looked through: {error}"
             )],
         };
-        let known = self.image.pins.iter().cloned();
-        // SAFETY: this image is loaded while there is an `Inner` of it.
+        let known = self.image.kept_mapped_by.iter().cloned();
+        // SAFETY: the image is loaded. It is closed only by `unload/`, which calls this before.
         let left = unsafe { shared_state::left(memory) };
         let of_kind = |refuses| {
             let of_kind = left.iter().filter(move |left| left.refuses == refuses);
@@ -211,12 +217,12 @@ impl Loaded {
             taken_out: of_kind(false),
             signal_actions: libc::signal_actions(memory),
             pointers: found,
-            pins: known.chain(libc::pins(memory)).collect(),
+            kept_mapped_by: known.chain(libc::kept_mapped_by(memory)).collect(),
             ..self.counts(own)
         }
     }
 
-    /// That part of it which is counted, and quickly known.
+    /// The part of the report that is found out quickly: what is counted.
     pub(crate) fn counts(&self, own: usize) -> Usage {
         let image = self.image.start();
         let memory = &self.image.memory;
@@ -287,7 +293,7 @@ mod tests {
             pointers: vec!["the static `log::LOGGER` points to it".to_owned()],
             registered: vec![("actions for signals".to_owned(), 2)],
             taken_out: vec![("callsites".to_owned(), 7)],
-            pins: Vec::new(),
+            kept_mapped_by: Vec::new(),
         };
         assert_eq!(
             usage.to_string(),

@@ -1,27 +1,42 @@
 //! The table of what is known about crates: `audit/known.toml`.
+//!
+//! The table is data, so that a crate can be looked at and added without a change of this code. The
+//! first entry that is about a static decides. What no entry is about is [`Verdict::Unknown`].
+//!
+//! An entry in the file:
+//!
+//! ```toml
+//! [[known]]
+//! crates = ["signal_hook_registry"]
+//! with-key = "tokio::signal::"
+//! verdict = "harmless"
+//! reason = "the forked tokio registers its signals through the host"
+//! ```
+//!
+//! `statics = ["HOOK", "sys::*::CACHE"]` would restrict the entry to statics whose paths end so.
 
 use serde::Deserialize;
 
 /// The table's text.
 const TABLE: &str = include_str!("../../../audit/known.toml");
 
-/// What is to be thought of state that an image keeps for itself.
+/// Whether it is right that an image keeps some state for itself. Worse verdicts are greater.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Verdict {
     /// A copy in each image is right.
     Harmless,
-    /// Works, if a rule is kept.
+    /// A copy in each image works, if a rule is kept.
     Caution,
-    /// Nobody has looked at it.
+    /// Nobody has looked at the state.
     Unknown,
-    /// Does not work across images.
+    /// A copy in each image does not work.
     Breaks,
 }
 
 impl Verdict {
-    /// One word.
+    /// The verdict in one word, as in the text and the JSON.
     pub fn word(self) -> &'static str {
         match self {
             Verdict::Harmless => "harmless",
@@ -32,21 +47,33 @@ impl Verdict {
     }
 }
 
-/// One entry of the table.
+/// One entry of the table: what is known about some statics of some crates.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Known {
+    /// The crates, as the compiler names them.
     crates: Vec<String>,
+    /// Patterns for the ends of paths; without patterns the entry is about all statics.
     statics: Option<Vec<String>>,
+    /// The entry counts only in an image that has a key whose path starts so.
     with_key: Option<String>,
+    /// What is known.
     pub(super) verdict: Verdict,
+    /// Why that is so.
     pub(super) reason: String,
+    /// The package to fork, for `FORK` in `fix`.
     package: Option<String>,
+    /// The command that shares the statics; `FORK` in it stands for the command that forks the
+    /// package.
     fix: Option<String>,
 }
 
 impl Known {
-    /// The whole table.
+    /// The whole table, which this command carries.
+    ///
+    /// # Errors
+    ///
+    /// If the table is not of the form above.
     pub(super) fn table() -> Result<Vec<Self>, toml::de::Error> {
         #[derive(Deserialize)]
         struct Table {
@@ -55,10 +82,11 @@ impl Known {
         Ok(toml::from_str::<Table>(TABLE)?.known)
     }
 
-    /// Whether the entry is about a static of a crate, in an image with these keys.
+    /// Whether the entry is about the static `path` of the crate `name`, in an image with these
+    /// keys.
     pub(super) fn is_about(&self, name: &str, path: &str, keys: &[String]) -> bool {
         let fits = |pattern: &String| {
-            // A pattern without a path is about the last part.
+            // A pattern may leave out the first parts of a path.
             path.split("::")
                 .enumerate()
                 .any(|(skip, _)| glob(pattern, &after(path, skip)))
@@ -71,7 +99,7 @@ impl Known {
                 .is_none_or(|start| keys.iter().any(|key| key.starts_with(start.as_str())))
     }
 
-    /// The command that cures it.
+    /// The command that shares the statics, if there is one.
     pub(super) fn command(&self) -> Option<String> {
         let fix = self.fix.as_ref()?;
         Some(match &self.package {
@@ -86,7 +114,9 @@ fn after(path: &str, skip: usize) -> String {
     path.split("::").skip(skip).collect::<Vec<_>>().join("::")
 }
 
-/// Whether `text` is what `pattern` says, with `*` for anything.
+/// Whether `text` matches `pattern`, in which `*` stands for any text.
+///
+/// A `*` also stands for `::`, so `sys::*::CACHE` is about caches at any depth.
 fn glob(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else {
         return pattern == text;

@@ -1,4 +1,15 @@
 //! Forks a crate that has no recipe, in memory.
+//!
+//! | step | fails if |
+//! | --- | --- |
+//! | the library's files are found | it is a procedural macro, or there is none |
+//! | they are read | the root is no Rust; other files that are none get a note |
+//! | decisions and edits are made | |
+//! | the root gets the declaration of our file | |
+//! | each file's edits are applied | two edits meet in one place |
+//! | our file and the report are added | our file is there already |
+//!
+//! What a build script writes is not in the package, so it is not searched; a note says so.
 
 use semver::Version;
 

@@ -1,5 +1,12 @@
 //! Constants that refer to statics.
 //!
+//! ```text
+//! static A: AtomicU8 = AtomicU8::new(1);   // a constant refers to it: not shared
+//! static B: &AtomicU8 = &A;                // refers to what is not shared: not shared either
+//! const C: &AtomicU8 = &A;
+//! static D: Lazy<u8> = Lazy::new(|| A.load(Relaxed));   // a closure runs later: shared
+//! ```
+//!
 //! The compiler evaluates constants, and it cannot ask the host for an address. So a static that a
 //! constant refers to is not shared. And a static whose initialiser refers to one that is not
 //! shared is not shared either: through it one copy would see the state of another.
@@ -44,8 +51,9 @@ pub(super) fn refuse(
     while refuse_holders(statics, &constants, decisions) {}
 }
 
-/// Does so with the statics whose initialisers refer to what is not shared. Returns whether there
-/// was one, as others may refer to it in turn.
+/// Does so once with each static whose initialiser refers to what is not shared. Returns whether
+/// there was one, as others may refer to it in turn. Each call that returns `true` has made one
+/// static more not shared, so a loop over it ends.
 fn refuse_holders(
     statics: &[(usize, Found)],
     constants: &[(&Use, usize)],

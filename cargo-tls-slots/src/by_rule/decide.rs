@@ -1,5 +1,24 @@
 //! What happens to each static and thread-local.
 //!
+//! The first row that holds decides:
+//!
+//! | the declaration | decision |
+//! | --- | --- |
+//! | is a macro's pattern | nothing: it declares nothing |
+//! | is compiled for tests only | stays |
+//! | is in a macro that only other crates call | stays: it is theirs |
+//! | is in a call of a macro of the crate that makes thread-locals | through that macro |
+//! | is in `thread_local!` or `lazy_static!` | the call becomes one of our macro |
+//! | is a `static ref` elsewhere | cannot be shared: nobody knows what makes it |
+//! | is an argument of a macro that may not take a call | cannot be shared |
+//! | is known to the linker, or is a `#[thread_local]` | cannot be shared |
+//! | has no value | stays: it is defined elsewhere |
+//! | is a `static mut` | shared, in a cell |
+//! | has a type that is known to be immutable | stays |
+//! | has a type that is known to change | shared |
+//! | has another type, and is `pub` or named by a macro | cannot be shared |
+//! | has another type | shared, with a note |
+//!
 //! The decision is made on the declaration alone: where it stands, which attributes it has, and
 //! what its type is. [`constants`](super::constants) then takes back what constants refer to.
 
@@ -44,7 +63,7 @@ const LINKER_ATTRIBUTES: [&str; 5] = [
     "linkage",
 ];
 
-/// Decides about one declaration.
+/// Decides about one declaration, in the order of the table at the head of this file.
 pub(super) fn decide<'a>(
     library: &Library<'a>,
     macros: &Macros<'a>,
@@ -101,7 +120,8 @@ fn decide_call(macros: &Macros<'_>, source: &Source<'_>, found: &Found, path: &s
     }
 }
 
-/// Why a static cannot be wrapped where it stands, whatever its type is.
+/// Why a static cannot be wrapped where it stands, whatever its type is. The reason is the end of a
+/// sentence about the static, as the report has it.
 fn obstacle(macros: &Macros<'_>, source: &Source<'_>, found: &Found) -> Option<String> {
     // Another macro's argument: is it handed on as it is?
     let around = source
@@ -130,7 +150,7 @@ fn obstacle(macros: &Macros<'_>, source: &Source<'_>, found: &Found) -> Option<S
         .then(|| "is a `#[thread_local]`, which no key can replace".to_owned())
 }
 
-/// Decides about a static that could be wrapped.
+/// Decides about a static that could be wrapped, by what is known of its type.
 fn decide_by_type<'a>(library: &Library<'a>, source: &'a Source<'a>, found: &Found) -> Decision {
     let Some(ty) = type_of(source, found) else {
         let reason = "is defined elsewhere: an `extern` block declares it";

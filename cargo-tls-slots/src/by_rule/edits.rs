@@ -1,4 +1,17 @@
 //! The edits that carry the decisions out, and what the report says of each.
+//!
+//! One walk over the library, in this order:
+//!
+//! 1. every declaration is decided about, by itself ([`decide`](super::decide));
+//! 2. every use is found ([`uses`](super::uses)), and what constants refer to is taken back
+//!    ([`constants`](super::constants));
+//! 3. the declarations are wrapped, which may still fail for one;
+//! 4. the uses are changed whose statics are all wrapped, in the same way;
+//! 5. the report is written, from the decisions as they are now;
+//! 6. the types of thread-locals are renamed, if a thread-local is shared.
+//!
+//! The order matters: a use must not be changed before it is certain that its static is. A place
+//! that reaches through `__tls_slots_get!` for a static that stayed as it was would not compile.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +28,7 @@ use crate::source::edit::{self, Edit};
 use crate::source::library::{File, Library};
 use crate::source::statics::Found;
 
-/// What is to be done with a library.
+/// What is to be done with a library, and what is to be said about it.
 pub(super) struct Work {
     /// The edits of each file, in the order of the library's files.
     pub(super) edits: Vec<Vec<Edit>>,
@@ -55,8 +68,10 @@ pub(super) fn of(library: &Library<'_>) -> Work {
     Work { edits, states }
 }
 
-/// The edits of the declarations. A static without an end cannot be wrapped; its decision says so
-/// then.
+/// The edits of the declarations: a list for each file.
+///
+/// A static whose declaration has no `;` cannot be wrapped. Its decision becomes
+/// [`Decision::NotShared`], so that its uses stay as they are and the report says why.
 fn declarations(
     library: &Library<'_>,
     statics: &[(usize, Found)],
@@ -96,7 +111,10 @@ fn declarations(
     edits
 }
 
-/// How a use reaches its static: all that it could mean must be shared, and in the same way.
+/// How a use reaches its static.
+///
+/// A name may mean one of several statics, one for each `cfg` for example. The edit is the same
+/// text for all, so all of them must be shared, and in the same way; else the use stays as it is.
 fn common_get(one: &Use, decisions: &[Decision]) -> Option<Get> {
     let mut gets = one.means.iter().map(|id| match &decisions[*id] {
         Decision::Share(get, _) => Some(*get),
@@ -106,7 +124,9 @@ fn common_get(one: &Use, decisions: &[Decision]) -> Option<Get> {
     gets.all(|get| get == Some(first)).then_some(first)
 }
 
-/// The line of the report about a declaration. A pattern has none.
+/// The line of the report about a declaration, such as `static A of counter!`.
+///
+/// A macro's pattern declares nothing, so it has none.
 fn state(file: &File<'_>, found: &Found, decision: &Decision) -> Option<State> {
     let (sharing, reason) = match decision {
         Decision::Share(_, note) => (Sharing::Shared, note.clone()),

@@ -17,6 +17,9 @@ use crate::source::tokens::{Kind, Source};
 const NAMES: [&str; 2] = ["LocalKey", "AccessError"];
 
 /// Adds the edits of each file of a library whose thread-locals are shared.
+///
+/// A name counts only in a path through `thread`, or in an import that names it: a crate may have a
+/// `LocalKey` of its own.
 pub(super) fn rename(library: &Library<'_>, edits: &mut [Vec<Edit>]) {
     for (file, list) in library.files.iter().zip(edits) {
         let source = &file.source;
@@ -37,7 +40,8 @@ pub(super) fn rename(library: &Library<'_>, edits: &mut [Vec<Edit>]) {
     }
 }
 
-/// `std::thread::LocalKey` in code becomes ours.
+/// The edit of `std::thread::LocalKey` in code: the whole path becomes ours. `None` if the name
+/// stands alone, as an import has made it ours then.
 fn path_edit(source: &Source<'_>, index: usize) -> Option<Edit> {
     let in_thread = source.is_joint(index.saturating_sub(2), "::")
         && source.is_ident(index.saturating_sub(3), "thread");

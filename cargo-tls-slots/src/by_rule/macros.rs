@@ -1,5 +1,16 @@
 //! The macros that a crate defines.
 //!
+//! ```text
+//! macro_rules! counter { () => { static CALLS: AtomicUsize = AtomicUsize::new(0); } }
+//! counter!();                      // called here: CALLS is state of this crate
+//!
+//! #[macro_export]
+//! macro_rules! mine { () => { static MINE: AtomicUsize = AtomicUsize::new(0); } }
+//!                                  // not called here: MINE is state of those who call it
+//! items! { static INNER: AtomicUsize = AtomicUsize::new(3); }
+//!                                  // can be wrapped if `items!` takes items
+//! ```
+//!
 //! A static in a macro's definition is declared wherever the macro is called. If only other crates
 //! call the macro, the state is theirs. And a static in a macro's *arguments* can be wrapped only
 //! if the macro takes what the wrapped declaration is: an item, or any tokens.
@@ -49,6 +60,10 @@ impl<'a> Macros<'a> {
         self.0.get(last(path))
     }
 
+    /// Notes the definitions of a file.
+    ///
+    /// Whether a macro hands items on is read off the fragments that its rules take: `$x:item` and
+    /// `$x:tt` take what a wrapped declaration is, `$x:expr` does not.
     fn collect_definitions(&mut self, source: &'a Source<'a>) {
         for open in 0..source.tokens.len() {
             if source.tokens[open].kind != Kind::Open {

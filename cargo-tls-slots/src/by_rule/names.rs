@@ -49,7 +49,8 @@ impl<'a> Names<'a> {
         names
     }
 
-    /// Adds the name at `at`, of the declaration whose keyword is at `keyword`.
+    /// Adds the name at `at`, of the declaration whose keyword is at `keyword`. A constant has no
+    /// number among the statics.
     fn add(
         &mut self,
         source: &'a Source<'a>,

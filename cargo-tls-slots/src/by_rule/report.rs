@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) const FILE: &str = "tls-slots-report.toml";
 
 /// What became of the state of one crate that has no recipe.
+///
+/// Its text form, for a terminal, has a line for each declaration that is shared or cannot be, and
+/// only the number of those that are no state.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
@@ -71,6 +74,7 @@ impl Report {
         Self::parse(&fs::read_to_string(folder.join(FILE)).ok()?)
     }
 
+    /// Reads the file's text.
     fn parse(text: &str) -> Option<Self> {
         toml::from_str(text).ok()
     }

@@ -88,7 +88,15 @@ pub(super) fn find(library: &Library<'_>, names: &Names<'_>) -> Vec<Use> {
     all
 }
 
-/// The path that ends with the name at `index`, if it is an expression.
+/// The path that ends with the name at `index`, if it is an expression that can mean a static.
+///
+/// | tokens | path |
+/// | --- | --- |
+/// | `NAME.load()`, `f(&NAME)`, `NAME[1]` | `NAME` |
+/// | `a::b::NAME`, `$crate::NAME`, `::a::NAME` | the whole path |
+/// | `Type::NAME`, `<T as A>::NAME` | none: an associated constant or a variant |
+/// | `x.NAME`, `NAME: 1`, `NAME => …`, `NAME!()`, `NAME::x` | none |
+/// | `name!(NAME)` of an unknown macro | none |
 fn expression_path(source: &Source<'_>, index: usize) -> Option<Range<usize>> {
     if !may_be_expression(source, index) {
         return None;
@@ -120,7 +128,8 @@ fn expression_path(source: &Source<'_>, index: usize) -> Option<Range<usize>> {
     may_change_in_macro(source, start, index).then_some(start..index + 1)
 }
 
-/// Whether the tokens on both sides of the name at `index` leave it an expression.
+/// Whether the tokens on both sides of the name at `index` leave it an expression. It is none
+/// before `!`, `::`, `=>` or `:`, behind a keyword that declares, or behind the dot of a field.
 fn may_be_expression(source: &Source<'_>, index: usize) -> bool {
     let next = source.at(index + 1);
     let joint = |text| source.is_joint(index + 1, text);

@@ -31,7 +31,7 @@ pub(crate) struct Additions {
 }
 
 impl Additions {
-    /// Puts them into the root table of a `Cargo.toml`.
+    /// Puts them into the root table of a `Cargo.toml`. The errors are ends of a sentence about it.
     fn add_to(&self, root: &mut Table) -> Result<(), String> {
         let features = table(root, "features")?;
         for (name, enables) in &self.features {
@@ -61,7 +61,9 @@ impl Additions {
     }
 }
 
-/// Sets keys of the dependency `name`, which is made if it is not there.
+/// Sets keys of the dependency `name`, which is made if it is not there. Keys of one that is there
+/// stay unless they are set: `{ path = "../b" }` leaves its version, which cargo then compares with
+/// the fork's.
 fn set_keys(
     dependencies: &mut dyn TableLike,
     name: &str,
@@ -116,7 +118,7 @@ pub(crate) fn fork(
     Ok(with_own_workspace(cargo_toml))
 }
 
-/// Adds a `[[test]]` for each path.
+/// Adds a `[[test]]` for each path, named after its file.
 fn add_tests(root: &mut Table, tests: &[&str]) -> Result<(), String> {
     let targets = root
         .entry("test")

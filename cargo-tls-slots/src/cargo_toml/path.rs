@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-/// A path with `/` between its parts.
+/// A path with `/` between its parts, which cargo reads on every platform.
 pub(crate) fn with_slashes(path: &Path) -> String {
     let text = path.display().to_string();
     match std::path::MAIN_SEPARATOR {

@@ -41,6 +41,14 @@ pub(crate) struct Dependency {
 
 impl Dependency {
     /// When a build has it, as the inside of a `cfg!`.
+    ///
+    /// | declaration | condition |
+    /// | --- | --- |
+    /// | `a = "1"` | `all()`, which always holds |
+    /// | optional, asked for by features `x` and `y` | `any(feature = "x", feature = "y")` |
+    /// | the same, below `target.'cfg(unix)'` | `all(unix, any(…))` |
+    ///
+    /// A feature asks for it by `dep:KEY` or by `KEY/feature`, but not by `KEY?/feature`.
     pub(crate) fn condition(&self, features: &Features) -> String {
         let asked = if self.optional {
             let (dep, with) = (format!("dep:{}", self.key), format!("{}/", self.key));
@@ -65,6 +73,9 @@ impl Dependency {
 }
 
 /// All dependencies but those for builds and for development.
+///
+/// A platform that is a target's name instead of a `cfg(…)` counts as every platform: it has no
+/// form as the inside of a `cfg!`.
 pub(crate) fn dependencies(cargo_toml: &Table) -> Vec<Dependency> {
     let mut all = Vec::new();
     let mut read = |table: Option<&Value>, platform: Option<String>| {

@@ -1,4 +1,12 @@
 //! The user's `Cargo.toml`: the lines that put forks in the place of the registry's crates.
+//!
+//! ```toml
+//! [patch.crates-io]
+//! tokio = { path = "tls-slots-forks/tokio" }
+//! ```
+//!
+//! Paths are relative to the file, so a project can be moved together with its forks. cargo reads
+//! `[patch]` only from a workspace's root.
 
 use std::path::{Path, PathBuf};
 

@@ -1,75 +1,87 @@
 //! The tests that make no sense in a mode, with the reason: `conformance/exceptions.toml`.
 //!
-//! An excepted test is run all the same. Its failure is expected; that it passes, or that there is
-//! no such test, is reported, so the list cannot grow old.
+//! The problem: a list of tests that may fail grows old. Nobody takes an exception away when the
+//! test passes again, or is gone.
+//!
+//! The way: an excepted test is run like any other. Its failure is expected. An excepted test that
+//! passes, or that does not exist, is reported, and makes the run fail.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::libtest::Outcome;
-use super::{Mode, Suite};
+use super::outcome::Outcome;
+use super::suite::{Mode, Suite};
 
 /// The list that this command carries.
 const LIST: &str = include_str!("../../../conformance/exceptions.toml");
 
-/// One entry.
+/// Tests of one suite in one mode that may fail for one reason.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct Exception {
     mode: Mode,
     suite: Suite,
     tests: Vec<String>,
     reason: String,
-    /// Whether it also passes at times.
+    /// Whether the tests also pass at times; then a pass is not reported.
     #[serde(default)]
     sometimes: bool,
 }
 
-/// All entries.
+/// The whole list.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Exceptions {
+pub(super) struct Exceptions {
     #[serde(default)]
-    exception: Vec<Entry>,
+    exception: Vec<Exception>,
 }
 
 impl Exceptions {
-    /// Those that belong to the command.
-    pub(crate) fn built_in() -> Result<Self, toml::de::Error> {
+    /// Reads the list that belongs to this command.
+    ///
+    /// # Errors
+    ///
+    /// If the list is not of the form above.
+    pub(super) fn built_in() -> Result<Self, toml::de::Error> {
         Self::parse(LIST)
     }
 
+    /// Reads a list of exceptions.
     fn parse(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
     }
 
-    fn of(&self, suite: Suite, mode: Mode) -> impl Iterator<Item = (&str, &Entry)> {
+    /// The excepted tests of a suite in a mode.
+    fn of(&self, suite: Suite, mode: Mode) -> impl Iterator<Item = (&str, &Exception)> {
         self.exception
             .iter()
-            .filter(move |entry| entry.mode == mode && entry.suite == suite)
-            .flat_map(|entry| entry.tests.iter().map(move |test| (test.as_str(), entry)))
+            .filter(move |one| one.mode == mode && one.suite == suite)
+            .flat_map(|one| one.tests.iter().map(move |test| (test.as_str(), one)))
     }
 
-    /// Why a test may fail.
-    pub(crate) fn reason(&self, suite: Suite, mode: Mode, test: &str) -> Option<&str> {
+    /// Why a test may fail in a mode; `None` if it may not.
+    pub(super) fn reason(&self, suite: Suite, mode: Mode, test: &str) -> Option<&str> {
         self.of(suite, mode)
             .find(|(name, _)| *name == test)
-            .map(|(_, entry)| entry.reason.as_str())
+            .map(|(_, exception)| exception.reason.as_str())
     }
 
     /// What is wrong with the list, in sentences, after all tests of a suite ran.
-    pub(crate) fn stale(
+    ///
+    /// An exception is out of date if its test has passed, or if there is no such test. Both are
+    /// found only by a run of the whole suite.
+    pub(super) fn stale(
         &self,
         suite: Suite,
         mode: Mode,
         ran: &BTreeMap<String, Outcome>,
     ) -> Vec<String> {
-        let wrong = |(test, entry): (&str, &Entry)| match ran.get(test) {
+        let wrong = |(test, exception): (&str, &Exception)| match ran.get(test) {
             None => Some(format!(
                 "{test} is excepted in mode {mode}, but there is no such test"
             )),
-            Some(Outcome::Passed) if !entry.sometimes => {
+            Some(Outcome::Passed) if !exception.sometimes => {
                 Some(format!("{test} is excepted in mode {mode}, but passes"))
             }
             Some(_) => None,
@@ -86,11 +98,11 @@ mod tests {
     fn the_list_is_sound() {
         let list = Exceptions::built_in().unwrap();
         let mut seen = std::collections::BTreeSet::new();
-        for entry in &list.exception {
-            assert!(!entry.reason.trim().is_empty(), "{entry:?}");
-            for test in &entry.tests {
+        for exception in &list.exception {
+            assert!(!exception.reason.trim().is_empty(), "{exception:?}");
+            for test in &exception.tests {
                 assert!(
-                    seen.insert((entry.mode, entry.suite, test.clone())),
+                    seen.insert((exception.mode, exception.suite, test.clone())),
                     "{test} twice"
                 );
             }

@@ -1,72 +1,37 @@
-//! What a test binary says: libtest's list of tests, and a line per test that ran.
+//! Reads what a test binary says: libtest's list of tests, and a line for each test that ran.
 //!
-//! A test's own output, or that of a process it started, can land in the middle of a line. So a
-//! line that is not understood is nothing to worry about here: whoever runs the binary compares with
-//! the list, and runs a test that has no outcome alone.
+//! The problem: the output of a test, or of a process which the test started, can land in the
+//! middle of a line. libtest's JSON format would not help, as it is unstable and goes to the same
+//! stream.
+//!
+//! The way: a line that is not understood is skipped. Whoever runs the binary compares the
+//! outcomes with the list, and runs each test that has no outcome once more, alone.
 
 use std::collections::BTreeMap;
 
-/// How a test ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// It passed.
-    Passed,
-    /// It failed, and why.
-    Failed(String),
-    /// It is marked `#[ignore]`.
-    Ignored,
-    /// It did not end before its deadline.
-    Hung(String),
-    /// It is not there, though it is in the mode that this one is compared with.
-    Missing,
-}
+use super::outcome::Outcome;
 
-impl Outcome {
-    /// One word.
-    pub(crate) fn word(&self) -> &'static str {
-        match self {
-            Outcome::Passed => "passed",
-            Outcome::Failed(_) => "failed",
-            Outcome::Ignored => "ignored",
-            Outcome::Hung(_) => "hung",
-            Outcome::Missing => "missing",
-        }
-    }
-
-    /// Why it did not pass.
-    pub(crate) fn reason(&self) -> &str {
-        match self {
-            Outcome::Failed(reason) | Outcome::Hung(reason) => reason,
-            Outcome::Missing => "the mode does not have it",
-            Outcome::Passed | Outcome::Ignored => "",
-        }
-    }
-
-    /// Whether it counts as a failure.
-    pub(crate) fn is_failure(&self) -> bool {
-        !matches!(self, Outcome::Passed | Outcome::Ignored)
-    }
-}
-
-/// The names in `--list --format terse`, benchmarks left out.
-pub(crate) fn list(text: &str) -> Vec<String> {
+/// The names of the tests in the output of `--list --format terse`, without benchmarks.
+pub(super) fn list(text: &str) -> Vec<String> {
     text.lines()
         .filter_map(|line| line.strip_suffix(": test"))
         .map(str::to_owned)
         .collect()
 }
 
-/// What libtest says of a test that takes long.
+/// What libtest says of a test that takes long, after the test's name.
 const SLOW: &str = " has been running for over 60 seconds";
 
-/// The outcomes in what a run printed.
-pub(crate) fn outcomes(text: &str) -> BTreeMap<String, Outcome> {
+/// The outcomes in what a run printed, by the tests' names.
+///
+/// A test that libtest calls slow, and that has no outcome afterwards, has hung.
+pub(super) fn outcomes(text: &str) -> BTreeMap<String, Outcome> {
     let mut found = BTreeMap::new();
     for line in text.lines() {
         let Some(rest) = line.strip_prefix("test ") else {
             continue;
         };
-        // An outcome that comes later takes its place.
+        // An outcome that comes later takes the place of this one.
         if let Some(name) = rest.strip_suffix(SLOW) {
             found.insert(name.to_owned(), Outcome::Hung("did not end".to_owned()));
         }
@@ -96,7 +61,10 @@ fn failure(text: &str, name: &str) -> String {
 }
 
 /// The place and the text of the last panic in `text`; without one, its last line.
-pub(crate) fn reason(text: &str) -> String {
+///
+/// The last panic, because the first ones of a test may be expected: a test of `JoinError` panics
+/// on purpose. Notes about backtraces are no text.
+pub(super) fn reason(text: &str) -> String {
     let noise = |line: &&str| !line.is_empty() && !line.starts_with("note: ");
     let lines: Vec<&str> = text.lines().map(str::trim).filter(noise).collect();
     match lines.iter().rposition(|line| line.contains("panicked at ")) {
@@ -109,7 +77,9 @@ pub(crate) fn reason(text: &str) -> String {
     }
 }
 
-/// A path without what differs from machine to machine: from the package's folder on.
+/// The part of a path that is the same on every machine: from the package's folder on.
+///
+/// A path that is relative already, and one without `src` or `tests`, stays as it is.
 fn anywhere(path: &str) -> &str {
     if !path.starts_with('/') {
         return path;
@@ -122,9 +92,11 @@ fn anywhere(path: &str) -> &str {
     package.map_or(path, |at| &path[at + 1..])
 }
 
-/// A doctest's name without the line that it stands on, which differs between a fork and upstream:
-/// the `n`th of its item instead.
-pub(crate) fn without_lines(tests: BTreeMap<String, Outcome>) -> BTreeMap<String, Outcome> {
+/// The outcomes of doctests, by names without line numbers.
+///
+/// rustdoc names a doctest by the line that it stands on, and that line differs between a fork and
+/// upstream. So a doctest is called the `n`th of its item instead: `src/a.rs - x::y #2`.
+pub(super) fn without_lines(tests: BTreeMap<String, Outcome>) -> BTreeMap<String, Outcome> {
     let mut sorted: Vec<_> = tests
         .into_iter()
         .filter_map(|(name, outcome)| {

@@ -1,15 +1,16 @@
-//! Rewrites upstream's test files so that they can be modules of one `cdylib`.
+//! Rewrites upstream's test files so that they can be Rust modules of one `cdylib`.
 //!
-//! The files are used as the registry has them, but for two things that a file which is no longer the root of
-//! a program of its own has to have otherwise:
+//! The problem: each of upstream's test files is the root of a program, built with `--test`. In the
+//! conformance module it is neither. Two things have to change:
 //!
-//! | upstream | here | why |
-//! | --- | --- | --- |
-//! | `#[test]`, `#[tokio::test(..)]`, `use tokio::test` and other paths that end in `test` | `conformance_macros::test` | without `--test`, the built-in attribute removes its function |
-//! | `crate::` | `crate::FILE::` | the crate's root is elsewhere |
+//! - A test attribute becomes `conformance_macros::test`. Without `--test`, the built-in attribute
+//!   removes its function. Test attributes are `#[test]`, `#[tokio::test(..)]`, `use tokio::test`,
+//!   and other paths that end in `test`.
+//! - `crate::` becomes `crate::FILE::`, as the root of the crate is another file.
 //!
-//! It works on tokens at any depth, so attributes inside a `macro_rules!` and inside the arguments of
-//! `proptest!` are rewritten too. Comments and strings stay as they are, and line numbers too.
+//! The way: the rewriting works on tokens at any depth. So attributes inside of a `macro_rules!`
+//! and of the arguments of `proptest!` are rewritten too, and comments and strings are not. What is
+//! replaced has no line break, so line numbers stay.
 
 use std::ops::Range;
 
@@ -18,8 +19,12 @@ use crate::source::tokens::{Kind, LexError, Source};
 /// The attribute that takes the place of all others.
 const TEST: &str = "::conformance_macros::test";
 
-/// The text of a test file as the module `name` of the conformance module.
-pub(crate) fn rewrite(text: &str, name: &str) -> Result<String, LexError> {
+/// The text of a test file, rewritten as the Rust module `name` of the conformance module.
+///
+/// # Errors
+///
+/// If `text` cannot be split into tokens.
+pub(super) fn rewrite(text: &str, name: &str) -> Result<String, LexError> {
     let source = Source::parse(text)?;
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     let mut index = 0;
@@ -46,7 +51,7 @@ pub(crate) fn rewrite(text: &str, name: &str) -> Result<String, LexError> {
     Ok(result)
 }
 
-/// The end of the path that starts at `index`, if it names a test attribute.
+/// The index after the path that starts at `index`, if the path names a test attribute.
 fn test_path(source: &Source<'_>, index: usize) -> Option<usize> {
     let in_path = source.is_joint(index.checked_sub(2).unwrap_or(usize::MAX - 1), "::");
     if in_path {

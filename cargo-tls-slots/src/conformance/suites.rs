@@ -1,54 +1,65 @@
-//! Modes `upstream`, `off` and `self-hosted`: builds a suite by `cargo test --no-run` and runs its
-//! binaries as `cargo test` would, but with a deadline each.
+//! Modes `upstream`, `off` and `self-hosted`: builds a suite by `cargo test --no-run` and runs the
+//! test binaries as `cargo test` would, but each with a deadline.
 //!
-//! 1. A binary runs all its tests at once.
-//! 2. A test that has no outcome then (the binary was killed at its deadline, or died, or the line was
-//!    garbled) runs again, alone. One that hangs is killed, and named.
-//! 3. A test that failed runs again, alone, once; if it passes then, it passed, and is listed as one
-//!    that needed a second try. So is one whose binary was killed or died. That holds for every
-//!    mode, upstream's too.
+//! The problem: `cargo test` waits for ever for a test that hangs, and one test that dies takes the
+//! results of its whole binary with it.
+//!
+//! The way, for each binary:
+//!
+//! 1. The binary runs all of its tests at once.
+//! 2. A test without an outcome runs again, alone. There may be none because the binary was killed
+//!    at its deadline, because it died, or because the line was garbled. A test that hangs alone is
+//!    killed, and named.
+//! 3. A test that failed runs again, alone, once. If it passes then, it counts as passed, and is
+//!    listed among those that needed a second try. So does a test whose binary was killed or died.
+//!
+//! These rules hold for every mode, upstream's too.
 
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use cargo_metadata::Message;
-
-use super::libtest::{self, Outcome};
-use super::process::{self, Ended};
-use super::{Context, Error, Suite, Tests};
+use super::builds::{artifacts, build, common_env, failed};
+use super::error::Error;
+use super::libtest;
+use super::options::Context;
+use super::outcome::{Outcome, Tests};
+use super::suite::Suite;
 use crate::cargo;
+use crate::process::{self, Ended};
 
-/// How long a build may take.
-pub(crate) const BUILD: Duration = Duration::from_secs(45 * 60);
 /// How long a binary may take for all of its tests.
 const BINARY: Duration = Duration::from_secs(300);
 /// How long one test may take alone.
-pub(crate) const TEST: Duration = Duration::from_secs(60);
+pub(super) const TEST: Duration = Duration::from_secs(60);
 /// How long a loom model may take alone, and all doctests together.
 const LONG: Duration = Duration::from_secs(45 * 60);
 
 /// A package whose tests are run.
-pub(crate) struct Package<'a> {
-    /// Its folder.
-    pub(crate) folder: &'a Path,
-    /// The features of its tests.
-    pub(crate) features: &'a str,
-    /// The folder that it is built in.
-    pub(crate) target: PathBuf,
-    /// For logs.
-    pub(crate) name: String,
+pub(super) struct Package<'a> {
+    /// The folder of the package's `Cargo.toml`.
+    pub(super) folder: &'a Path,
+    /// The features that the tests are built with, commas between.
+    pub(super) features: &'a str,
+    /// The target folder.
+    pub(super) target: PathBuf,
+    /// The name of suite and mode, for logs.
+    pub(super) name: String,
 }
 
 /// One test binary.
 struct Binary {
+    /// The name of the test file, or of the package for unit tests.
     name: String,
     path: PathBuf,
 }
 
-/// Builds and runs one suite of a package.
-pub(crate) fn run(
+/// Builds and runs one suite of a package; `files` choose among the integration tests.
+///
+/// # Errors
+///
+/// [`Error::Start`] if a program does not start, and [`Error::Build`] if the tests cannot be built.
+pub(super) fn run(
     context: &Context,
     suite: Suite,
     package: &Package<'_>,
@@ -69,7 +80,7 @@ pub(crate) fn run(
     let ended = build(context, &mut command, &package.name)?;
     let binaries = binaries(&ended.stdout);
     let mut tests = Tests {
-        build: ended.time,
+        build: ended.took,
         ..Tests::default()
     };
     for binary in &binaries {
@@ -81,23 +92,7 @@ pub(crate) fn run(
     Ok(tests)
 }
 
-/// Runs a cargo that builds something.
-pub(crate) fn build(context: &Context, command: &mut Command, name: &str) -> Result<Ended, Error> {
-    if context.offline {
-        command.arg("--offline");
-    }
-    let ended = process::run(command, BUILD, &context.log(name, "build")).map_err(Error::Start)?;
-    if ended.success != Some(true) {
-        return Err(Error::Build {
-            what: name.to_owned(),
-            status: ended.status,
-            says: process::tail(&ended.stderr, 60),
-        });
-    }
-    Ok(ended)
-}
-
-/// cargo, with what the suite needs in its environment.
+/// A cargo command with the environment that the suite needs.
 fn command(suite: Suite, package: &Package<'_>) -> Command {
     let mut command = cargo::command(package.folder);
     common_env(&mut command, &package.target);
@@ -116,17 +111,8 @@ fn command(suite: Suite, package: &Package<'_>) -> Command {
     command
 }
 
-/// The environment of every build: no debug info, which would only fill the disk.
-pub(crate) fn common_env(command: &mut Command, target: &Path) {
-    command
-        .env("CARGO_TARGET_DIR", target)
-        .env("CARGO_PROFILE_DEV_DEBUG", "0")
-        .env("CARGO_PROFILE_TEST_DEBUG", "0")
-        .env("CARGO_INCREMENTAL", "0")
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS");
-}
-
+/// The arguments of `cargo test` that choose the tests of a suite; `files` are for the integration
+/// suite alone.
 fn selection(suite: Suite, files: &[String]) -> Vec<String> {
     let fixed: &[&str] = match suite {
         Suite::Lib => &["--lib"],
@@ -144,21 +130,26 @@ fn selection(suite: Suite, files: &[String]) -> Vec<String> {
     args
 }
 
+/// The test binaries among what cargo built, by name.
 fn binaries(messages: &str) -> Vec<Binary> {
-    let mut found: Vec<Binary> = Message::parse_stream(BufReader::new(messages.as_bytes()))
-        .filter_map(Result::ok)
-        .filter_map(|message| match message {
-            Message::CompilerArtifact(artifact) if artifact.profile.test => Some(Binary {
-                name: artifact.target.name.clone(),
+    let mut found: Vec<Binary> = artifacts(messages)
+        .filter(|artifact| artifact.profile.test)
+        .filter_map(|artifact| {
+            Some(Binary {
+                name: artifact.target.name,
                 path: artifact.executable?.into_std_path_buf(),
-            }),
-            _ => None,
+            })
         })
         .collect();
     found.sort_by(|a, b| a.name.cmp(&b.name));
     found
 }
 
+/// Runs the tests of one binary, and adds their outcomes to `tests`.
+///
+/// The working folder and `CARGO_MANIFEST_DIR` are those of the package, as under `cargo test`: some
+/// tests read files of the package. Backtraces are off: the reason of a failure is read from the
+/// lines after a panic.
 fn run_binary(
     context: &Context,
     suite: Suite,
@@ -184,16 +175,16 @@ fn run_binary(
                 .env("LOOM_MAX_BRANCHES", "10000");
         }
         let log = context.log(&package.name, &binary.name);
-        process::run(&mut command, deadline, &log).map_err(Error::Start)
+        process::run_logged(&mut command, deadline, &log).map_err(Error::Start)
     };
     let names = libtest::list(&run(&["--list", "--format", "terse"], TEST)?.stdout);
     if names.is_empty() {
         return Ok(());
     }
     let ended = run(&[], whole)?;
-    tests.run += ended.time;
-    // 0 and 101 are libtest's own: then a test without an outcome is only a line that was garbled.
-    let orderly = matches!(ended.code, Some(0 | 101));
+    tests.run += ended.took;
+    // libtest ends with 0 or 101. Then a test has no outcome only because its line was garbled.
+    let orderly = matches!(ended.status.and_then(|status| status.code()), Some(0 | 101));
     let mut outcomes = libtest::outcomes(&ended.stdout);
     for name in names {
         let full = format!("{}::{name}", binary.name);
@@ -202,7 +193,7 @@ fn run_binary(
             Some(outcome) if !outcome.is_failure() => outcome,
             first => {
                 let ended = run(&["--exact", &name], single)?;
-                tests.run += ended.time;
+                tests.run += ended.took;
                 let second = alone(&ended, &name);
                 if second == Outcome::Passed && (first.is_some() || !orderly) {
                     tests.second_try.insert(full.clone());
@@ -215,23 +206,25 @@ fn run_binary(
     Ok(())
 }
 
-/// The outcome of a test that ran alone; its line may be garbled, so the exit decides.
+/// The outcome of a test that ran alone. The test's line may be garbled, so the exit status
+/// decides.
 fn alone(ended: &Ended, name: &str) -> Outcome {
     let seen = libtest::outcomes(&ended.stdout).remove(name);
-    match (ended.success, seen) {
-        (None, _) => Outcome::Hung(ended.status.clone()),
+    match (ended.status.map(|status| status.success()), seen) {
+        (None, _) => Outcome::Hung(ended.how()),
         (Some(true), Some(Outcome::Ignored)) => Outcome::Ignored,
         (Some(true), _) if ended.stdout.contains(" 1 passed;") => Outcome::Passed,
         (Some(true), _) => Outcome::Failed("it did not run".to_owned()),
         (Some(false), Some(failed)) if !failed.reason().is_empty() => failed,
         (Some(false), _) => {
             let said = libtest::reason(&format!("{}\n{}", ended.stdout, ended.stderr));
-            Outcome::Failed(format!("{}: {said}", ended.status))
+            Outcome::Failed(format!("{}: {said}", ended.how()))
         }
     }
 }
 
-/// Doctests, which only cargo can build: there are no binaries.
+/// Runs the doctests. Only cargo can build those, so there are no binaries to run with a deadline
+/// each: one deadline is for all.
 fn doctests(context: &Context, package: &Package<'_>) -> Result<Tests, Error> {
     let mut command = command(Suite::Doc, package);
     command.args([
@@ -246,19 +239,17 @@ fn doctests(context: &Context, package: &Package<'_>) -> Result<Tests, Error> {
     }
     command.env("RUST_TEST_THREADS", context.jobs.to_string());
     let log = context.log(&package.name, "doc");
-    let ended = process::run(&mut command, LONG, &log).map_err(Error::Start)?;
+    let ended = process::run_logged(&mut command, LONG, &log).map_err(Error::Start)?;
     let found = libtest::outcomes(&ended.stdout);
-    // If they were killed, those that did not end are named, and those that did not begin are missing.
+    // If the run was killed, the tests that did not end are named, and those that did not begin are
+    // missing.
     if found.is_empty() {
-        return Err(Error::Build {
-            what: format!("{} (doctests)", package.name),
-            status: ended.status,
-            says: process::tail(&ended.stderr, 60),
-        });
+        let what = format!("{} (doctests)", package.name);
+        return Err(failed(&what, &ended));
     }
     Ok(Tests {
         outcomes: libtest::without_lines(found),
-        run: ended.time,
+        run: ended.took,
         ..Tests::default()
     })
 }
@@ -267,27 +258,30 @@ fn doctests(context: &Context, package: &Package<'_>) -> Result<Tests, Error> {
 mod tests {
     use super::*;
 
-    fn ended(success: Option<bool>, stdout: &str) -> Ended {
+    /// How a program ended: with a code, or killed.
+    #[cfg(unix)]
+    fn ended(code: Option<i32>, stdout: &str) -> Ended {
+        use std::os::unix::process::ExitStatusExt as _;
         Ended {
-            success,
-            code: success.map(|success| if success { 0 } else { 7 }),
-            status: "exit status: 7".to_owned(),
+            command: String::new(),
+            status: code.map(|code| std::process::ExitStatus::from_raw(code << 8)),
             stdout: stdout.to_owned(),
             stderr: String::new(),
-            time: Duration::ZERO,
+            took: Duration::ZERO,
         }
     }
 
+    #[cfg(unix)]
     #[test]
     fn alone_the_exit_decides() {
         let passed = "test a ... noise ok\ntest result: ok. 1 passed; 0 failed; 0 ignored";
-        assert_eq!(alone(&ended(Some(true), passed), "a"), Outcome::Passed);
+        assert_eq!(alone(&ended(Some(0), passed), "a"), Outcome::Passed);
         let nothing = "test result: ok. 0 passed; 0 failed; 0 ignored";
-        assert!(alone(&ended(Some(true), nothing), "a").is_failure());
+        assert!(alone(&ended(Some(0), nothing), "a").is_failure());
         let ignored = "test a ... ignored\ntest result: ok. 0 passed; 0 failed; 1 ignored";
-        assert_eq!(alone(&ended(Some(true), ignored), "a"), Outcome::Ignored);
+        assert_eq!(alone(&ended(Some(0), ignored), "a"), Outcome::Ignored);
         assert!(matches!(alone(&ended(None, ""), "a"), Outcome::Hung(_)));
-        let died = alone(&ended(Some(false), "test a ... "), "a");
+        let died = alone(&ended(Some(7), "test a ... "), "a");
         assert_eq!(died.reason(), "exit status: 7: test a ...");
     }
 

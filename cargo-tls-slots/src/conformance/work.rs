@@ -1,4 +1,4 @@
-//! The work folder: the trees that the modes build, each made of files that never change in place.
+//! The work folder: the trees of files that the modes build.
 //!
 //! ```text
 //! WORK/1.54.1/
@@ -13,10 +13,13 @@
 //! A file is written only if it differs, so that a second run compiles nothing. The registry's own
 //! folder is read, never written.
 //!
-//! Each tree that is tested gets upstream's own lock file, so all modes use the same releases of
-//! everything else. As published it pins the release *before* for tokio-test and
-//! tokio-stream, which would silently bring a second tokio into the tests; so tokio is patched to
-//! the tree itself, and the lock file is changed until it holds one tokio.
+//! # One tokio
+//!
+//! Each tree that is tested gets upstream's own lock file, so that all modes use the same releases
+//! of everything else. The lock file that upstream publishes pins the release *before* for
+//! tokio-test and tokio-stream (seen with tokio 1.54.1), which would silently bring a second tokio
+//! into the tests. So tokio is patched to the tree itself, and [`lock`] changes the lock file until
+//! it holds one tokio.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -25,21 +28,31 @@ use std::path::{Path, PathBuf};
 
 use semver::Version;
 
-use super::Error;
+use super::error::Error;
 use crate::cargo;
 use crate::fork;
 use crate::upstream::lockfile::LockedPackage;
 
-/// The text of a file, or an error that names it.
-pub(crate) fn read(path: &Path) -> Result<String, Error> {
+/// The text of a file.
+///
+/// # Errors
+///
+/// [`Error::Read`], which names the file.
+pub(super) fn read(path: &Path) -> Result<String, Error> {
     fs::read_to_string(path).map_err(|source| Error::Read(path.to_owned(), source))
 }
 
-/// Writes a file if it does not hold `text` already.
-pub(crate) fn write(path: &Path, text: &str) -> Result<(), Error> {
+/// Writes a file, and its folder, if the file does not hold `text` already.
+///
+/// # Errors
+///
+/// [`Error::Write`], which names the file.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {
     write_bytes(path, text.as_bytes()).map_err(|source| Error::Write(path.to_owned(), source))
 }
 
+/// Writes a file, and its folder, if the file does not hold `bytes` already. cargo looks at a
+/// file's time, so a file that is as it was must not be touched.
 fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());
@@ -50,8 +63,12 @@ fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::write(path, bytes)
 }
 
-/// Every file below `folder`, by its path inside it.
-pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+/// Every file below `folder`, by its path inside of the folder, sorted.
+///
+/// # Errors
+///
+/// [`Error::Read`], which names the folder.
+pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     fn collect(root: &Path, inside: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
         for entry in fs::read_dir(root.join(inside))? {
             let entry = entry?;
@@ -70,10 +87,16 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-/// Makes `to` a copy of `from`, with `edit` applied to the files that it changes.
+/// Makes `to` a copy of `from`. `edit` gets the path and the text of each file, and returns another
+/// text for those that it changes.
 ///
-/// Lock files are not part of a copy: `to` has its own.
-pub(crate) fn copy(
+/// Files of `to` that `from` does not have are removed. Lock files are not part of a copy: `to` has
+/// its own.
+///
+/// # Errors
+///
+/// [`Error::Read`] or [`Error::Write`], with the file.
+pub(super) fn copy(
     from: &Path,
     to: &Path,
     edit: impl Fn(&Path, &str) -> Option<String>,
@@ -107,9 +130,15 @@ pub(crate) fn copy(
     Ok(())
 }
 
-/// As [`copy`], of a package whose own tests are to be run: it becomes a workspace of its own, with
-/// the crates of `patches` taken from the paths there.
-pub(crate) fn copy_to_test(
+/// As [`copy`], of a package whose own tests are to be run.
+///
+/// The copy becomes a workspace of its own. Each of `patches` is a crate, and the path that the
+/// copy is to take the crate from.
+///
+/// # Errors
+///
+/// Those of [`copy`].
+pub(super) fn copy_to_test(
     from: &Path,
     to: &Path,
     patches: &[(&str, &str)],
@@ -133,8 +162,16 @@ pub(crate) fn copy_to_test(
     })
 }
 
-/// Gives the project in `folder` the lock file `published`, with the one tokio that is `version`.
-pub(crate) fn lock(
+/// Gives the project in `folder` the lock file `published`, and sees to it that the only tokio in
+/// it is `version`.
+///
+/// Without a published lock file, cargo makes one.
+///
+/// # Errors
+///
+/// [`Error::Lock`] if cargo fails, and [`Error::Tokios`] if the lock file still holds another
+/// number of tokios than one.
+pub(super) fn lock(
     folder: &Path,
     published: &Path,
     version: &Version,
@@ -210,13 +247,16 @@ mod tests {
         );
         assert_eq!(read(&to.join("src/lib.rs")).unwrap(), "aa");
         assert_eq!(read(&to.join("Cargo.lock")).unwrap(), "ours");
-        let manifest = read(&to.join("Cargo.toml")).unwrap();
-        assert!(manifest.contains("[workspace]"), "{manifest}");
-        assert!(manifest.contains("b = { path = \"../b\" }"), "{manifest}");
+        let cargo_toml = read(&to.join("Cargo.toml")).unwrap();
+        assert!(cargo_toml.contains("[workspace]"), "{cargo_toml}");
+        assert!(
+            cargo_toml.contains("b = { path = \"../b\" }"),
+            "{cargo_toml}"
+        );
         // A workspace already: only the patch is added.
         write(&from.join("Cargo.toml"), "[workspace]\n[package]\n").unwrap();
         copy_to_test(&from, &to, &[], |_, _| None).unwrap();
-        let manifest = read(&to.join("Cargo.toml")).unwrap();
-        assert_eq!(manifest.matches("[workspace]").count(), 1, "{manifest}");
+        let cargo_toml = read(&to.join("Cargo.toml")).unwrap();
+        assert_eq!(cargo_toml.matches("[workspace]").count(), 1, "{cargo_toml}");
     }
 }

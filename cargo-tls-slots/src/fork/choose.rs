@@ -1,4 +1,14 @@
 //! Which crates a run forks.
+//!
+//! | the caller named | the lock file holds | forked |
+//! | --- | --- | --- |
+//! | crates | anything | those, and what their recipes *need* if the lock file holds it |
+//! | none | crates with recipes, in releases that these support | all of them |
+//! | none | tokio, in a release that is not supported | tokio: its recipe then says so |
+//! | none | nothing of that, or there is none | tokio |
+//!
+//! What a crate *needs* is in its recipe: the state of `rayon-core` rests on that of
+//! `crossbeam-epoch`, so one without the other would be shared by half.
 
 use super::error::Error;
 use super::method::Method;
@@ -53,7 +63,8 @@ fn all_of(packages: &[LockedPackage]) -> Result<Vec<CrateSpec>, Error> {
     Ok(specs)
 }
 
-/// The crates that are named, and those of the lock file that their state rests on.
+/// The crates that are named, and those of the lock file that their state rests on, directly or
+/// through others. They come after the named ones.
 fn with_needed(
     mut specs: Vec<CrateSpec>,
     packages: &[LockedPackage],

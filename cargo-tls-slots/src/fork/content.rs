@@ -35,6 +35,9 @@ const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
 /// Upstream's files, forked.
 ///
+/// All problems of all steps are collected, so that one run says everything that does not fit. A
+/// step that fails does not stop the next: its result is thrown away in the end anyway.
+///
 /// `pins` are the versions that dependencies are pinned to; those without one are empty.
 ///
 /// # Errors
@@ -89,6 +92,10 @@ pub(super) fn forked(
 
 /// Lays our files over upstream's, and the common seam. Returns the tests among our files, and what
 /// is in the way.
+///
+/// Our files lie in the repository's folder of the crate's name, at the paths that they get: the
+/// file `tokio/src/external_tls.rs` becomes `src/external_tls.rs`. One that upstream has as well is
+/// a problem, as an overwritten file of upstream's would escape the recipe's eyes.
 fn lay_over(recipe: &Recipe, tree: &mut Tree) -> (Vec<&'static str>, Vec<Problem>) {
     let mut tests = Vec::new();
     let mut problems = Vec::new();
@@ -113,6 +120,10 @@ fn lay_over(recipe: &Recipe, tree: &mut Tree) -> (Vec<&'static str>, Vec<Problem
 }
 
 /// Adds the seam that forks have in common, and its declaration to the crate's root.
+///
+/// # Errors
+///
+/// The end of a sentence about the root: it is not there, or the seam's file is.
 fn lay_seam(root: &str, tree: &mut Tree) -> Result<(), String> {
     let seam = embedded::file(SEAM).ok_or("the common seam is missing")?;
     let text = tree.get_mut(root).ok_or("is not there")?;
@@ -129,7 +140,12 @@ fn lay_seam(root: &str, tree: &mut Tree) -> Result<(), String> {
     }
 }
 
-/// Edits `Cargo.toml`, and adds what the crate says about itself.
+/// Edits `Cargo.toml`, and adds what the crate says about itself. That comes last: it holds a
+/// digest of all sources, those of the steps before included.
+///
+/// # Errors
+///
+/// The end of a sentence about `Cargo.toml`.
 fn edit_cargo_toml(
     method: &Method,
     release: &Upstream,
@@ -167,6 +183,9 @@ fn edit_cargo_toml(
 }
 
 /// Reads the files of a package's folder into `tree`, each path with `prefix` before it.
+///
+/// What cargo and version control keep at the top (`.cargo-ok`, `.cargo_vcs_info.json`) is left
+/// out, and so is a `target/` of a vendored package that somebody built in its place.
 fn read_tree(folder: &Path, prefix: &str, tree: &mut Tree) -> Result<(), Error> {
     let reading = Error::reading(folder);
     for entry in fs::read_dir(folder).map_err(&reading)? {
@@ -193,7 +212,10 @@ fn read_tree(folder: &Path, prefix: &str, tree: &mut Tree) -> Result<(), Error> 
     Ok(())
 }
 
-/// One of our own crates, from inside the command.
+/// One of our own crates, from inside the command, and its version.
+///
+/// It gets its sources, its build script, its README and our licences. Tests and benches stay in
+/// this repository: they need the rest of it.
 ///
 /// # Errors
 ///

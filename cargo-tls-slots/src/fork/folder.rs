@@ -3,6 +3,15 @@
 //! A new folder is written beside its place and renamed. One that is there is brought up to date
 //! file by file, because cargo goes by the files' times: what did not change must not be written.
 //! The stamp says `incomplete` for as long as that takes, and lists all files that may be there.
+//!
+//! | interrupted | what is left | the next run |
+//! | --- | --- | --- |
+//! | before the rename | `.tls-slots-new-NAME`, with a stamp | removes it and starts again |
+//! | during an update | old and new files, a stamp that says `incomplete` | finishes the update |
+//! | while one file is replaced | a temporary file beside it | leaves the temporary file |
+//!
+//! Nothing is ever removed that a stamp of ours does not list: a `target/` or a `Cargo.lock` in the
+//! folder is the user's.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -105,7 +114,8 @@ pub(super) fn write(out: &Path, name: &str, tree: &Tree, stamp: &Stamp) -> Resul
     Ok(Outcome::Written)
 }
 
-/// Removes what an interrupted run has left beside a folder's place.
+/// Removes what an interrupted run has left beside a folder's place. Something else of that name is
+/// an error.
 fn remove_leftover(folder: &Path) -> Result<(), Error> {
     if !folder.exists() {
         return Ok(());
@@ -116,6 +126,9 @@ fn remove_leftover(folder: &Path) -> Result<(), Error> {
 
 /// Brings a folder of ours up to date. Files that are right already are not touched, so cargo
 /// does not build them again.
+///
+/// In this order, so that the stamp is never wrong about what is there: the stamp says `incomplete`
+/// and lists old and new files, files are written, files are removed, the stamp says `complete`.
 fn update(folder: &Path, tree: &Tree, stamp: &Stamp) -> Result<Outcome, Error> {
     let changed: Vec<(&String, &Vec<u8>)> = tree
         .iter()

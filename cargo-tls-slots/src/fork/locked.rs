@@ -1,4 +1,7 @@
 //! What the user's lock files say of the crates that are forked.
+//!
+//! There may be several: a host and its modules are separate projects, each with its own. The first
+//! one decides; the others count for crates that it does not hold.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -48,7 +51,7 @@ impl Locked {
     pub(super) fn of(options: &ForkOptions) -> Result<Option<Self>, LockError> {
         let around = || {
             let manifest_path = options.manifest_path.as_deref();
-            cargo::workspace_manifest(&options.folder, manifest_path)
+            cargo::workspace_cargo_toml(&options.folder, manifest_path)
                 .map(|cargo_toml| cargo_toml.with_file_name("Cargo.lock"))
                 .filter(|lock| lock.is_file())
         };

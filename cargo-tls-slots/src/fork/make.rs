@@ -1,4 +1,15 @@
-//! Makes the forks.
+//! Makes the forks, step by step.
+//!
+//! | step | needs | touches |
+//! | --- | --- | --- |
+//! | decide what is made | lock files, recipes | |
+//! | look whether it is there | stamps, and the files they list | |
+//! | get the releases | cargo, perhaps the network | cargo's cache |
+//! | make all files in memory | | |
+//! | write the folders | the lock of the fork folder | the fork folder |
+//!
+//! A run that fails before the last step has changed nothing. The lock is taken only for that step:
+//! a run that waits for the network does not keep others waiting.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -48,6 +59,7 @@ pub fn fork(options: &ForkOptions) -> Result<Forked, Error> {
     result
 }
 
+/// [`fork`], whose caller puts the progress away if it fails.
 fn run(options: &ForkOptions) -> Result<Forked, Error> {
     let plans = plan(options)?;
     let out = std::path::absolute(&options.out).map_err(Error::writing(&options.out))?;
@@ -135,7 +147,9 @@ fn make(
     Ok(made)
 }
 
-/// The crate of a plan, if nothing has to be done for it.
+/// The crate of a plan, if nothing has to be done for it: its folder was made by this command, from
+/// the release that is planned, with the dependencies that the lock file has now, and is as it was
+/// made.
 fn up_to_date(plan: &Plan, out: &Path) -> Option<ForkedCrate> {
     let dir = out.join(&plan.name);
     let stamp = Stamp::read(&dir)?;

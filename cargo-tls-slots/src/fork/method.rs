@@ -1,4 +1,14 @@
 //! How an upstream crate is forked: with its recipe, or by rule.
+//!
+//! The steps of a fork ask here and do not care which of the two it is:
+//!
+//! | question | with a recipe | by rule |
+//! | --- | --- | --- |
+//! | which releases? | those that it supports | all |
+//! | which one, if nothing says? | its default | the newest |
+//! | what is forked along? | what it says | nothing |
+//! | which of our crates? | those that it names | the same ones for all |
+//! | is the checksum known? | of the releases that it pins | no |
 
 use semver::Version;
 

@@ -20,7 +20,7 @@ use crate::upstream::release::{Upstream, Wanted};
 /// Those of our crates that only our others name: no project patches them.
 const INNER: [&str; 1] = ["tls-slots-manifest"];
 
-/// A crate to be made.
+/// A crate to be made, in the fork folder of its name.
 pub(super) struct Plan {
     /// The crate.
     pub(super) name: String,
@@ -53,6 +53,8 @@ pub(super) struct Release {
 }
 
 impl Release {
+    /// A release by `method`: the `choice` of a lock file, or `otherwise` what the caller or the
+    /// recipe says.
     fn new(method: Method, choice: Option<Choice>, otherwise: Option<Version>) -> Self {
         let (version, origin, locked) = match choice {
             Some(choice) => (Some(choice.version), choice.origin, choice.checksum),
@@ -67,7 +69,8 @@ impl Release {
         }
     }
 
-    /// The checksums that a release should have, and who says so.
+    /// The checksums that a release should have, and who says so: the recipe's pin, the lock file.
+    /// Usually both say the same; a difference is found when the release is here.
     fn known_checksums(&self, version: &Version) -> Vec<(String, String)> {
         let pin = self.method.pin(version);
         let pinned = pin.map(|pin| (pin.checksum.clone(), "the recipe's pin".to_owned()));
@@ -181,11 +184,12 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
+    /// Whether a crate of this name is planned already.
     fn has(&self, name: &str) -> bool {
         self.plans.iter().any(|plan| plan.name == name)
     }
 
-    /// Adds a crate, and what comes with it.
+    /// Adds a crate, what is forked along with it, and our crates that it needs.
     fn add(&mut self, spec: &CrateSpec, method: &Method) -> Result<(), Error> {
         let choice = match (&spec.version, self.locked) {
             (None, Some(locked)) => locked.choice(&spec.name, method)?,
@@ -218,6 +222,9 @@ impl Planner<'_> {
     }
 
     /// Adds a crate that is forked along another, whose release the lock file chose or not.
+    ///
+    /// Nobody patches it: the other one's `Cargo.toml` names it by its path. Where the lock file
+    /// chose neither, and nothing was tried, cargo chooses what the other one depends on.
     fn add_along(
         &mut self,
         name: &str,

@@ -1,4 +1,22 @@
 //! The stamp: the file by which a crate's folder says that it is ours, and what it holds.
+//!
+//! ```toml
+//! crate = "tokio"
+//! version = "1.2.3"
+//! checksum = "…"              # of upstream's archive
+//! inputs = "…"                # a digest of what the command carried
+//! state = "complete"
+//!
+//! [pins]
+//! mio = "1.0.4"
+//!
+//! [files]
+//! "Cargo.toml" = "…"          # the SHA-256 of each file that is ours
+//! "src/lib.rs" = "…"
+//! ```
+//!
+//! A run that finds a stamp which fits, and files which are as the stamp says, has nothing to do:
+//! it needs neither cargo nor the network. Anybody can edit a stamp, so its paths are not trusted.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -66,7 +84,8 @@ impl Stamp {
         }
     }
 
-    /// The stamp of the same crate while its files are being written.
+    /// The stamp of the same crate while its files are being written. A run that finds it does not
+    /// believe the digests.
     pub(super) fn incomplete(&self) -> Self {
         Stamp {
             state: State::Incomplete,

@@ -50,6 +50,8 @@ pub(crate) fn apply(
 }
 
 /// A recipe that is being applied to a release.
+///
+/// The steps add to `edits` and `problems`; only the last one changes files.
 struct Run<'r> {
     recipe: &'r Recipe,
     version: &'r Version,
@@ -60,6 +62,9 @@ struct Run<'r> {
 
 impl<'r> Run<'r> {
     /// Sees to it that every static is claimed once, and every claim is answered.
+    ///
+    /// Files outside of `src/` are not looked at: tests, benches and examples of a package are in
+    /// no other crate.
     fn classify(&mut self, tree: &Tree) {
         let all = self.recipe.entries().into_iter().map(|(_, entry)| entry);
         let entries: Vec<_> = all
@@ -104,6 +109,13 @@ impl<'r> Run<'r> {
     }
 
     /// Finds the one claim on a static, and returns the edits that follow from it.
+    ///
+    /// | claim | the static must | edits |
+    /// | --- | --- | --- |
+    /// | [`Action::Share`] | be no thread-local | it is wrapped |
+    /// | [`Action::Seam`] | stand in a call of a seam | none: the seam's definition is edited |
+    /// | [`Action::Leave`] | | none |
+    /// | [`Action::Replace`] | stand in the run that is replaced | none: the entry has its own |
     ///
     /// # Errors
     ///
@@ -164,6 +176,8 @@ impl<'r> Run<'r> {
     }
 
     /// Adds the edits of the entries that name a place.
+    ///
+    /// An entry may name any file of the package, so this step does not stop at `src/`.
     fn edit(&mut self, tree: &Tree) {
         for entry in self.recipe.edit_entries() {
             if !entry.why().applies(self.version) {
@@ -187,7 +201,8 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// Gives each file the text that its edits make.
+    /// Gives each file the text that its edits make. Two entries that edit the same bytes are a
+    /// problem of the recipe: the order of entries must not decide about the result.
     fn splice(&mut self, tree: &mut Tree) {
         for (path, edits) in std::mem::take(&mut self.edits) {
             let Some(bytes) = tree.get_mut(&path).filter(|_| !edits.is_empty()) else {
@@ -206,6 +221,10 @@ impl<'r> Run<'r> {
 }
 
 /// The tokens of a file.
+///
+/// # Errors
+///
+/// The end of a sentence about the file: it is no UTF-8, or no Rust.
 fn read(bytes: &[u8]) -> Result<Source<'_>, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| format!("is not UTF-8: {error}"))?;
     Source::parse(text).map_err(|error| error.to_string())

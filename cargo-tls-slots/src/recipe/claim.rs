@@ -1,7 +1,15 @@
 //! Claims: what an entry of a recipe says about statics.
 //!
-//! Each static of a release must be claimed exactly once. A claim that no static answers shows that
-//! upstream renamed or removed the static, so it is an error as well.
+//! Each static of a release must be claimed exactly once.
+//!
+//! | claims on a static | means |
+//! | --- | --- |
+//! | none | state that nobody has thought about: an error |
+//! | one | the entry decides |
+//! | two | two entries contradict each other, or say the same twice: an error |
+//!
+//! A claim that no static answers shows that upstream renamed or removed the static, so it is an
+//! error as well. A recipe without such claims is as short as it can be.
 
 use super::count::differs;
 use super::why::Why;

@@ -1,7 +1,26 @@
 //! A recipe's file as a whole.
 //!
-//! This is the model of the format that `patches/README.md` describes. serde reads it; unknown keys
-//! of the file are errors, so that an entry with a misspelt kind does not silently do nothing.
+//! This is the model of the format that `patches/README.md` describes, and serde reads it:
+//!
+//! ```toml
+//! crate = "upstream"
+//! supported = ["~1.2"]
+//! default = "1.2.3"
+//! until = "…"
+//!
+//! [[pin]]
+//! version = "1.2.3"
+//! checksum = "…"
+//!
+//! [[share]]
+//! file = "src/lib.rs"
+//! name = "COUNTER"
+//! reason = "…"
+//! ```
+//!
+//! Unknown keys of the file are errors, so an entry with a misspelt kind does not silently do
+//! nothing. Inside of an entry serde cannot see them, because of the flattened
+//! [`Why`]: what an entry does not use is then shown by what it does not match.
 
 use std::collections::BTreeMap;
 
@@ -87,7 +106,7 @@ pub(crate) struct Recipe {
     pub(crate) on_hosts: Vec<OnHost>,
 }
 
-/// One upstream release.
+/// One upstream release that was tried.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pin {

@@ -5,8 +5,15 @@
 //! holds a function pointer. The key needs a type, so the signature is turned into that of a
 //! function pointer: without parameter names, with the receiver spelled out, and with `Self` named.
 //!
-//! `fn poll(self: &mut Self, cx: &Context) -> u8` of `impl T` becomes
-//! `fn(&mut T, &Context) -> u8`, with the arguments `self, cx`.
+//! | the function, in `impl T` | the pointer's type | the arguments |
+//! | --- | --- | --- |
+//! | `fn a(&self, mut x: u8) -> Option<Self>` | `fn(&T, u8) -> Option<T>` | `self, x` |
+//! | `fn b<'a>(self: Arc<Self>, x: &'a u8)` | `for<'a> fn(Arc<T>, &'a u8)` | `self, x` |
+//! | `unsafe extern "C" fn c() -> !` | `unsafe extern "C" fn() -> !` | |
+//! | `async fn`, `const fn`, generics, `impl Trait` | none: an error | |
+//!
+//! Types are copied as they are written. They mean the same in the body of the function, where the
+//! pointer's type is going to stand.
 
 use std::ops::Range;
 
@@ -50,9 +57,11 @@ pub(super) fn find(source: &Source<'_>, function: &str) -> Result<HostCall, Stri
     }
 }
 
-/// The type whose `impl` block a token stands directly in, without blanks.
+/// The type whose `impl` block a token stands directly in, without blanks: for the function of
+/// `impl<T: Into<u8>> Wake for A<T> where …` that is `A<T>`.
 ///
-/// `None` means a free function; a trait's own block counts as a type named `trait`.
+/// `None` means a free function. A trait's own block counts as a type named `trait`, which no type
+/// can be, so its methods are never found: they have no body to begin with.
 fn owner_of(source: &Source<'_>, index: usize) -> Option<String> {
     let open = source.tokens[index].parent?;
     if source.at(open) != "{" {
@@ -101,7 +110,11 @@ fn owner_of(source: &Source<'_>, index: usize) -> Option<String> {
     Some(words.concat())
 }
 
-/// Reads the signature of the function whose `fn` is at `keyword`.
+/// Reads the signature of the function whose `fn` is at `keyword`, in the `impl` of `owner`.
+///
+/// # Errors
+///
+/// As [`find`]: the end of a sentence about the function.
 fn read(source: &Source<'_>, keyword: usize, owner: Option<&str>) -> Result<HostCall, String> {
     let qualifiers = qualifiers(source, keyword)?;
     let mut at = keyword + 2;
@@ -166,7 +179,11 @@ fn read(source: &Source<'_>, keyword: usize, owner: Option<&str>) -> Result<Host
     })
 }
 
-/// `unsafe extern "C" `, as far as it stands before `fn`.
+/// `unsafe extern "C" `, as far as it stands before `fn`. These are part of a pointer's type.
+///
+/// # Errors
+///
+/// For `async`, whose return type has no name, and `const`, which the compiler may evaluate.
 fn qualifiers(source: &Source<'_>, keyword: usize) -> Result<String, String> {
     let mut start = keyword;
     loop {
@@ -183,7 +200,12 @@ fn qualifiers(source: &Source<'_>, keyword: usize) -> Result<String, String> {
         .collect())
 }
 
-/// The argument's name and the parameter's type.
+/// The argument's name and the parameter's type, for a receiver as well: `&'a mut self` is the
+/// argument `self` of the type `&'a mut T`.
+///
+/// # Errors
+///
+/// For a pattern, which has no name to pass on, and for `impl Trait`, which has no type.
 fn read_parameter(
     source: &Source<'_>,
     mut range: Range<usize>,
@@ -220,7 +242,10 @@ fn read_parameter(
     Ok((name.to_owned(), kind))
 }
 
-/// The text of some tokens on one line, with `Self` named.
+/// The text of some tokens on one line, with `Self` named if there is an owner.
+///
+/// Tokens that stood apart get one blank between them, whatever stood there. So a list that was
+/// broken over lines becomes one line, and its comments go.
 fn slice(source: &Source<'_>, range: Range<usize>, owner: Option<&str>) -> String {
     let mut text = String::new();
     let mut end = None;
@@ -242,7 +267,8 @@ fn slice(source: &Source<'_>, range: Range<usize>, owner: Option<&str>) -> Strin
     text
 }
 
-/// The index behind the `>` that closes the `<` at `open`.
+/// The index behind the `>` that closes the `<` at `open`. Groups are skipped, and the `>` of an
+/// arrow closes nothing.
 fn end_of_angles(source: &Source<'_>, open: usize) -> usize {
     let mut depth = 0;
     let mut at = open;

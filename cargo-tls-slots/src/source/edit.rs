@@ -1,7 +1,8 @@
 //! Changes of a text: byte ranges that get another text.
 //!
-//! What no edit names stays as it was, byte by byte. Two edits that touch the same bytes have no
-//! meaning, so they are an error and never a guess.
+//! What no edit names stays as it was, byte by byte: `diff` of a fork and its release shows our
+//! edits and nothing else. Two edits that touch the same bytes have no meaning, so they are an
+//! error and never a guess.
 
 use std::ops::Range;
 

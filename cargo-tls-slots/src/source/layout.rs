@@ -10,6 +10,10 @@ use super::tree::Tree;
 use crate::cargo_toml::read;
 
 /// Where the files of a package's library are.
+///
+/// Every `.rs` below the root's folder counts unless it is known to be another target's. A file
+/// that no `mod` declares is searched too: whether one does cannot be told where `#[cfg_attr(…,
+/// path)]` or a macro declares it.
 #[derive(Debug)]
 pub(crate) struct Layout {
     /// The library's root file, `src/lib.rs` unless `Cargo.toml` names another.
@@ -75,7 +79,9 @@ pub(crate) fn folder_of(path: &str) -> &str {
     path.rfind('/').map_or("", |slash| &path[..=slash])
 }
 
-/// The files and folders of programs, tests, examples, benches and the build script.
+/// The files and folders of programs, tests, examples, benches and the build script: where cargo
+/// finds them by itself, and where `Cargo.toml` says they are. The root is never among them, though
+/// a package may name one file as its library and its program.
 fn other_targets(cargo_toml: &Table, root: &str, folder: &str) -> Vec<String> {
     let mut others = vec![format!("{folder}main.rs"), format!("{folder}bin/")];
     // A library whose root is in the package's own folder shares that folder with all of these.

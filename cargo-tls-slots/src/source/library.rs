@@ -53,6 +53,9 @@ pub(crate) fn read<'a>(
 }
 
 /// A library, with what its files say together.
+///
+/// It borrows the files: edits are made as byte ranges of their texts and applied when all
+/// questions have been asked.
 pub(crate) struct Library<'a> {
     /// Its files, sorted by path.
     pub(crate) files: &'a [File<'a>],
@@ -61,7 +64,7 @@ pub(crate) struct Library<'a> {
 }
 
 impl<'a> Library<'a> {
-    /// Reads the types and the modules of all files.
+    /// Reads the types and the `mod` items of all files.
     pub(crate) fn new(files: &'a [File<'a>]) -> Self {
         let mut types = Types::default();
         let mut test_files = TestFiles::default();
@@ -104,8 +107,8 @@ impl<'a> Library<'a> {
     }
 }
 
-/// The type of a static, as a range of tokens. `None` if the declaration has no value, as in an
-/// `extern` block.
+/// The type of a static, as a range of tokens: what stands between its `:` and its `=`. `None` if
+/// the declaration has no value, as in an `extern` block, or is not that of a static.
 pub(crate) fn type_of(source: &Source<'_>, found: &Found) -> Option<Range<usize>> {
     // `static`, perhaps `mut` or `ref`, perhaps `$`, the name, `:`.
     let colon = (found.index + 1..=found.index + 4).find(|at| source.at(*at) == ":")?;

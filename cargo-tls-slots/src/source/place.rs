@@ -57,6 +57,10 @@ fn outer_idents<'a>(source: &'a Source<'a>, range: Range<usize>) -> impl Iterato
 }
 
 /// What the group that `open` opens is.
+///
+/// The words before the delimiter decide, from the start of the item on and without those in inner
+/// groups. The first that says something wins: in `static A: fn() = … {` it is `static`, so the
+/// braces are an initialiser's and no function's.
 pub(crate) fn block(source: &Source<'_>, open: usize) -> Block {
     match source.macro_call(open).as_deref() {
         Some("macro_rules") => return Block::Definition,
@@ -88,13 +92,21 @@ pub(crate) fn block(source: &Source<'_>, open: usize) -> Block {
     Block::Other
 }
 
-/// Whether `open` opens the variants of an enum.
+/// Whether `open` opens the variants of an enum. A variant may have a static's name and mean
+/// something else.
 pub(crate) fn is_enum(source: &Source<'_>, open: usize) -> bool {
     source.at(open) == "{" && outer_idents(source, lead(source, open)).any(|word| word == "enum")
 }
 
 /// The block of code in which a name is known that is declared at `index`. `None` means: in the
 /// whole file, or beyond it.
+///
+/// | declared in | the block |
+/// | --- | --- |
+/// | the body of a function, a loop, an initialiser | that one, the innermost |
+/// | `mod`, `impl`, `trait`, or no group at all | none |
+/// | the arguments of a macro | that of the call: the macro hands items on |
+/// | a branch of `cfg_if! { if … { } }` | that of the call: the branch is no block |
 pub(crate) fn scope(source: &Source<'_>, index: usize) -> Option<Range<usize>> {
     let ancestors: Vec<usize> = source.ancestors(index).collect();
     for (depth, open) in ancestors.iter().enumerate() {
@@ -117,6 +129,10 @@ pub(crate) fn scope(source: &Source<'_>, index: usize) -> Option<Range<usize>> {
 }
 
 /// What makes the compiler evaluate the expression at `index`; `None` if the program does.
+///
+/// This matters because an address that the compiler needs cannot be the host's: it does not exist
+/// yet. `static A: &AtomicU8 = &X;` is evaluated by the compiler, and
+/// `static A: Lazy<u8> = Lazy::new(|| X.load());` is too, but for the closure.
 ///
 /// The answer is the index of a token: of the keyword of the constant or static whose initialiser
 /// holds the expression, or of the opening brace of a `const fn`. A closure in an initialiser runs
@@ -162,7 +178,8 @@ pub(crate) fn constant(source: &Source<'_>, index: usize) -> Option<usize> {
     }
 }
 
-/// Whether a declaration stands in a macro whose initialisers run at the first use.
+/// Whether a declaration stands in a macro whose initialisers run at the first use, so that the
+/// program evaluates them: `thread_local!` and `lazy_static!`, or one whose name ends so.
 fn in_lazy_macro(source: &Source<'_>, index: usize) -> bool {
     source.ancestors(index).any(|open| {
         source.macro_call(open).is_some_and(|path| {
@@ -187,7 +204,8 @@ fn is_matcher(source: &Source<'_>, open: usize) -> bool {
             .is_some_and(|outer| source.macro_definition(outer).is_some())
 }
 
-/// Whether `index` stands in an attribute.
+/// Whether `index` stands in an attribute, an outer or an inner one. Names in it are the
+/// attribute's business.
 pub(crate) fn in_attribute(source: &Source<'_>, index: usize) -> bool {
     source.ancestors(index).any(|open| {
         source.at(open) == "["
@@ -204,7 +222,8 @@ pub(crate) fn uses(source: &Source<'_>) -> Vec<Range<usize>> {
         .collect()
 }
 
-/// Where the item whose keyword stands at `index` begins, attributes included.
+/// Where the item whose keyword stands at `index` begins: its first attribute, or else its
+/// visibility, or the keyword itself.
 pub(crate) fn start_of_item(source: &Source<'_>, index: usize) -> usize {
     lead(source, index).start
 }

@@ -7,6 +7,16 @@
 //!
 //! # The way
 //!
+//! | in the source | found as |
+//! | --- | --- |
+//! | `static A: u8 = 1;` anywhere, in any macro | `static A` |
+//! | `static mut B: u8 = 1;` | `static mut B` |
+//! | `lazy_static! { static ref C: u8 = 1; }` | `static ref C`, in `lazy_static!` |
+//! | `thread_local! { static D: u8 = 1; }` | `static D`, in `thread_local!` |
+//! | `thread_local! { $($t)* }` | the call itself |
+//! | `static $n: $t = $v;` of `macro_rules! m` | `static $n`, in the definition of `m` |
+//! | `&'static str`, `static \|\| 1`, doc comments, strings | nothing |
+//!
 //! The finder rather reports too much than too little. A `static` inside a macro's definition
 //! counts, and so does one inside a module of tests. What a declaration *is* (state, a constant,
 //! a macro's pattern) is decided by those who ask: an entry of a [recipe](crate::recipe), or the
@@ -28,7 +38,7 @@ pub(crate) enum Form {
     Call,
 }
 
-/// One static, thread-local or call of a macro that makes them.
+/// One static, one thread-local, or one call of a macro that makes some.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     /// The token `static`, or the opening delimiter of the call.
@@ -122,6 +132,9 @@ fn declaration(source: &Source<'_>, index: usize) -> Option<(Form, String)> {
 }
 
 /// The path of the call of a thread-local or lazy-static macro that `open` opens.
+///
+/// A macro counts if its name *ends* so: crates wrap `thread_local!` in macros such as
+/// `tokio_thread_local!`, and a name that is not known must be noticed.
 fn thread_local_call(source: &Source<'_>, open: usize) -> Option<String> {
     if source.tokens[open].kind != Kind::Open {
         return None;

@@ -30,6 +30,9 @@ pub(crate) fn is_marked(source: &Source<'_>, index: usize) -> bool {
 }
 
 /// The files of a crate that only tests compile, because the `mod` that declares them is marked.
+///
+/// A `#[path = "…"]` is not followed, so a file that is declared by it counts as code. That errs on
+/// the side on which state is noticed.
 #[derive(Debug, Default)]
 pub(crate) struct TestFiles {
     /// Paths inside the crate; a folder's ends with `/` and means all below it.
@@ -38,6 +41,9 @@ pub(crate) struct TestFiles {
 
 impl TestFiles {
     /// Adds the files that marked `mod` items of the file at `path` declare.
+    ///
+    /// `lib.rs` and `mod.rs` have their children beside them, other files in a folder of their own
+    /// name.
     pub(crate) fn collect(&mut self, path: &str, source: &Source<'_>) {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let folder = match name {

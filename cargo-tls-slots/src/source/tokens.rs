@@ -64,7 +64,7 @@ pub(crate) struct Source<'a> {
     pub(crate) tokens: Vec<Token>,
 }
 
-/// The text is not Rust.
+/// The text is not Rust, as far as tokens go. The message ends a sentence about the file.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot be read as Rust: {0}")]
 pub(crate) struct LexError(String);
@@ -183,12 +183,13 @@ impl<'a> Source<'a> {
             && &self.text[first.range.start..second.range.end] == text
     }
 
-    /// The line, counted from 1, of a byte offset.
+    /// The line, counted from 1, of a byte offset. It counts newlines, so it is for messages and
+    /// not for loops.
     pub(crate) fn line(&self, offset: usize) -> usize {
         1 + self.text[..offset].matches('\n').count()
     }
 
-    /// The blanks that the line of a byte offset starts with.
+    /// The blanks and tabs that the line of a byte offset starts with.
     pub(crate) fn indentation(&self, offset: usize) -> &'a str {
         let start = self.text[..offset].rfind('\n').map_or(0, |at| at + 1);
         let line = &self.text[start..];
@@ -208,7 +209,8 @@ impl<'a> Source<'a> {
         Some(path.map(|index| self.at(index)).collect())
     }
 
-    /// Where that path stands, as a range of token indices.
+    /// Where that path stands, as a range of token indices. `$crate` and a leading `::` belong to
+    /// it.
     pub(crate) fn macro_path(&self, open: usize) -> Option<Range<usize>> {
         let mut end = open.checked_sub(1)?;
         // `macro_rules! name {`
@@ -232,7 +234,8 @@ impl<'a> Source<'a> {
         Some(start..end)
     }
 
-    /// The name of the `macro_rules!` definition whose body `open` opens.
+    /// The name of the `macro_rules!` definition whose body `open` opens. The rules inside have
+    /// groups of their own.
     pub(crate) fn macro_definition(&self, open: usize) -> Option<&'a str> {
         let name = open.checked_sub(1)?;
         (self.before(open, 3) == "macro_rules" && self.before(open, 2) == "!")

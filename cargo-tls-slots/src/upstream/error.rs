@@ -2,6 +2,13 @@
 //!
 //! cargo has no codes for its errors, so its words are looked at. Words that are not known here are
 //! shown as they are.
+//!
+//! | cargo's words | with `--offline` | else |
+//! | --- | --- | --- |
+//! | `failed to select a version`, `no matching package` | `Offline` | `Unknown` |
+//! | `is yanked` | `Yanked` | `Yanked` |
+//! | `download`, `Could not resolve`, `Timeout` and the like | `Network` | `Network` |
+//! | others | `Failed` | `Failed` |
 
 use std::io;
 

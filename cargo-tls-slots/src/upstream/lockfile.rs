@@ -23,7 +23,7 @@ pub enum LockError {
     Parse(PathBuf, #[source] toml::de::Error),
 }
 
-/// One package of a lock file.
+/// One package of a lock file. A crate that is locked in two releases is two packages.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct LockedPackage {
     /// The crate.

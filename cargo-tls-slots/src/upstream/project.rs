@@ -1,4 +1,8 @@
 //! Throw-away projects, by which cargo is asked.
+//!
+//! The project lies in the system's folder for temporary files, with `[workspace]` in its
+//! `Cargo.toml` so that no project around it interferes. cargo is started in the *user's* folder
+//! all the same: it looks for its configuration from there upwards.
 
 use std::fs;
 use std::path::{Path, PathBuf};

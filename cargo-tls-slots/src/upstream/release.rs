@@ -1,4 +1,11 @@
 //! Gets a release exactly as cargo would give it to any project.
+//!
+//! 1. A throw-away project depends on `=x.y.z` of each wanted crate, without default features:
+//!    cargo gets these and what they cannot do without.
+//! 2. `cargo metadata` says where each package lies, and writes a lock file.
+//! 3. If a release was yanked, the same again, with a lock file that holds it: cargo then takes it.
+//! 4. The checksum of each is read from the lock file. A package without one does not come from a
+//!    registry.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -107,7 +114,8 @@ fn is_yanked(output: &Output) -> bool {
     String::from_utf8_lossy(&output.stderr).contains("is yanked")
 }
 
-/// A lock file that holds the wanted releases. cargo adds the rest.
+/// A lock file that holds the wanted releases whose checksums are known. cargo adds the rest, and
+/// compares the checksums with the registry's.
 fn lock_of(wanted: &[Wanted]) -> String {
     let mut lock = String::from("version = 4\n");
     for one in wanted {
@@ -124,6 +132,11 @@ fn lock_of(wanted: &[Wanted]) -> String {
 }
 
 /// Where cargo has put one wanted release, and the checksum by which it knows it.
+///
+/// # Errors
+///
+/// [`UpstreamError::Patched`] if the crate does not come from a registry: forking a fork, or
+/// somebody else's, would not be the release that was asked for.
 fn locate(
     wanted: &Wanted,
     metadata: &Metadata,

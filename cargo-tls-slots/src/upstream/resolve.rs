@@ -1,4 +1,7 @@
 //! Asks which versions cargo would choose for dependencies, without getting them.
+//!
+//! A fork's dependencies are pinned to releases. Where no lock file says which, the answer must be
+//! the one that cargo would give: the newest that fits and that the registry, or this machine, has.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,13 +1,20 @@
-//! Putting a built file into another folder, so that a reader finds the old one or the new one.
+//! Puts a built file into another folder, so that a reader finds the old file or the new one.
+//!
+//! The file is copied under another name beside its place, and then renamed: POSIX's `rename`
+//! replaces a file at one stroke. Both names are in one folder, and so on one file system.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How a file that is not complete ends. Nobody loads a file of that name.
+/// The extension of a file that is not complete. Nobody loads a file of that name.
 const UNFINISHED: &str = "unfinished";
 
-/// Makes the folder, and removes what a process that was killed left in it.
+/// Makes the folder, and removes the incomplete files of a process that was killed.
+///
+/// # Errors
+///
+/// If the folder cannot be made or read, or such a file cannot be removed.
 pub(super) fn prepare(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     for entry in fs::read_dir(folder)? {
@@ -19,7 +26,14 @@ pub(super) fn prepare(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Copies a file under another name, and then gives it the name that is wanted.
+/// Puts a copy of the file `from` into the place of `to`.
+///
+/// A reader that has opened the old file keeps it, as its inode lives on. That matters to a host
+/// that has mapped the file: to write into the mapped file would change code that runs.
+///
+/// # Errors
+///
+/// If the file cannot be copied or renamed. Then `to` is as it was, and no incomplete file is left.
 pub(super) fn publish(from: &Path, to: &Path) -> io::Result<()> {
     let unfinished = unfinished(to);
     // Two commands may publish into one folder, but not the same file.

@@ -1,4 +1,20 @@
-//! The folders and files that a project is built from.
+//! Tells which folders and files a project is built from.
+//!
+//! cargo tells the packages of a workspace, and which packages each depends on by path. It does not
+//! tell which files of a folder are sources: a build script or a macro may read any of them. So
+//! every file of a package's folder counts, but for those that are no sources for sure.
+//!
+//! | path | counts |
+//! | --- | --- |
+//! | a file in the folder of a package of the project | yes |
+//! | `Cargo.toml` and `Cargo.lock` at the root of a workspace | yes |
+//! | a file elsewhere that the last build read | yes |
+//! | hidden files, and `file~` of an editor; not `.cargo` | no |
+//! | target folders, also those that `--target-dir` moved: they have a `CACHEDIR.TAG` | no |
+//! | the folders of forks and of published files | no |
+//! | a folder with a `Cargo.toml` of a package that is not the project's | no |
+//!
+//! inotify watches a folder, not what is below it, so each folder is named to the system.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,11 +27,11 @@ use crate::build::{self, read_project};
 /// What a project is built from.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
-    /// The folders of its packages.
+    /// The folders of the project's packages.
     packages: BTreeSet<PathBuf>,
-    /// The folders of its workspaces, of which only the manifest and the lock file count.
+    /// The folders of the workspaces, of which only `Cargo.toml` and `Cargo.lock` count.
     workspaces: BTreeSet<PathBuf>,
-    /// Target folders.
+    /// The target folders of the workspaces.
     targets: BTreeSet<PathBuf>,
     /// Files elsewhere that the last build read.
     files: BTreeSet<PathBuf>,
@@ -23,17 +39,22 @@ pub(super) struct Sources {
 
 impl Sources {
     /// Asks cargo for the project's packages and for those that they depend on by path.
-    pub(super) fn of(manifest: &Path) -> Result<Self, build::Error> {
+    ///
+    /// # Errors
+    ///
+    /// If the project itself cannot be read. A dependency that cannot be read is left to the build,
+    /// which says what is wrong with it.
+    pub(super) fn of(cargo_toml: &Path) -> Result<Self, build::Error> {
         let mut known = BTreeMap::<PathBuf, Metadata>::new();
         let mut sources = Self::default();
-        let first = read_project(manifest)?;
+        let first = read_project(cargo_toml)?;
         let root = first.folder.join("Cargo.toml");
         let metadata = first.metadata;
         let is_own = |package: &&Package| real(package.manifest_path.as_std_path()) == root;
         let own = metadata.packages.iter().find(is_own);
         let mut wanted: Vec<PathBuf> = match own {
             Some(package) => vec![package.manifest_path.clone().into()],
-            // A workspace without a package of its own: cargo builds all of them.
+            // In a workspace without a package at its root, cargo builds all of the packages.
             None => metadata
                 .packages
                 .iter()
@@ -42,25 +63,25 @@ impl Sources {
         };
         sources.workspaces.insert(first.folder);
         add(metadata, &mut known, &mut sources);
-        while let Some(manifest) = wanted.pop() {
-            let manifest = real(&manifest);
-            let Some(folder) = manifest.parent() else {
+        while let Some(cargo_toml) = wanted.pop() {
+            let cargo_toml = real(&cargo_toml);
+            let Some(folder) = cargo_toml.parent() else {
                 continue;
             };
             if !sources.packages.insert(folder.to_owned()) {
                 continue;
             }
-            if !known.contains_key(&manifest) {
-                // What is wrong with it, the build says.
-                let Ok(project) = read_project(&manifest) else {
+            if !known.contains_key(&cargo_toml) {
+                let Ok(project) = read_project(&cargo_toml) else {
                     continue;
                 };
                 add(project.metadata, &mut known, &mut sources);
             }
-            let Some(metadata) = known.get(&manifest) else {
+            let Some(metadata) = known.get(&cargo_toml) else {
                 continue;
             };
-            let is_it = |package: &&Package| real(package.manifest_path.as_std_path()) == manifest;
+            let is_it =
+                |package: &&Package| real(package.manifest_path.as_std_path()) == cargo_toml;
             let package = metadata.packages.iter().find(is_it);
             for dependency in package.into_iter().flat_map(|one| &one.dependencies) {
                 if let Some(path) = &dependency.path
@@ -73,7 +94,9 @@ impl Sources {
         Ok(sources)
     }
 
-    /// Adds the files that are not in these folders, and that the build of this file read.
+    /// Notes the files elsewhere that the build of `artifact` read, in place of those noted before.
+    ///
+    /// cargo lists them in a makefile beside the artifact.
     pub(super) fn read_by(&mut self, artifact: &Path) {
         let Ok(text) = fs::read_to_string(artifact.with_extension("d")) else {
             return;
@@ -90,7 +113,10 @@ impl Sources {
             .collect();
     }
 
-    /// All folders to watch, none of which stands for those in it.
+    /// Adds all folders to watch to `folders`. A folder does not stand for the folders inside of
+    /// it.
+    ///
+    /// `without` are folders that are not watched: those of forks and of published files.
     pub(super) fn folders(&self, without: &[Option<&Path>], folders: &mut BTreeSet<PathBuf>) {
         for package in &self.packages {
             self.walk(package, without, folders);
@@ -100,13 +126,14 @@ impl Sources {
         folders.extend(parents.filter_map(|file| file.parent().map(Path::to_owned)));
     }
 
+    /// Adds `folder` and the folders inside of it.
     fn walk(&self, folder: &Path, without: &[Option<&Path>], folders: &mut BTreeSet<PathBuf>) {
         if !folders.insert(folder.to_owned()) {
             return;
         }
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            // Links are not followed: they may lead in circles, or home.
+            // Links are not followed: they may lead in circles, or to a whole home folder.
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             if is_folder && !self.is_left_out(&path, without) {
                 self.walk(&path, without, folders);
@@ -133,7 +160,7 @@ impl Sources {
         !way.any(|one| self.is_left_out(one, without))
     }
 
-    /// Whether a file or folder inside a package is none of its sources.
+    /// Whether a file or folder inside of a package is none of its sources.
     fn is_left_out(&self, path: &Path, without: &[Option<&Path>]) -> bool {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         // Hidden files, and those that editors make while they save.
@@ -148,29 +175,31 @@ impl Sources {
     }
 }
 
+/// Notes what cargo says about one workspace.
 fn add(metadata: Metadata, known: &mut BTreeMap<PathBuf, Metadata>, sources: &mut Sources) {
     let root = real(metadata.workspace_root.as_std_path());
     sources.workspaces.insert(root);
     let target = metadata.target_directory.clone().into_std_path_buf();
     sources.targets.insert(target);
     for package in &metadata.packages {
-        let manifest = real(package.manifest_path.as_std_path());
-        known.insert(manifest, metadata.clone());
+        let cargo_toml = real(package.manifest_path.as_std_path());
+        known.insert(cargo_toml, metadata.clone());
     }
 }
 
-/// Whether a path lies in one of these folders, which may be relative, and need not be there.
+/// Whether a path lies in one of these folders. A folder may be relative, and need not exist.
 fn within(path: &Path, folders: &[Option<&Path>]) -> bool {
     folders.iter().flatten().any(|folder| {
         std::path::absolute(folder).is_ok_and(|folder| path.starts_with(real(&folder)))
     })
 }
 
+/// The path without links, or as it is if there is nothing at it.
 fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-/// The files after the first colon of a makefile's rule, as cargo writes it.
+/// The files after the first colon of a makefile's rule, as cargo writes them in a `.d` file.
 fn dependencies(text: &str) -> impl Iterator<Item = PathBuf> {
     let line = text.lines().next().unwrap_or_default();
     let files = line.split_once(": ").map_or("", |(_, files)| files);

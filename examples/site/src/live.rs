@@ -1,12 +1,15 @@
 //! The modules, built anew whenever their sources change, by a process beside the host.
 //!
-//! Problem: the host is started in place of this program, so that a signal that is sent to one reaches the other. So
-//! what watches the sources is a second process of this program, and it must end when the host does, however
-//! that ends. Its standard input is a pipe whose other end the host has, as *its* standard input, and
-//! never reads: the host's end closes it.
+//! The problem: the host is started in place of this program, so that a signal that is sent to one
+//! reaches the other. So the sources are watched by a second process of this program, and that
+//! process must end when the host does, however the host ends.
 //!
-//! The watcher builds as the driver does, and publishes each module in a folder of its own, by a rename. That is
-//! where the host loads them from. It says once, by a line on its standard output, that all of them are there.
+//! The way: the second process's standard input is a pipe. The host has the other end of the pipe
+//! as *its* standard input, and never reads it. When the host ends, the kernel closes that end.
+//!
+//! The watcher builds as the driver does, and publishes each module in a folder of its own, by a
+//! rename. The host loads the modules from there. The watcher says once, by a line on its standard
+//! output, that all of them are there.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -16,7 +19,7 @@ use std::thread;
 use cargo_tls_slots::watch::{Watch, WatchEvent, WatchOptions};
 use cargo_tls_slots::with_causes;
 
-use crate::Args;
+use crate::args::Args;
 use crate::projects::Projects;
 
 /// What the watcher says when the host can be started.
@@ -24,7 +27,7 @@ const READY: &str = "ready";
 
 /// Where the modules are published.
 fn folder(projects: &Projects<'_>) -> PathBuf {
-    projects.target.join("site-build").join("live")
+    projects.target.join("site-live")
 }
 
 /// Where a module is published that is built as `file`.
@@ -32,8 +35,8 @@ pub(crate) fn published(projects: &Projects<'_>, file: &Path) -> PathBuf {
     folder(projects).join(file.file_name().unwrap_or_default())
 }
 
-/// Starts the watcher, and waits until the modules are published. What it gives is to be the host's standard
-/// input.
+/// Starts the watcher, and waits until the modules are published. What it gives is to be the host's
+/// standard input.
 pub(crate) fn start(args: &Args) -> Result<Stdio, String> {
     let failed = |error| format!("cannot start the process that watches the modules: {error}");
     let program = std::env::current_exe().map_err(failed)?;

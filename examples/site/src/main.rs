@@ -1,24 +1,35 @@
 //! The demo's driver: forks tokio, builds a host and three modules as four separate cargo projects,
 //! and runs the host with the modules.
 //!
-//! Problem: the demo shows binaries that know nothing of each other's build, so it cannot be one
-//! cargo workspace, and yet it should be one `cargo run`. This program is what `cargo run` runs. It
-//! links no tokio itself; what it does is what a person would do by hand:
+//! The problem: the demo shows binaries that know nothing of each other's build, so it cannot be
+//! one cargo workspace, and yet it should be one `cargo run`.
+//!
+//! The way: this program is what `cargo run` runs. It links no tokio itself, and does what a person
+//! would do by hand:
 //!
 //! ```text
 //! cargo tls-slots fork tokio                      <target>/forks/…
-//! cargo build, in examples/site/host              <target>/site-build/debug/site-host
-//! cargo build, in examples/site/modules/markdown  <target>/site-build/debug/libsite_markdown.so
-//! cargo build, in examples/site/modules/math      <target>/site-build/debug/libsite_math.so
-//! cargo build, in examples/site/modules/style     <target>/site-build/debug/libsite_style.so
+//! cargo build, in examples/site/host              <target>/debug/site-host
+//! cargo build, in examples/site/modules/markdown  <target>/debug/libsite_markdown.so
+//! cargo build, in examples/site/modules/math      <target>/debug/libsite_math.so
+//! cargo build, in examples/site/modules/style     <target>/debug/libsite_style.so
 //! site-host --markdown libsite_markdown.so --math libsite_math.so --style libsite_style.so …
 //! ```
 //!
-//! Each project has its own lock file and is built by its own cargo (`projects.rs`). What did not change is not
-//! built again: cargo sees to that, and the fork is kept too.
+//! Each project has its own lock file and is built by its own cargo (`projects.rs`). What did not
+//! change is not built again: cargo sees to that, and the fork is kept too.
 //!
-//! With `--watch`, another process of this program builds the modules when their sources change (`live.rs`).
+//! With `--watch`, another process of this program builds the modules when their sources change:
+//! see `live.rs`.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `main.rs` | the order of things |
+//! | `args.rs` | the command line |
+//! | `live.rs` | the process that builds modules when their sources change |
+//! | `projects.rs` | the four projects, and how each is built |
 
+mod args;
 mod live;
 mod projects;
 
@@ -27,74 +38,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use clap::Parser;
+use clap::Parser as _;
 
+use args::Args;
 use projects::Projects;
-
-/// Renders this repository's Markdown into a site, by a host and three modules on one tokio runtime.
-///
-/// Forks tokio, builds the host and the modules, each as a cargo project of its own, and runs the
-/// host. The first run takes a minute; the next ones build nothing that did not change.
-#[derive(Debug, Parser)]
-#[command(
-    name = "site",
-    after_help = "Examples:\n  cargo run                        writes the site to target/site\n  \
-                  cargo run -- --serve --port 8080 serves it on 127.0.0.1:8080 until Ctrl-C\n  \
-                  cargo run -- --serve --watch     the same, and an edited module shows in the next page"
-)]
-struct Args {
-    /// Serve the pages on 127.0.0.1, each rendered in the modules when it is asked for.
-    #[arg(long, conflicts_with = "out")]
-    serve: bool,
-
-    /// Build a module when its sources change, and load it without an end of the service.
-    #[arg(long, requires = "serve")]
-    watch: bool,
-
-    /// The port to serve on; 0 finds a free one and prints it.
-    #[arg(long, requires = "serve", default_value_t = 0)]
-    port: u16,
-
-    /// Where to write the site [default: `site` in the target folder].
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-
-    /// Worker threads of the host's runtime.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
-    workers: u8,
-
-    /// Print the spans of each page, through host and modules, on standard error.
-    #[arg(long)]
-    trace: bool,
-
-    /// Build host and modules with optimisations.
-    #[arg(long)]
-    release: bool,
-
-    /// Give each project a target folder of its own, in which it compiles tokio for itself.
-    #[arg(long)]
-    separate: bool,
-
-    /// Do not use the network: everything must have been fetched before.
-    #[arg(long)]
-    offline: bool,
-
-    /// Build, and do not run the host.
-    #[arg(long, conflicts_with_all = ["serve", "out"])]
-    build_only: bool,
-
-    /// The folder of the template, the style sheets and the demo's own pages.
-    #[arg(long, value_name = "DIR")]
-    content: Option<PathBuf>,
-
-    /// The folder of the projects `host`, `modules/…` and `contract` [default: the demo's].
-    #[arg(long, value_name = "DIR")]
-    projects: Option<PathBuf>,
-
-    /// Only build modules when their sources change, until standard input ends: what `--watch` starts.
-    #[arg(long, hide = true)]
-    watcher: bool,
-}
 
 fn main() -> ExitCode {
     match run(&Args::parse()) {
@@ -106,6 +53,7 @@ fn main() -> ExitCode {
     }
 }
 
+/// Builds what has changed, and becomes the host.
 fn run(args: &Args) -> Result<ExitCode, String> {
     let start = Instant::now();
     let demo = Path::new(env!("CARGO_MANIFEST_DIR"));

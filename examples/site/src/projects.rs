@@ -1,12 +1,15 @@
 //! The four cargo projects of the demo, and their builds.
 //!
-//! Problem: all four must get the same forked tokio, and otherwise know nothing of each other: no
-//! common workspace, no common lock file, no common build. So each is built by a cargo of its own, with the
-//! patch lines for the fork injected by the library behind `cargo tls-slots`.
+//! The problem: all four must get the same forked tokio, and otherwise know nothing of each other:
+//! no common workspace, no common lock file, no common build.
 //!
-//! The four builds share a target folder, in which cargo finds what an earlier build has compiled: each
-//! program and library gets its own copy of tokio from there, but tokio is compiled once. With
-//! `--separate`, each build has a target folder of its own, as on four machines. Nothing else changes.
+//! The way: each is built by a cargo of its own, with the patch lines for the fork injected by the
+//! library behind `cargo tls-slots`.
+//!
+//! The four builds use the target folder that this program lies in, where cargo finds what an
+//! earlier build has compiled. Each program and library gets its own copy of tokio from there, but
+//! tokio is compiled once. With `--separate`, each build has a target folder of its own, as on four
+//! machines. Nothing else changes.
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +25,7 @@ const MODULES: [&str; 3] = ["markdown", "math", "style"];
 pub(crate) struct Projects<'a> {
     /// The folder of `host`, `modules` and `contract`.
     pub(crate) folder: &'a Path,
-    /// The target folder of this program, in which the projects have theirs.
+    /// The target folder of this program.
     pub(crate) target: &'a Path,
     /// Whether each project has a target folder of its own.
     pub(crate) separate: bool,
@@ -60,11 +63,11 @@ impl Projects<'_> {
 
     /// How the project in `folder` is built.
     fn options(&self, name: &str, folder: &str) -> Result<BuildOptions, String> {
-        let manifest = self.folder.join(folder).join("Cargo.toml");
-        let mut target = self.target.join("site-build");
-        if self.separate {
-            target.push(name);
-        }
+        let cargo_toml = self.folder.join(folder).join("Cargo.toml");
+        let target = match self.separate {
+            true => self.target.join("site-build").join(name),
+            false => self.target.to_owned(),
+        };
         let target = target
             .to_str()
             .ok_or("the target folder's path is not UTF-8")?;
@@ -77,7 +80,7 @@ impl Projects<'_> {
                 .map(str::to_owned)
                 .to_vec(),
             progress: Progress::stderr(),
-            ..BuildOptions::new([manifest], self.target.join("forks"))
+            ..BuildOptions::new([cargo_toml], self.target.join("forks"))
         })
     }
 
@@ -125,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_projects_share_a_target_folder_unless_they_are_separate() {
-        assert_eq!(target_folders(false), ["target/site-build"; 4]);
+        assert_eq!(target_folders(false), ["target"; 4]);
         assert_eq!(
             target_folders(true),
             ["markdown", "math", "style", "host"].map(|name| format!("target/site-build/{name}"))

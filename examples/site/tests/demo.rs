@@ -1,43 +1,45 @@
-//! The demo from end to end: the built driver forks, builds, renders and serves, and is looked at
-//! from outside, as a person would: files on disk, bytes on a socket, lines on standard output.
+//! The demo from end to end: the built driver forks, builds, renders and serves, and the tests look
+//! at it from outside, as a person would: files on disk, bytes on a socket, lines on standard
+//! output.
 //!
-//! Problem: a demo that only prints "ok" proves nothing. What is checked here is what the three
-//! modules alone can have made: HTML with the catalogue's addresses in it, MathML, compiled Sass; and
-//! that the process has the workers of one runtime.
+//! The problem: a demo that only prints "ok" proves nothing. So the tests check what the three
+//! modules alone can have made: HTML with the catalogue's addresses in it, MathML, compiled Sass.
+//! And they check that the process has the workers of one runtime.
 //!
 //! All waits have a deadline. The host's processes end with their test, also when it fails.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Once, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{LockResult, Once, PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cargo_tls_slots::audit;
 use cargo_tls_slots::fork::{ForkOptions, fork};
+use tls_slots_tests::running::{PATIENCE, Running};
 
-/// Forking and building, on a slow machine and with nothing there.
+/// How long forking and building may take, on a slow machine and with nothing there.
 const BUILD: Duration = Duration::from_secs(1200);
 
-/// Everything else.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Written by what keeps cargo from the projects for longer than a driver may wait.
+/// Each driver reads this lock. A test that keeps cargo from the projects for longer than a driver
+/// may wait writes it.
 static BUILDING: RwLock<()> = RwLock::new(());
+
+/// The guard, also after another test has failed with it: there is no data to be left half written.
+fn unpoisoned<G>(lock: LockResult<G>) -> G {
+    lock.unwrap_or_else(PoisonError::into_inner)
+}
 
 // ---------------------------------------------------------------------------------------------
 // The driver, as a process.
 
 /// A running driver. It becomes the host once everything is built.
 struct Site {
-    child: Child,
-    lines: Receiver<String>,
-    errors: Receiver<String>,
+    process: Running,
     /// None if the test keeps all others from building.
     _building: Option<RwLockReadGuard<'static, ()>>,
 }
@@ -54,67 +56,19 @@ impl Site {
     }
 
     fn spawn(args: &[&str]) -> Self {
-        let building = BUILDING.read().unwrap_or_else(PoisonError::into_inner);
-        Self::spawn_with(args, Some(building))
+        Self::spawn_with(args, Some(unpoisoned(BUILDING.read())))
     }
 
     fn spawn_with(args: &[&str], building: Option<RwLockReadGuard<'static, ()>>) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_site"))
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the driver starts");
-        let lines = lines_of(child.stdout.take().expect("it is piped"));
-        let errors = lines_of(child.stderr.take().expect("it is piped"));
         Self {
-            child,
-            lines,
-            errors,
+            process: Running::start(Command::new(env!("CARGO_BIN_EXE_site")).args(args)),
             _building: building,
         }
     }
 
-    /// The next line of standard output that contains `text`.
-    fn line(&self, text: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match self
-                .lines
-                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            {
-                Ok(line) if line.contains(text) => return line,
-                Ok(_) => {}
-                Err(error) => {
-                    panic!(
-                        "no line with {text:?}: {error}\n{}",
-                        drain(&self.errors, deadline)
-                    )
-                }
-            }
-        }
-    }
-
-    /// Waits for the end; returns the status, and what it wrote to its two streams.
-    fn finish(mut self, patience: Duration) -> (ExitStatus, String, String) {
-        let deadline = Instant::now() + patience;
-        let status = loop {
-            if let Some(status) = self.child.try_wait().expect("the child can be asked") {
-                break status;
-            }
-            assert!(
-                Instant::now() < deadline,
-                "the process did not end within {patience:?}"
-            );
-            thread::sleep(Duration::from_millis(5));
-        };
-        let deadline = Instant::now() + PATIENCE;
-        (
-            status,
-            drain(&self.lines, deadline),
-            drain(&self.errors, deadline),
-        )
+    /// Waits for the end; returns the status, and what the driver wrote to its two streams.
+    fn finish(self, patience: Duration) -> (ExitStatus, String, String) {
+        self.process.finish_with_output(patience)
     }
 
     /// Waits for the end, which must be a success; returns standard output.
@@ -122,49 +76,6 @@ impl Site {
         let (status, output, errors) = self.finish(PATIENCE);
         assert!(status.success(), "{status}\n{output}\n{errors}");
         output
-    }
-
-    /// Sends a signal, by its name.
-    #[cfg(unix)]
-    fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.child.id());
-        let status = Command::new("sh")
-            .args(["-c", &kill])
-            .status()
-            .expect("there is a shell");
-        assert!(status.success());
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        // Both fail if it has ended, which is what is wanted.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn lines_of(stream: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
-}
-
-/// What is left of a stream that ends soon.
-fn drain(lines: &Receiver<String>, deadline: Instant) -> String {
-    let mut text = String::new();
-    loop {
-        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(line) => text = text + &line + "\n",
-            Err(RecvTimeoutError::Disconnected) => return text,
-            Err(RecvTimeoutError::Timeout) => return text + "(the stream did not end)\n",
-        }
     }
 }
 
@@ -205,7 +116,7 @@ impl Server {
     }
 
     fn of(site: Site) -> Self {
-        let line = site.line("serving ");
+        let line = site.process.line_with("serving ");
         let address = line
             .split_once("http://")
             .and_then(|(_, rest)| rest.split_once('/'));
@@ -389,7 +300,8 @@ fn the_site_is_rendered() {
     assert_eq!((style, blocking), (4, 1), "{output}");
 }
 
-/// The host's subscriber is the only one; a page's spans go from the host through one module into another.
+/// The host's subscriber is the only one. A page's spans go from the host through one module into
+/// another.
 #[test]
 fn spans_nest_through_host_and_modules() {
     let out = folder("trace");
@@ -426,7 +338,6 @@ fn everything_that_breaks_when_duplicated_is_shared() {
     // Builds it.
     let (status, _, errors) = Site::start(&["--build-only"]).finish(BUILD);
     assert!(status.success(), "{errors}");
-    let build = target().join("site-build");
     for file in [
         "debug/site-host",
         "debug/libsite_markdown.so",
@@ -434,7 +345,7 @@ fn everything_that_breaks_when_duplicated_is_shared() {
         "debug/libsite_style.so",
     ] {
         // Elsewhere a library has another name.
-        let path = build.join(file);
+        let path = target().join(file);
         if cfg!(not(target_os = "linux")) && !path.is_file() {
             continue;
         }
@@ -594,7 +505,8 @@ fn pages_are_rendered_when_they_are_asked_for() {
     );
     assert_eq!(http.get("/style.css").trim(), "a b{c:2px}");
 
-    // The module knows the page's address from a task-local of the host's task, and from there only.
+    // The module knows the page's address from a task-local of the host's task, and from there
+    // only.
     fs::remove_file(&second).expect("it can be removed");
     let answer = http.request("GET", "/second.html", "");
     assert_eq!(status(&answer), 500, "{answer}");
@@ -716,14 +628,19 @@ fn bad_requests_are_the_clients_fault() {
 #[cfg(unix)]
 #[test]
 fn signals_end_the_server() {
-    for (signal, name) in [("INT", "SIGINT"), ("TERM", "SIGTERM")] {
+    use tls_slots_tests::running::Signal;
+
+    for (signal, name) in [
+        (Signal::Interrupt, "SIGINT"),
+        (Signal::Terminate, "SIGTERM"),
+    ] {
         let server = Server::start();
         check_index(&server.http.get("/"));
         // A connection that stays open, with nothing asked, must not keep the server.
-        let idle = server.http.connect();
-        server.site.signal(signal);
+        let open = server.http.connect();
+        server.site.process.signal(signal);
         let output = server.site.succeed();
-        drop(idle);
+        drop(open);
         assert!(
             output.contains(&format!("{name}: the server ends")),
             "{output}"
@@ -747,11 +664,13 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// In a copy of the projects, and with clients that never pause: each request is answered, whatever is
-/// built and loaded meanwhile.
+/// In a copy of the projects, and with clients that never pause. Each request is answered, whatever
+/// is built and loaded meanwhile.
 #[cfg(unix)]
 #[test]
 fn an_edited_module_shows_in_the_next_page() {
+    use tls_slots_tests::running::Signal;
+
     Site::start(&["--build-only"]).succeed();
     let projects = folder("watch");
     for name in ["host", "modules", "contract"] {
@@ -765,7 +684,7 @@ fn an_edited_module_shows_in_the_next_page() {
         write(&file, &text.replace(from, to));
     };
     // Its builds are of other sources than those of the other tests, in the same folders.
-    let _building = BUILDING.write().unwrap_or_else(PoisonError::into_inner);
+    let _building = unpoisoned(BUILDING.write());
     let args = [
         "--serve",
         "--watch",
@@ -775,7 +694,7 @@ fn an_edited_module_shows_in_the_next_page() {
         text(&projects),
     ];
     let server = Server::of(Site::spawn_with(&args, None));
-    let (http, site) = (server.http, &server.site);
+    let (http, site) = (server.http, &server.site.process);
     let ended = AtomicBool::new(false);
     thread::scope(|scope| {
         // Also when an assertion fails below.
@@ -807,14 +726,14 @@ fn an_edited_module_shows_in_the_next_page() {
         let finish = "    text.finish(&mut page);\n";
         let edited = format!("{finish}    page.html += \"<p>edited</p>\";\n");
         edit("modules/markdown/src/lib.rs", finish, &edited);
-        site.line("markdown: build 2 takes the calls");
+        site.line_with("markdown: build 2 takes the calls");
         let page = http.get("/");
         assert!(page.contains("<p>edited</p>"), "{page}");
         assert!(
             page.contains("markdown's build 2, math's build 1"),
             "{page}"
         );
-        site.line("markdown: build 1 is unloaded");
+        site.line_with("markdown: build 1 is unloaded");
 
         assert!(http.get("/mathematics.html").contains("<annotation "));
         edit(
@@ -822,7 +741,7 @@ fn an_edited_module_shows_in_the_next_page() {
             "annotation: true",
             "annotation: false",
         );
-        site.line("math: build 2 takes the calls");
+        site.line_with("math: build 2 takes the calls");
         let page = http.get("/mathematics.html");
         assert!(
             !page.contains("<annotation ") && page.contains("<math"),
@@ -833,7 +752,7 @@ fn an_edited_module_shows_in_the_next_page() {
             "{page}"
         );
         // Its service has ended, though nobody told it to.
-        site.line("math: build 1 is unloaded");
+        site.line_with("math: build 1 is unloaded");
 
         // What does not compile changes nothing.
         let broken = "    page.html += 7;\n";
@@ -842,26 +761,16 @@ fn an_edited_module_shows_in_the_next_page() {
             "    page.html += \"<p>edited</p>\";\n",
             broken,
         );
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let wait = deadline.saturating_duration_since(Instant::now());
-            let line = site
-                .errors
-                .recv_timeout(wait)
-                .expect("the compiler says what is wrong");
-            if line.contains("error[E0308]") {
-                break;
-            }
-        }
+        site.error_with("error[E0308]");
         assert!(http.get("/").contains("<p>edited</p>"));
         edit(
             "modules/markdown/src/lib.rs",
             broken,
             "    page.html += \"<p>again</p>\";\n",
         );
-        site.line("markdown: build 3 takes the calls");
+        site.line_with("markdown: build 3 takes the calls");
         assert!(http.get("/").contains("<p>again</p>"));
-        site.line("markdown: build 2 is unloaded");
+        site.line_with("markdown: build 2 is unloaded");
 
         // What all of them depend on.
         edit(
@@ -870,7 +779,7 @@ fn an_edited_module_shows_in_the_next_page() {
             "pub fn current_page() -> Arc<str> {\n    let _built = \"anew\";\n",
         );
         for line in ["markdown: build 4", "math: build 3", "style: build 2"] {
-            site.line(line);
+            site.line_with(line);
         }
         assert!(http.get("/style.css").starts_with("/* style's build 2 */"));
         drop(end);
@@ -879,7 +788,7 @@ fn an_edited_module_shows_in_the_next_page() {
             assert!(answers > 10, "only {answers} answers");
         }
     });
-    server.site.signal("INT");
+    server.site.process.signal(Signal::Interrupt);
     let output = server.site.succeed();
     check_workers(&output, 4);
     assert!(!output.contains("still in use"), "{output}");
@@ -916,7 +825,7 @@ fn target() -> &'static Path {
 }
 
 /// What crosses the boundary has one layout only if its crates have the same version and the same
-/// features everywhere. Nothing but the projects' manifests and lock files sees to that.
+/// features everywhere. Nothing but the projects' `Cargo.toml`s and lock files sees to that.
 #[test]
 fn the_projects_agree_on_what_crosses() {
     Site::start(&["--build-only"]).succeed();
@@ -937,7 +846,8 @@ fn the_projects_agree_on_what_crosses() {
             assert!(output.status.success(), "{project}: {errors}");
             String::from_utf8_lossy(&output.stdout).into_owned()
         });
-        // The host's notify has mio write to `log`, which changes no type; the loader compares mio's layouts.
+        // The host's notify has mio write to `log`, which changes no type: the loader compares the
+        // layouts of mio's types.
         let resolved = resolved.map(|one| one.replace(" default,log,", " "));
         assert!(resolved[0].starts_with(package), "{resolved:?}");
         assert!(
@@ -951,11 +861,11 @@ fn the_projects_agree_on_what_crosses() {
 #[test]
 fn the_projects_pass_their_own_tests() {
     Site::start(&["--build-only"]).succeed();
-    let _building = BUILDING.write().unwrap_or_else(PoisonError::into_inner);
+    let _building = unpoisoned(BUILDING.write());
     for (project, tests) in PROJECTS {
         let output = cargo(project, &["test", "--locked"])
             .arg("--target-dir")
-            .arg(target().join("site-build"))
+            .arg(target())
             .output()
             .expect("cargo starts");
         let [output, errors] =

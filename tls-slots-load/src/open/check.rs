@@ -1,4 +1,8 @@
-//! Whether the bytes of a file are those of a module for this host.
+//! Checks that the bytes of a file are a module for this host.
+//!
+//! The problem: the parts of this answer come from three places: the file's description
+//! (`format.rs`), its manifest, and the host's manifest. Here they come together. Each way of not
+//! fitting becomes one error of its own.
 
 use std::path::Path;
 
@@ -8,24 +12,29 @@ use tls_slots_manifest::{FileError, Manifest};
 use super::error::{HostProblem, LoadError};
 use super::format::{self, Description, Unfit};
 
-/// Compares the digest of a file's bytes with the one that is pinned.
+/// Compares the SHA-256 of a file's bytes with the one that the host expects.
 ///
 /// # Errors
 ///
 /// [`LoadError::Digest`].
-pub(crate) fn digest(path: &Path, bytes: &[u8], pinned: [u8; 32]) -> Result<(), LoadError> {
+pub(crate) fn digest(path: &Path, bytes: &[u8], expected: [u8; 32]) -> Result<(), LoadError> {
     let found: [u8; 32] = Sha256::digest(bytes).into();
-    if found == pinned {
+    if found == expected {
         return Ok(());
     }
     Err(LoadError::Digest {
         path: path.to_owned(),
-        pinned,
+        expected,
         found,
     })
 }
 
-/// Everything that is to be known of the bytes before they are loaded.
+/// Checks everything else that can be known of the bytes before they are loaded.
+///
+/// # Errors
+///
+/// [`LoadError::NotShared`], `Architecture`, `Corrupt`, `ContainsHost`, `NoManifest`, `Manifest`, `Abi`,
+/// `Mismatch`; or `Host`, if the host has no manifest.
 pub(crate) fn check(path: &Path, bytes: &[u8]) -> Result<Description, LoadError> {
     let path = path.to_owned();
     let seen = match format::describe(bytes) {
@@ -34,7 +43,7 @@ pub(crate) fn check(path: &Path, bytes: &[u8]) -> Result<Description, LoadError>
         Err(Unfit::Architecture(module)) => {
             return Err(LoadError::Architecture {
                 path,
-                host: format::own_name(),
+                host: format::own_machine_name(),
                 module,
             });
         }

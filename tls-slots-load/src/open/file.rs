@@ -1,36 +1,38 @@
-//! A module's file: opened once, read once.
+//! A module's file: opened once, and read once.
 //!
-//! The problem: between a look at a path and the opening of that path, another file can take its place.
-//! So the path is resolved and opened once, everything that is asked of the file is asked of that
-//! descriptor, and its bytes are read once. What is then loaded are these bytes (see `copy`), not what
-//! the path has come to mean.
+//! The problem: between a look at a path and the opening of that path, another file can take its
+//! place. So the path is resolved and opened once. Everything else is asked of that descriptor, and
+//! the bytes are read once. Later these bytes are loaded (see `copy/`), and not what is at the path by
+//! then.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::copy::content::Content;
-use super::copy::place;
+use super::copy::openable;
 use super::error::LoadError;
 
 /// A file that was opened and read.
 pub(crate) struct ReadFile {
     /// As the caller named it, for messages.
     pub(crate) path: PathBuf,
-    /// Absolute, without links.
+    /// The absolute path, without links.
     pub(crate) real: PathBuf,
-    /// Still open.
+    /// The file, still open.
     pub(crate) file: File,
-    /// All of it.
+    /// All of its bytes.
     pub(crate) content: Content,
 }
 
-/// Opens a file and reads it. With `private`, only if nobody else may change the file or put another in
-/// its place. If it is to be `copied`, its content may be a copy already.
+/// Opens a file and reads it.
+///
+/// With `private`, refuses a file that somebody else may change or replace. With `copied`, the content
+/// is read into a copy that can be opened, if the system has such copies.
 ///
 /// # Errors
 ///
-/// [`LoadError::NotFound`], `Read`, `NotAFile`, `Writable`.
+/// [`LoadError::NotFound`], `Read`, `NotAFile` or `Writable`.
 pub(crate) fn read(path: &Path, private: bool, copied: bool) -> Result<ReadFile, LoadError> {
     let failed = |source: io::Error| {
         let path = path.to_owned();
@@ -43,7 +45,7 @@ pub(crate) fn read(path: &Path, private: bool, copied: bool) -> Result<ReadFile,
     };
     let real = path.canonicalize().map_err(failed)?;
     if private {
-        ancestors(path, &real)?;
+        check_ancestors(path, &real)?;
     }
     let file = options().open(&real).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
@@ -54,9 +56,9 @@ pub(crate) fn read(path: &Path, private: bool, copied: bool) -> Result<ReadFile,
         });
     }
     if private {
-        writable(path, &real, &metadata)?;
+        check_not_writable(path, &real, &metadata)?;
     }
-    let content = Content::read(&file, metadata.len(), place::name(&real), copied).map_err(failed)?;
+    let content = Content::read(&file, metadata.len(), openable::copy_name(&real), copied).map_err(failed)?;
     Ok(ReadFile {
         path: path.to_owned(),
         real,
@@ -65,7 +67,7 @@ pub(crate) fn read(path: &Path, private: bool, copied: bool) -> Result<ReadFile,
     })
 }
 
-/// How files are opened here: without waiting, as somebody's pipe would make us do.
+/// How files are opened here: without a wait, which a pipe at that path would cause.
 fn options() -> OpenOptions {
     let mut options = File::options();
     options.read(true);
@@ -78,12 +80,13 @@ fn options() -> OpenOptions {
     {
         use std::os::windows::fs::OpenOptionsExt;
         const FILE_SHARE_READ: u32 = 1;
-        // Nobody can write to it, rename it or delete it while it is open.
+        // Nobody can write to the file, rename it or delete it while it is open.
         options.share_mode(FILE_SHARE_READ);
     }
     options
 }
 
+/// What is at the path instead of a file, for a message.
 fn what(metadata: &Metadata) -> &'static str {
     #[cfg(unix)]
     {
@@ -106,33 +109,34 @@ fn what(metadata: &Metadata) -> &'static str {
     }
 }
 
-/// Looks at every folder above a file.
+/// Refuses a file if somebody else may write to a folder above it.
 ///
-/// Before the file is opened: afterwards, nobody but its owners can have changed the way to it.
-fn ancestors(path: &Path, real: &Path) -> Result<(), LoadError> {
+/// This comes before the file is opened. So only root and this process's user can change the way to
+/// the file between the check and the opening.
+fn check_ancestors(path: &Path, real: &Path) -> Result<(), LoadError> {
     for folder in real.ancestors().skip(1) {
         let metadata = fs::symlink_metadata(folder).map_err(|source| LoadError::Read {
             path: folder.to_owned(),
             source,
         })?;
-        writable(path, folder, &metadata)?;
+        check_not_writable(path, folder, &metadata)?;
     }
     Ok(())
 }
 
-/// Refuses a file or a folder that somebody other than this process's user and root may write to.
+/// Refuses a file or a folder if anybody but root and this process's user may write to it.
 #[cfg(unix)]
-fn writable(path: &Path, real: &Path, metadata: &Metadata) -> Result<(), LoadError> {
+fn check_not_writable(path: &Path, real: &Path, metadata: &Metadata) -> Result<(), LoadError> {
     use std::os::unix::fs::MetadataExt;
     const GROUP: u32 = 0o020;
     const ALL: u32 = 0o002;
     const STICKY: u32 = 0o1000;
 
-    // SAFETY: asks for a number.
+    // SAFETY: the function takes nothing, always succeeds and gives a number.
     let user = unsafe { libc::geteuid() };
     let mode = metadata.mode();
-    // In a sticky folder, such as `/tmp`, entries can be renamed and removed by their owners and the
-    // folder's only, and both are looked at.
+    // In a sticky folder, such as `/tmp`, only the owner of an entry and the owner of the folder can
+    // rename or remove the entry. Both owners are checked.
     let sticky = metadata.is_dir() && mode & STICKY != 0;
     let by = if metadata.uid() != 0 && metadata.uid() != user {
         format!("user {}, who owns it", metadata.uid())
@@ -150,9 +154,9 @@ fn writable(path: &Path, real: &Path, metadata: &Metadata) -> Result<(), LoadErr
     })
 }
 
-/// Refuses everything: who may write is not known on this system.
+/// Refuses everything, because it is not known who may write on this system.
 #[cfg(not(unix))]
-fn writable(path: &Path, real: &Path, _: &Metadata) -> Result<(), LoadError> {
+fn check_not_writable(path: &Path, real: &Path, _: &Metadata) -> Result<(), LoadError> {
     Err(LoadError::Writable {
         path: path.to_owned(),
         writable: real.to_owned(),

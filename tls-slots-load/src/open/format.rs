@@ -1,10 +1,12 @@
-//! What a file is, before anything of it is opened.
+//! What kind of file it is, from its bytes alone.
 //!
-//! The problem: what `dlopen` says of a file that is no module is a line in the words of its
-//! object format, if it comes to words at all. Here each way of not being a module for this machine
-//! is told apart, and what the loader wants to know of the exported names is collected.
+//! The problem: for a file that is no module, `dlopen` gives a line in the words of its object format,
+//! if it gives an error at all. Here each way of not being a module for this machine is told apart.
+//! On the way, the exported names that the loader needs are collected.
 
-use object::{Architecture, BinaryFormat, Endianness, Object as _, ObjectKind, ObjectSymbol as _};
+use object::{
+    Architecture, BinaryFormat, Endianness, FileKind, Object as _, ObjectKind, ObjectSymbol as _,
+};
 
 use tls_keys::names::ENTRY_PREFIX;
 
@@ -14,18 +16,19 @@ use super::{elf, never_unmapped};
 pub(crate) struct Description {
     /// The names of its entries, sorted.
     pub(crate) entries: Vec<String>,
-    /// What a host exports and a module must not.
+    /// Symbols that only a host may define.
     host_symbols: Vec<String>,
-    /// What is known to keep the file mapped for good, each with a sentence.
-    pub(crate) pins: Vec<String>,
+    /// What is known to keep the file mapped for ever, a sentence each.
+    pub(crate) kept_mapped_by: Vec<String>,
 }
 
 impl Description {
-    /// One of the symbols that a module must not define, the telling one if it is there.
+    /// One of the symbols that only a host may define. Prefers the one that registers modules, as its
+    /// name says the most.
     pub(crate) fn host_symbol(&self) -> Option<&str> {
         let symbols = &self.host_symbols;
-        let telling = symbols.iter().find(|name| name.contains("_register_"));
-        telling.or(symbols.first()).map(String::as_str)
+        let registers = symbols.iter().find(|name| name.contains("_register_"));
+        registers.or(symbols.first()).map(String::as_str)
     }
 }
 
@@ -34,9 +37,9 @@ impl Description {
 pub(crate) enum Unfit {
     /// What it is instead of a shared object.
     NotShared(String),
-    /// Built for another machine.
+    /// The machine that it was built for, another one.
     Architecture(String),
-    /// A shared object of this machine's, damaged.
+    /// A shared object for this machine that is damaged. The text says how.
     Corrupt(String),
 }
 
@@ -50,7 +53,7 @@ const FORMAT: BinaryFormat = if cfg!(target_vendor = "apple") {
 };
 
 /// The machine that this program was built for, where `object` has a name for it.
-fn own() -> Option<Architecture> {
+fn own_machine() -> Option<Architecture> {
     let wide = cfg!(target_pointer_width = "64");
     Some(match std::env::consts::ARCH {
         "x86_64" if wide => Architecture::X86_64,
@@ -66,25 +69,26 @@ fn own() -> Option<Architecture> {
     })
 }
 
-/// How a machine is called in messages.
-pub(crate) fn own_name() -> String {
-    match own() {
-        Some(own) => name(own, cfg!(target_endian = "little")),
+/// How this machine is called in messages.
+pub(crate) fn own_machine_name() -> String {
+    match own_machine() {
+        Some(own) => machine_name(own, cfg!(target_endian = "little")),
         None => std::env::consts::ARCH.to_owned(),
     }
 }
 
-fn name(architecture: Architecture, little: bool) -> String {
-    let usual = match architecture {
+/// How a machine is called in messages.
+fn machine_name(architecture: Architecture, little: bool) -> String {
+    let order = match architecture {
         Architecture::PowerPc64 | Architecture::Mips64 | Architecture::Mips => "",
         _ if little => "",
         _ => " (big-endian)",
     };
-    format!("{architecture:?}{usual}").to_lowercase()
+    format!("{architecture:?}{order}").to_lowercase()
 }
 
-/// What a file that is no object file of any kind looks like.
-fn described(bytes: &[u8]) -> &'static str {
+/// What a file looks like that is no object file of any kind.
+fn looks_like(bytes: &[u8]) -> &'static str {
     let start = &bytes[..bytes.len().min(512)];
     if bytes.is_empty() {
         "empty"
@@ -102,17 +106,49 @@ fn described(bytes: &[u8]) -> &'static str {
 }
 
 /// Looks at a whole file.
+///
+/// # Errors
+///
+/// [`Unfit`]: the file cannot be a module of this machine.
 pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
-    let not_shared = |what: &str| Unfit::NotShared(what.to_owned());
-    let corrupt = |error: object::Error| Unfit::Corrupt(error.to_string());
-    let Ok(kind) = object::FileKind::parse(bytes) else {
-        // The first bytes of the format, and then too few.
+    let Ok(kind) = FileKind::parse(bytes) else {
+        // It begins as the format does, and then ends too early.
         if FORMAT == BinaryFormat::Elf && bytes.starts_with(b"\x7fELF") {
             return Err(Unfit::Corrupt("its header is damaged".to_owned()));
         }
-        return Err(not_shared(described(bytes)));
+        return Err(not_shared(looks_like(bytes)));
     };
-    use object::FileKind;
+    check_format(kind)?;
+    // The machine comes before everything else: the rest of another machine's file does not matter.
+    check_machine(bytes, kind)?;
+    let file = object::File::parse(bytes).map_err(corrupt)?;
+    check_is_library(&file, bytes, kind)?;
+    let checked = match kind {
+        FileKind::Elf32 => elf::check::<object::elf::FileHeader32<Endianness>>(bytes),
+        FileKind::Elf64 => elf::check::<object::elf::FileHeader64<Endianness>>(bytes),
+        _ => Ok(()),
+    };
+    checked.map_err(Unfit::Corrupt)?;
+    let (mut entries, mut host_symbols) = exported_names(&file)?;
+    entries.sort_unstable();
+    host_symbols.sort_unstable();
+    Ok(Description {
+        entries,
+        host_symbols,
+        kept_mapped_by: never_unmapped::of(bytes, kind),
+    })
+}
+
+fn not_shared(what: &str) -> Unfit {
+    Unfit::NotShared(what.to_owned())
+}
+
+fn corrupt(error: object::Error) -> Unfit {
+    Unfit::Corrupt(error.to_string())
+}
+
+/// Checks that this system loads files of this kind.
+fn check_format(kind: FileKind) -> Result<(), Unfit> {
     let format = match kind {
         FileKind::Elf32 | FileKind::Elf64 => BinaryFormat::Elf,
         FileKind::MachO32 | FileKind::MachO64 => BinaryFormat::MachO,
@@ -124,16 +160,18 @@ pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
         }
         _ => return Err(not_shared("an object file of another kind")),
     };
-    if format != FORMAT {
-        let what = match format {
-            BinaryFormat::MachO => "a Mach-O file, as macOS has them",
-            BinaryFormat::Pe => "a PE file, as Windows has them",
-            _ => "an ELF file, as Linux has them",
-        };
-        return Err(not_shared(what));
+    if format == FORMAT {
+        return Ok(());
     }
+    Err(not_shared(match format {
+        BinaryFormat::MachO => "a Mach-O file, as macOS has them",
+        BinaryFormat::Pe => "a PE file, as Windows has them",
+        _ => "an ELF file, as Linux has them",
+    }))
+}
 
-    // The machine comes first: of another machine's file nothing else is to be said.
+/// Checks that the file was built for this machine.
+fn check_machine(bytes: &[u8], kind: FileKind) -> Result<(), Unfit> {
     let (machine, little) = match kind {
         FileKind::Elf32 | FileKind::Elf64 => elf_machine(bytes, kind)?,
         _ => {
@@ -141,28 +179,28 @@ pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
             (file.architecture(), file.is_little_endian())
         }
     };
-    let same = own().is_none_or(|own| own == machine);
-    if !same || little != cfg!(target_endian = "little") {
-        return Err(Unfit::Architecture(name(machine, little)));
+    let same = own_machine().is_none_or(|own| own == machine);
+    match same && little == cfg!(target_endian = "little") {
+        true => Ok(()),
+        false => Err(Unfit::Architecture(machine_name(machine, little))),
     }
+}
 
-    let file = object::File::parse(bytes).map_err(corrupt)?;
-    match (file.kind(), position_independent_executable(bytes, kind)) {
-        (ObjectKind::Dynamic, false) => {}
+/// Checks that the file is a library, and not a program or a part of one.
+fn check_is_library(file: &object::File<'_>, bytes: &[u8], kind: FileKind) -> Result<(), Unfit> {
+    match (file.kind(), is_position_independent_executable(bytes, kind)) {
+        (ObjectKind::Dynamic, false) => Ok(()),
         (ObjectKind::Dynamic, true) | (ObjectKind::Executable, _) => {
-            return Err(not_shared("an executable"));
+            Err(not_shared("an executable"))
         }
-        (ObjectKind::Relocatable, _) => return Err(not_shared("an object file, not linked yet")),
-        (ObjectKind::Core, _) => return Err(not_shared("a core dump")),
-        _ => return Err(not_shared("an object file of another kind")),
+        (ObjectKind::Relocatable, _) => Err(not_shared("an object file, not linked yet")),
+        (ObjectKind::Core, _) => Err(not_shared("a core dump")),
+        _ => Err(not_shared("an object file of another kind")),
     }
-    let checked = match kind {
-        FileKind::Elf32 => elf::check::<object::elf::FileHeader32<Endianness>>(bytes),
-        FileKind::Elf64 => elf::check::<object::elf::FileHeader64<Endianness>>(bytes),
-        _ => Ok(()),
-    };
-    checked.map_err(Unfit::Corrupt)?;
+}
 
+/// The names of the entries that a file exports, and its symbols that only a host defines.
+fn exported_names(file: &object::File<'_>) -> Result<(Vec<String>, Vec<String>), Unfit> {
     let (mut entries, mut host_symbols) = (Vec::new(), Vec::new());
     let mut export = |name: &[u8]| {
         let Ok(name) = std::str::from_utf8(name) else {
@@ -193,17 +231,11 @@ pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
             }
         }
     }
-    entries.sort_unstable();
-    host_symbols.sort_unstable();
-    Ok(Description {
-        entries,
-        host_symbols,
-        pins: never_unmapped::of(bytes, kind),
-    })
+    Ok((entries, host_symbols))
 }
 
-/// The machine and whether it is little-endian, from the header alone: the rest may be cut off.
-fn elf_machine(bytes: &[u8], kind: object::FileKind) -> Result<(Architecture, bool), Unfit> {
+/// The machine, and whether it is little-endian. From the header alone, as the rest may be cut off.
+fn elf_machine(bytes: &[u8], kind: FileKind) -> Result<(Architecture, bool), Unfit> {
     use object::elf::{FileHeader32, FileHeader64, Machine};
     fn read<Elf>(bytes: &[u8]) -> object::Result<(Machine, bool)>
     where
@@ -213,7 +245,7 @@ fn elf_machine(bytes: &[u8], kind: object::FileKind) -> Result<(Architecture, bo
         let endian = header.endian()?;
         Ok((header.e_machine(endian), header.is_little_endian()))
     }
-    let wide = kind == object::FileKind::Elf64;
+    let wide = kind == FileKind::Elf64;
     let read = if wide {
         read::<FileHeader64<Endianness>>(bytes)
     } else {
@@ -238,8 +270,8 @@ fn elf_machine(bytes: &[u8], kind: object::FileKind) -> Result<(Architecture, bo
     Ok((architecture, little))
 }
 
-/// Whether an ELF file of the shared kind is a program all the same, which `dlopen` refuses.
-fn position_independent_executable(bytes: &[u8], kind: object::FileKind) -> bool {
+/// Whether an ELF file has the type of a library, but is a program. `dlopen` refuses those.
+fn is_position_independent_executable(bytes: &[u8], kind: FileKind) -> bool {
     fn flagged<Elf>(bytes: &[u8]) -> Option<bool>
     where
         Elf: object::read::elf::FileHeader<Endian = Endianness>,
@@ -255,8 +287,8 @@ fn position_independent_executable(bytes: &[u8], kind: object::FileKind) -> bool
         Some(flags.val(endian) & object::elf::DF_1_PIE.0 != 0)
     }
     match kind {
-        object::FileKind::Elf32 => flagged::<object::elf::FileHeader32<Endianness>>(bytes),
-        object::FileKind::Elf64 => flagged::<object::elf::FileHeader64<Endianness>>(bytes),
+        FileKind::Elf32 => flagged::<object::elf::FileHeader32<Endianness>>(bytes),
+        FileKind::Elf64 => flagged::<object::elf::FileHeader64<Endianness>>(bytes),
         _ => None,
     }
     .unwrap_or(false)
@@ -289,12 +321,12 @@ mod tests {
         use super::super::{Unfit, describe};
         use super::unfit;
 
-        /// This program, made to look like a shared object: as good as any.
+        /// This program, with the mark of a program taken out, so that it looks like a library.
         fn shared_object() -> Vec<u8> {
             let own = std::env::current_exe().expect("a test has a path");
             let mut bytes = std::fs::read(own).expect("a test can be read");
             assert_eq!(unfit(&bytes), Unfit::NotShared("an executable".to_owned()));
-            // `DT_FLAGS_1` with `DF_1_NOW` and `DF_1_PIE`: only the former.
+            // `DT_FLAGS_1` with `DF_1_NOW` and `DF_1_PIE`. The latter is taken out.
             let flags: [u8; 16] = [0xfb, 0xff, 0xff, 0x6f, 0, 0, 0, 0, 1, 0, 0, 8, 0, 0, 0, 0];
             let at = bytes
                 .windows(16)
@@ -318,8 +350,9 @@ mod tests {
             use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
             let mut bytes = shared_object();
-            let pins = |bytes: &[u8]| describe(bytes).expect("it is whole").pins;
-            assert_eq!(pins(&bytes), [""; 0]);
+            let kept_mapped_by =
+                |bytes: &[u8]| describe(bytes).expect("it is whole").kept_mapped_by;
+            assert_eq!(kept_mapped_by(&bytes), [""; 0]);
             let file = object::File::parse(&*bytes).expect("it is whole");
             let symbols = file.section_by_name(".dynsym").expect("it has symbols");
             let (symbols, _) = symbols.file_range().expect("they are in the file");
@@ -328,17 +361,17 @@ mod tests {
                 .filter(|symbol| symbol.is_global() && symbol.is_definition() && !symbol.is_weak());
             let symbol = defined.next().expect("a host defines some");
             let name = symbol.name().expect("a name").to_owned();
-            // `Elf64_Sym` has 24 bytes, of which the fifth is binding and type.
+            // `Elf64_Sym` has 24 bytes. The fifth holds binding and type.
             let info = symbols as usize + 24 * symbol.index().0 + 4;
             let flags: [u8; 16] = [0xfb, 0xff, 0xff, 0x6f, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
             let flags = bytes.windows(16).position(|window| window == flags);
             drop(defined);
 
             bytes[info] = 10 << 4 | bytes[info] & 15;
-            assert!(pins(&bytes)[0].starts_with(&format!("the symbol `{name}`, ")));
+            assert!(kept_mapped_by(&bytes)[0].starts_with(&format!("the symbol `{name}`, ")));
             bytes[flags.expect("as `shared_object` left them") + 8] |= 8;
-            assert!(pins(&bytes)[0].contains("`-z nodelete`"));
-            assert_eq!(pins(&bytes).len(), 2);
+            assert!(kept_mapped_by(&bytes)[0].contains("`-z nodelete`"));
+            assert_eq!(kept_mapped_by(&bytes).len(), 2);
         }
 
         #[test]
@@ -346,7 +379,7 @@ mod tests {
             let mut bytes = shared_object();
             bytes[18] = 0xb7;
             assert_eq!(unfit(&bytes), Unfit::Architecture("aarch64".to_owned()));
-            // Also if there is no more of it than that.
+            // Also if there is nothing but the header.
             assert_eq!(
                 unfit(&bytes[..64]),
                 Unfit::Architecture("aarch64".to_owned())

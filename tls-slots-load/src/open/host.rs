@@ -1,12 +1,20 @@
-//! Whether this program can load modules at all.
+//! Checks that this program can load modules at all.
+//!
+//! The problem: a module finds its host by exported symbols. If the host's build script does not call
+//! `tls_slots_build::host()`, there are none. If another library has them, the module would register
+//! with that one. Both must be found out before the first module runs.
 
 use super::error::HostProblem;
 
-/// What of a host's symbols is looked for: if it is there, the linker was told of all.
+/// The host's symbol that is looked for. If it is exported, all are: one linker argument names them.
 #[cfg(unix)]
 const SYMBOL: &str = "tls_slots_register_v1";
 
-/// Checks that modules will find the host's symbols, and find them here.
+/// Checks that modules will find the host's symbols, and will find them in this image.
+///
+/// # Errors
+///
+/// What is missing, or where the symbols are instead.
 pub(crate) fn check() -> Result<(), HostProblem> {
     if cfg!(all(unix, target_feature = "crt-static")) {
         return Err(HostProblem::Static);
@@ -18,9 +26,10 @@ pub(crate) fn check() -> Result<(), HostProblem> {
 fn exported() -> Result<(), HostProblem> {
     use tls_slots::loader::file;
 
-    // The program and what is in the global scope: where a module's symbols are looked for.
+    // The program and the libraries of the global scope. There the system looks for a module's
+    // symbols.
     let program = libloading::os::unix::Library::this();
-    // SAFETY: only its address is used.
+    // SAFETY: any type of pointer's size is right, as only the address is used.
     let Ok(symbol) = (unsafe { program.get::<*const u8>(SYMBOL) }) else {
         return Err(HostProblem::NotExported {
             symbol: SYMBOL.to_owned(),
@@ -35,7 +44,7 @@ fn exported() -> Result<(), HostProblem> {
     })
 }
 
-/// A module asks the executable by itself, and says what is missing.
+/// On this system a module looks for the symbols by itself, and says what is missing.
 #[cfg(not(unix))]
 fn exported() -> Result<(), HostProblem> {
     Ok(())

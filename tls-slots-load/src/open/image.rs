@@ -1,4 +1,9 @@
-//! From checked bytes to an image that is registered.
+//! From checked bytes to an image that the registry knows.
+//!
+//! The problem: opening a module runs its constructors, and these register the module by
+//! themselves. `dlopen` succeeds even if the registry has refused it, or if the module registered
+//! with another host. So the registry is asked afterwards what it knows of the new image. A module
+//! that was refused stays open: its constructors have run, and nobody knows what they left behind.
 
 use std::ops::Range;
 use std::path::Path;
@@ -7,23 +12,23 @@ use libloading::Library;
 use tls_keys::abi::Key;
 use tls_slots::loader;
 
-use super::copy::place::{Original, Place};
 use super::copy;
+use super::copy::openable::{Openable, Original};
 use super::error::{HostProblem, LoadError};
 use super::file::{ReadFile, Stamp};
 use super::source::Source;
 use super::system;
 
-/// An image that was opened, and that the registry has taken.
+/// An image that was opened, and that the registry has accepted.
 pub(crate) struct OpenImage {
     /// The file that was checked.
     pub(crate) file: ReadFile,
     pub(crate) library: Library,
     /// What it was opened from.
-    pub(crate) place: Place,
+    pub(crate) opened_from: Openable,
     /// The file when it was checked, where it was not copied.
     pub(crate) stamp: Option<Stamp>,
-    /// Its first key: what identifies it in the registry.
+    /// Its first key, which identifies it in the registry.
     pub(crate) start: *const Key,
     /// All of its memory.
     pub(crate) memory: Range<usize>,
@@ -33,7 +38,7 @@ pub(crate) struct OpenImage {
 ///
 /// # Errors
 ///
-/// [`LoadError::Read`], `Copy`, `Replaced`, `Open`, `Host`, `Refused`, `NotRegistered`.
+/// [`LoadError::Read`], `Copy`, `Replaced`, `Open`, `Host`, `Refused` or `NotRegistered`.
 ///
 /// # Safety
 ///
@@ -44,18 +49,17 @@ pub(crate) unsafe fn open(source: Source, file: ReadFile) -> Result<OpenImage, L
         source,
     })?;
     // SAFETY: the caller's promise.
-    let (library, place) = unsafe {
+    let (library, opened_from) = unsafe {
         match source {
             Source::Copy => open_copy(&file)?,
             Source::Descriptor | Source::Path => open_original(source, &file)?,
         }
     };
-    let start = match registered(&file.path, &place) {
+    let start = match registered(&file.path, &opened_from) {
         Ok(start) => start,
         Err(error) => {
-            // The image stays open, and so does what it was opened from: its constructors have run,
-            // and nobody knows what they left behind.
-            std::mem::forget((library, place));
+            // The image stays open (see the top of this file), and so does what it was opened from.
+            std::mem::forget((library, opened_from));
             return Err(error);
         }
     };
@@ -63,20 +67,20 @@ pub(crate) unsafe fn open(source: Source, file: ReadFile) -> Result<OpenImage, L
     Ok(OpenImage {
         file,
         library,
-        place,
+        opened_from,
         stamp: (source != Source::Copy).then_some(stamp),
         start: start.cast(),
         memory,
     })
 }
 
-/// Opens a private copy. The ways of this system are tried in turn: a copy may be impossible to make,
-/// or to map.
+/// Opens a private copy. The ways of this system are tried in turn, because a copy may be impossible
+/// to make or to map.
 ///
 /// # Safety
 ///
 /// As [`open`].
-unsafe fn open_copy(file: &ReadFile) -> Result<(Library, Place), LoadError> {
+unsafe fn open_copy(file: &ReadFile) -> Result<(Library, Openable), LoadError> {
     let original = Original {
         content: &file.content,
         real: &file.real,
@@ -84,15 +88,15 @@ unsafe fn open_copy(file: &ReadFile) -> Result<(Library, Place), LoadError> {
     };
     let mut last = None;
     for way in copy::WAYS {
-        let place = match way(&original) {
-            Ok(place) => place,
+        let openable = match way(&original) {
+            Ok(openable) => openable,
             Err(source) => {
                 last.get_or_insert_with(|| not_copied(file, source));
                 continue;
             }
         };
-        // SAFETY: the caller's promise; these are the bytes that were checked.
-        match unsafe { open_as(place, &file.path) } {
+        // SAFETY: the caller's promise covers the bytes that were checked, and these are they.
+        match unsafe { open_as(openable, &file.path) } {
             Err(LoadError::Open { path, source }) if system::could_not_map(&source) => {
                 last = Some(LoadError::Open { path, source });
             }
@@ -107,25 +111,25 @@ unsafe fn open_copy(file: &ReadFile) -> Result<(Library, Place), LoadError> {
 /// # Safety
 ///
 /// As [`open`].
-unsafe fn open_original(source: Source, file: &ReadFile) -> Result<(Library, Place), LoadError> {
-    let place = match source {
+unsafe fn open_original(source: Source, file: &ReadFile) -> Result<(Library, Openable), LoadError> {
+    let openable = match source {
         Source::Descriptor => {
             copy::by_descriptor(&file.file).map_err(|source| not_copied(file, source))?
         }
-        _ => Place {
-            open_as: file.real.clone(),
-            keep: None,
+        _ => Openable {
+            path: file.real.clone(),
+            kept_open: None,
             until_open: None,
         },
     };
-    // The system would give the image that it has, of whatever content.
-    if system::is_open(&place.open_as) {
+    // The system would give the image that it has, whatever the file contains now.
+    if system::is_open(&openable.path) {
         return Err(LoadError::Replaced {
             path: file.path.clone(),
         });
     }
     // SAFETY: the caller's promise.
-    unsafe { open_as(place, &file.path) }
+    unsafe { open_as(openable, &file.path) }
 }
 
 fn not_copied(file: &ReadFile, source: std::io::Error) -> LoadError {
@@ -135,24 +139,27 @@ fn not_copied(file: &ReadFile, source: std::io::Error) -> LoadError {
     }
 }
 
-/// Opens a place, which the registry is to know by the path of the module.
+/// Opens an image. The registry and the reports will call it by the path of the module.
 ///
 /// # Safety
 ///
 /// As [`open`].
-unsafe fn open_as(mut place: Place, path: &Path) -> Result<(Library, Place), LoadError> {
-    let opened = place.open_as.to_string_lossy().into_owned();
+unsafe fn open_as(
+    mut openable: Openable,
+    path: &Path,
+) -> Result<(Library, Openable), LoadError> {
+    let opened = openable.path.to_string_lossy().into_owned();
     loader::file::note_copy(opened.clone(), path.to_string_lossy().into_owned());
     // SAFETY: the caller's promise.
-    match unsafe { system::open(&place.open_as) } {
+    match unsafe { system::open(&openable.path) } {
         Ok(library) => {
-            place.until_open = None;
-            Ok((library, place))
+            openable.until_open = None;
+            Ok((library, openable))
         }
         Err(source) => {
             loader::file::forget_copy(&opened);
             let path = path.to_owned();
-            Err(match system::missing_host_symbol(&source, &place.open_as) {
+            Err(match system::missing_host_symbol(&source, &openable.path) {
                 Some(symbol) => LoadError::Host {
                     problem: HostProblem::NotExported { symbol },
                 },
@@ -162,14 +169,18 @@ unsafe fn open_as(mut place: Place, path: &Path) -> Result<(Library, Place), Loa
     }
 }
 
-/// Whether the registry took what was just opened; gives an address in it.
-fn registered(path: &Path, place: &Place) -> Result<*const u8, LoadError> {
+/// Asks the registry about the image that was just opened. Gives an address in the image.
+///
+/// # Errors
+///
+/// The registry has refused the image, or does not know it.
+fn registered(path: &Path, opened_from: &Openable) -> Result<*const u8, LoadError> {
     let mut found = std::ptr::null();
-    // The last one first: the system searches all images for an address, so asking about each of them here
-    // would make the time of a load grow with the square of their number.
+    // The last one first. The system searches all images for an address, so if each load asked about
+    // all images, the time would grow with the square of their number.
     for (start, refused) in loader::by_address().into_iter().rev() {
         let same =
-            loader::file::opened_as(start).is_some_and(|opened| Path::new(&opened) == place.open_as);
+            loader::file::opened_as(start).is_some_and(|opened| Path::new(&opened) == opened_from.path);
         if !same {
             continue;
         }
@@ -182,7 +193,8 @@ fn registered(path: &Path, place: &Place) -> Result<*const u8, LoadError> {
         }
         break;
     }
-    // Where the system does not tell files of addresses, what was not refused is taken to be fine.
+    // Where the system cannot tell which file an address is in, an image that was not refused counts
+    // as accepted.
     if found.is_null() && cfg!(unix) {
         return Err(LoadError::NotRegistered {
             path: path.to_owned(),

@@ -1,17 +1,22 @@
 //! From a path to checked bytes to an image.
 //!
+//! The problem: after `dlopen` it is too late for most errors. The constructors have run, or the
+//! process has ended. So everything that can be known of a file is checked before it is opened, and
+//! exactly the bytes that were checked are opened.
+//!
 //! | file | step |
 //! | --- | --- |
 //! | `host.rs` | is this program a host? |
-//! | `file.rs` | open the file once, read it once |
-//! | `format.rs`, `elf.rs`, `never_unmapped.rs` | what kind of file it is: a description, from the bytes alone |
-//! | `check.rs` | the description and the manifest against this host |
-//! | `copy/` | ways to hand those very bytes to the system |
+//! | `file.rs` | open the file once, and read it once |
+//! | `format.rs`, `elf/`, `never_unmapped.rs` | what kind of file it is: a description, from the bytes alone |
+//! | `check.rs` | compare the description and the manifest with this host |
+//! | `source.rs` | where the code is loaded from: the host's choice |
+//! | `copy/` | ways to give exactly these bytes to the system |
 //! | `system.rs` | the system's loader |
 //! | `image.rs` | an image that is open and registered |
-//! | `error.rs` | a variant for each step that can fail |
+//! | `error/` | a variant for each step that can fail |
 //!
-//! `load.rs` goes these steps in order.
+//! `load.rs`, above this folder, takes these steps in order.
 
 pub(crate) mod check;
 pub(crate) mod copy;

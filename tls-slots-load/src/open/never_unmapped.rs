@@ -1,18 +1,22 @@
-//! What in a file makes the dynamic linker keep it mapped for good, whatever is closed.
+//! Finds what makes the dynamic linker keep a file mapped for ever, whatever is closed.
 //!
-//! | in the file | glibc |
+//! The problem: `dlclose` of such a file does nothing, and does not say so. A host that wants to
+//! unload a module should learn of it from the first attempt, with the reason.
+//!
+//! | in the file | what glibc does |
 //! | --- | --- |
 //! | `DF_1_NODELETE` in the dynamic section (`-z nodelete`) | never unmaps it |
 //! | a symbol of binding `STB_GNU_UNIQUE` (GNU C++, for a template's or an inline function's statics) | never unmaps the file whose definition is the first in the process that something is bound to |
 //!
-//! rustc makes neither by itself: they come from linker arguments, and from C++ that is linked in.
+//! rustc makes neither by itself. They come from linker arguments, and from C++ that is linked in.
 
 use object::elf;
 use object::read::elf::{Dyn as _, FileHeader, Sym as _};
 use object::{Endianness, FileKind};
 
-/// What pins the file, each as the end of a sentence "this host still has of it: …". Nothing where the file
-/// cannot be read so far: that is somebody else's error.
+/// What keeps the file mapped, each as the end of a sentence "this host still has of it: …".
+///
+/// Empty if the file is damaged. `elf/` reports that.
 pub(crate) fn of(bytes: &[u8], kind: FileKind) -> Vec<String> {
     match kind {
         FileKind::Elf32 => of_elf::<elf::FileHeader32<Endianness>>(bytes),
@@ -29,7 +33,7 @@ where
     let header = Elf::parse(bytes)?;
     let endian = header.endian()?;
     let sections = header.sections(endian, bytes)?;
-    let mut pins = Vec::new();
+    let mut reasons = Vec::new();
 
     let dynamic = sections.dynamic(endian, bytes)?;
     let entries = dynamic.map_or(&[][..], |(entries, _)| entries);
@@ -37,8 +41,8 @@ where
         .iter()
         .filter(|entry| entry.tag(endian) == elf::DT_FLAGS_1);
     if flags.any(|entry| entry.val(endian) & elf::DF_1_NODELETE.0 != 0) {
-        pins.push(
-            "a mark in the file that the system is never to unmap it (link it without `-z nodelete`)"
+        reasons.push(
+            "a mark in the file, for which the system never unmaps it (link it without `-z nodelete`)"
                 .to_owned(),
         );
     }
@@ -49,11 +53,11 @@ where
         .find(|symbol| symbol.st_bind() == elf::STB_GNU_UNIQUE && !symbol.is_undefined(endian))
         .and_then(|symbol| symbols.symbol_name(endian, symbol).ok());
     if let Some(name) = unique {
-        pins.push(format!(
-            "the symbol `{}`, for which the system never unmaps the file, as there is to be one of it in \
-             the process (compile the C++ in it with `-fno-gnu-unique`)",
+        reasons.push(format!(
+            "the symbol `{}`, for which the system never unmaps the file, as the process may have \
+             only one of it (compile the C++ in it with `-fno-gnu-unique`)",
             String::from_utf8_lossy(name)
         ));
     }
-    Ok(pins)
+    Ok(reasons)
 }

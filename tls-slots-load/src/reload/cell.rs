@@ -1,60 +1,66 @@
-//! A value that many threads read, and one replaces.
+//! A value that many threads read, and one thread replaces.
 //!
-//! The problem: each call of a module reads which generation is the newest, on every worker of a runtime at once.
-//! A lock, or the counter of an `Arc`, is one cache line that all of them write to. And who replaces the value
-//! must know when nobody is between reading it and using it: then no call can meet a closed gate.
+//! # The problem
 //!
-//! So each thread counts its reads in one of several places, each a cache line of its own, and reads the
-//! pointer in between:
+//! Each call reads which generation is the newest, on all workers of a runtime at once. A lock, or
+//! the count of an `Arc`, would be one cache line that all of them write to. And whoever replaces the
+//! value must know when no thread is between the read and the use. Only then no call can find a
+//! closed gate.
+//!
+//! # The way
+//!
+//! There are several counts of readers, each in a cache line of its own, and each thread uses one of
+//! them:
 //!
 //! ```text
-//! reader:  place += 1;  read the pointer;  use it;  place -= 1
-//! writer:  exchange the pointer;  for each place: wait until it is 0 once
+//! reader:  count += 1;  read the pointer;  use it;  count -= 1
+//! writer:  exchange the pointer;  for each count: wait until it is 0 once
 //! ```
 //!
-//! All of these are sequentially consistent, so they have one order. A reader that got the old pointer has read it
-//! before it was exchanged, so it had counted before that, so the writer finds its count until it is done. A
-//! place that is found at 0 has no such reader any more, whoever comes to it later; so the places may be
-//! looked at one after another.
+//! All of these accesses are sequentially consistent, so they have one order. A reader that got the
+//! old pointer has read it before the exchange. It had counted before that. So the writer finds its
+//! count until the reader is done. If the writer finds a count at 0, no reader in it has the old
+//! pointer, and readers that come later get the new one. So the writer may look at one count after
+//! the other.
 //!
-//! A read is short by construction: it clones an `Arc`, or begins a call. The writer waits for it with sleeps.
+//! A read is short: it clones an `Arc`, or begins a call. The writer sleeps between its looks.
 
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// How many places there are. Threads beyond that share one.
-const PLACES: usize = 32;
+/// How many counts of readers there are. If there are more threads, some share one.
+const COUNTS: usize = 32;
 
-/// Two cache lines: x86-64 fetches pairs of them.
+/// How many threads are reading. Two cache lines long, because x86-64 fetches lines in pairs.
 #[repr(align(128))]
 #[derive(Default)]
-struct Place(AtomicUsize);
+struct Readers(AtomicUsize);
 
-/// See the module's documentation.
+/// A value that many threads read, and one thread replaces.
 pub(super) struct Cell<T> {
-    /// Invariant: null, or from `Arc::into_raw`, and this owns one count of it.
+    /// Invariant: null, or from `Arc::into_raw`, and the cell owns one strong reference.
     current: AtomicPtr<T>,
-    places: [Place; PLACES],
+    readers: [Readers; COUNTS],
 }
 
-// SAFETY: it hands out `&T` and `Arc<T>`s to any thread, and drops one on any.
+// SAFETY: the cell is an `Arc<T>` that may be dropped on any thread, which needs `T: Send + Sync`.
 unsafe impl<T: Send + Sync> Send for Cell<T> {}
-// SAFETY: as above.
+// SAFETY: through a shared cell, any thread gets a `&T` or an `Arc<T>`, which needs `T: Send + Sync`.
 unsafe impl<T: Send + Sync> Sync for Cell<T> {}
 
-/// The calling thread's place.
-fn place() -> usize {
-    /// The next thread's. Only ever counts up; any value is as good as another.
+/// The number of the count that the calling thread uses.
+fn own_count() -> usize {
+    /// The number for the next thread. It only grows. Any value is as good as another.
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
-        static OWN: usize = NEXT.fetch_add(1, Ordering::Relaxed) % PLACES;
+        static OWN: usize = NEXT.fetch_add(1, Ordering::Relaxed) % COUNTS;
     }
     OWN.try_with(|own| *own).unwrap_or(0)
 }
 
-/// Counts the read down, also when it panics.
+/// Ends a read, even if it panics.
 struct Reading<'a>(&'a AtomicUsize);
 
 impl Drop for Reading<'_> {
@@ -67,25 +73,28 @@ impl<T> Cell<T> {
     pub(super) fn new(value: Arc<T>) -> Self {
         Self {
             current: AtomicPtr::new(Arc::into_raw(value).cast_mut()),
-            places: Default::default(),
+            readers: Default::default(),
         }
     }
 
-    /// Uses the value, if it is there. Until `read` returns, nobody gets it from [`replace`](Self::replace).
+    /// Uses the value, if there is one. [`replace`](Self::replace) does not give the value to anybody
+    /// before `read` has returned.
     pub(super) fn read<R>(&self, read: impl FnOnce(Option<&T>) -> R) -> R {
-        let place = &self.places[place()].0;
-        place.fetch_add(1, Ordering::SeqCst);
-        let _reading = Reading(place);
-        // SAFETY: it was in the cell after this read was counted, so its count is not given away before
-        // this read is over.
+        let count = &self.readers[own_count()].0;
+        count.fetch_add(1, Ordering::SeqCst);
+        let _reading = Reading(count);
+        // SAFETY: by the invariant, the pointer is null or the cell's reference. It was in the cell
+        // after this read was counted, so `replace` does not give the reference away before this read
+        // is over.
         read(unsafe { self.current.load(Ordering::SeqCst).as_ref() })
     }
 
-    /// The value, for as long as it is wanted.
+    /// The value, for as long as the caller wants.
     pub(super) fn get(&self) -> Option<Arc<T>> {
         self.read(|value| {
             let pointer: *const T = value?;
-            // SAFETY: `current` is from `Arc::into_raw`, and its count is the cell's during the read.
+            // SAFETY: `current` is from `Arc::into_raw`, and the cell owns a reference during the read.
+            // The new reference is the result's.
             unsafe {
                 Arc::increment_strong_count(pointer);
                 Some(Arc::from_raw(pointer))
@@ -93,34 +102,41 @@ impl<T> Cell<T> {
         })
     }
 
-    /// Puts another value in place, and waits until nobody uses the old one without an `Arc` of his own.
-    /// From when this is called, every new read may find the new value, and from when it returns, does.
+    /// Replaces the value, and waits until no read uses the old one any more. A thread that has an `Arc`
+    /// of the old value keeps it.
+    ///
+    /// While this runs, a new read finds the old or the new value. After this has returned, every read
+    /// finds the new value.
     pub(super) fn replace(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
         let new = value.map_or(ptr::null(), Arc::into_raw).cast_mut();
         let old = self.current.swap(new, Ordering::SeqCst);
-        for place in &self.places {
+        for count in &self.readers {
             let mut pause = Duration::from_micros(1);
-            while place.0.load(Ordering::SeqCst) != 0 {
+            while count.0.load(Ordering::SeqCst) != 0 {
                 std::thread::sleep(pause);
                 pause = (pause * 2).min(Duration::from_millis(1));
             }
         }
-        // SAFETY: it has left the cell, and no read uses it any more.
+        // SAFETY: by the invariant, `old` is null or the cell's reference. It has left the cell, and no
+        // read uses it any more.
         unsafe { owned(old) }
     }
 }
 
+/// Takes a reference over from a pointer.
+///
 /// # Safety
 ///
-/// Null, or from `Arc::into_raw`, with a count that is the caller's to give away.
+/// The pointer must be null, or from `Arc::into_raw` with a reference that the caller owns.
 unsafe fn owned<T>(pointer: *const T) -> Option<Arc<T>> {
-    // SAFETY: the caller's promise.
+    // SAFETY: the pointer is not null, so the caller owns a reference of it, and gives it to the result.
     (!pointer.is_null()).then(|| unsafe { Arc::from_raw(pointer) })
 }
 
 impl<T> Drop for Cell<T> {
     fn drop(&mut self) {
-        // SAFETY: nobody reads it, as this is borrowed exclusively.
+        // SAFETY: by the invariant, it is null or the cell's reference. Nobody reads, as the cell is
+        // borrowed exclusively.
         drop(unsafe { owned(*self.current.get_mut()) });
     }
 }
@@ -158,7 +174,7 @@ mod tests {
                         let number = cell.read(|value| {
                             let value = value.expect("it is never taken");
                             if value.number % 16 == 0 {
-                                // The writer has its turn in the middle of this.
+                                // The writer may run in the middle of this read.
                                 thread::yield_now();
                             }
                             assert!(!value.is_closed.load(Ordering::SeqCst), "it was given back");
@@ -171,7 +187,8 @@ mod tests {
                     }
                 });
             }
-            // So that a reader that is too late finds its mark, and no other value in the same place.
+            // The old values are kept, so that a reader that is too late finds `is_closed`, and not a new
+            // value at the same address.
             let mut kept = Vec::new();
             for number in 1..20_000 {
                 let old = cell.replace(Some(value(number)));

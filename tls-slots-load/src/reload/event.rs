@@ -1,4 +1,6 @@
-//! What a reload reports, and what can go wrong.
+//! What a reload reports: [`ReloadEvent`] for each step, and [`ReloadError`] for what went wrong.
+//!
+//! After the first build, nobody waits for a result of the reloading thread. So errors are events too.
 
 use std::error::Error;
 use std::fmt;
@@ -21,39 +23,40 @@ pub enum ReloadEvent {
         /// How long it took to check and load it.
         took: Duration,
     },
-    /// From now on, new calls go to this build, and none to an older one.
+    /// New calls go to this build from now on, and none goes to an older one.
     Switched {
         /// The new build.
         generation: u64,
         /// The time since the file's change was noticed.
         since_change: Duration,
     },
-    /// What the file is now was not taken. The build that ran goes on.
+    /// The new build was refused. The build that ran before goes on.
     Refused {
-        /// Why.
+        /// Why it was refused.
         error: ReloadError,
     },
-    /// The file was changed, and is what runs already.
+    /// The file was changed, but its content is the build that runs already.
     Unchanged,
-    /// An old build, or one that `bind` has refused, is unmapped.
+    /// An old build is unmapped, or one that `bind` has refused.
     Unloaded {
         /// That build.
         generation: u64,
-        /// The time since the switch.
+        /// The time since the switch to the newer build, or since the refusal.
         took: Duration,
     },
-    /// An old build is not unloaded yet; it is tried again.
+    /// An old build is not unloaded yet. It is tried again.
     StillInUse {
         /// That build.
         generation: u64,
-        /// How many [`Generation`](super::Generation)s somebody holds. If there are any, no more was tried.
+        /// How many references to its [`Generation`](super::Generation) others hold. If there are any,
+        /// the unloading has not begun.
         references: usize,
-        /// Otherwise what [`Module::unload`](crate::Module::unload) says.
+        /// What [`Module::unload`](crate::Module::unload) said, if the unloading has begun.
         error: Option<String>,
-        /// What of it is alive, if that is why.
+        /// What of it is alive, if that is the reason.
         usage: Option<Usage>,
     },
-    /// The system's reports of changes have ended. The file is looked at from time to time, see
+    /// The system reports no more changes. From now on the file is looked at from time to time, see
     /// [`ReloadOptions::poll`](super::ReloadOptions::poll).
     WatchLost {
         /// What the system said.
@@ -104,23 +107,24 @@ impl fmt::Display for ReloadEvent {
             }
             Self::WatchLost { error } => write!(
                 f,
-                "the system reports no changes of the file any more, it is looked at from time to time: {error}"
+                "the system reports no changes of the file any more, it is looked at from time to \
+                 time: {error}"
             ),
         }
     }
 }
 
-/// Why a build is not taken, or a file not watched.
+/// Why a build was refused, or why a file is not watched.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReloadError {
-    /// It was not loaded.
+    /// The file was not loaded.
     Load(LoadError),
-    /// The host's `bind` has refused it.
+    /// The host's `bind` has refused the build.
     Bind {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error that `bind` has returned.
         source: Cause,
     },
     /// The host's `bind` has panicked.
@@ -144,7 +148,7 @@ pub enum ReloadError {
 impl fmt::Display for ReloadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // Its text names the file.
+            // This text names the file.
             Self::Load(error) => error.fmt(f),
             Self::Bind { path, .. } => {
                 write!(f, "this host does not take {}", path.display())

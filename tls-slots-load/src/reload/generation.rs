@@ -1,4 +1,4 @@
-//! One build of a module, and which one is the newest.
+//! [`Generation`]: one build of a module. And what a reload shares: which generation is the newest.
 
 use std::error::Error;
 use std::fmt;
@@ -12,20 +12,20 @@ use super::cell::Cell;
 use crate::entry::CallError;
 use crate::module::Module;
 
-/// What a host's check of a new build fails with.
+/// The error of the host's function that binds a build.
 pub(super) type Cause = Box<dyn Error + Send + Sync>;
 
-/// Something to be run to its end.
+/// A future that unloads an old build.
 pub(super) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// One build of a module, loaded, with what the host bound of it.
+/// One build of a module that is loaded, with what the host has bound of it.
 ///
 /// The build is not unloaded while anybody holds this.
 pub struct Generation<T> {
     pub(super) number: u64,
     pub(super) loaded: SystemTime,
     pub(super) value: T,
-    /// After the value, so that it is dropped last.
+    /// After the value in this order of fields, so that it is dropped last.
     pub(super) module: Module,
 }
 
@@ -35,32 +35,37 @@ impl<T> Generation<T> {
         self.number
     }
 
-    /// When it was loaded.
+    /// When the build was loaded.
     pub fn loaded(&self) -> SystemTime {
         self.loaded
     }
 
-    /// What `bind` has returned for it.
+    /// What `bind` has returned for this build.
     pub fn value(&self) -> &T {
         &self.value
     }
 
-    /// The module. A clone of it keeps it from being unloaded.
+    /// The module. It is not unloaded while anybody holds a clone of it.
     pub fn module(&self) -> &Module {
         &self.module
     }
 
-    /// The module, once nobody else holds this generation: to unload it at the end.
+    /// Gives the module, if nobody else holds this generation. A host needs it to unload the last build.
     ///
     /// # Errors
     ///
-    /// Gives the generation back if somebody else holds it.
+    /// Somebody else holds the generation, which comes back.
     pub fn into_module(self: Arc<Self>) -> Result<Module, Arc<Self>> {
         let (value, module) = self.parts()?;
         drop(value);
         Ok(module)
     }
 
+    /// Takes the generation apart.
+    ///
+    /// # Errors
+    ///
+    /// Somebody else holds the generation, which comes back.
     pub(super) fn parts(self: Arc<Self>) -> Result<(T, Module), Arc<Self>> {
         let Self { value, module, .. } = Arc::try_unwrap(self)?;
         Ok((value, module))
@@ -77,15 +82,15 @@ impl<T> fmt::Debug for Generation<T> {
     }
 }
 
-/// What [`Reload`], its entries and its thread share.
+/// What a reload's handle, entries and thread share.
 pub(super) struct Shared<T> {
-    /// None once the reload was stopped.
+    /// Empty once the reload was stopped.
     pub(super) newest: Cell<Generation<T>>,
     pub(super) path: PathBuf,
 }
 
 impl<T> Shared<T> {
-    /// What a call after the end gives.
+    /// The error of a call after the reload was stopped.
     pub(super) fn closed(&self) -> CallError {
         CallError::Closed {
             path: self.path.clone(),

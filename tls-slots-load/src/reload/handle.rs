@@ -1,4 +1,6 @@
-//! A module that is reloaded: what a host holds.
+//! [`Reload`]: a module that is reloaded when its file changes. The handle that a host has.
+//!
+//! The work is done by a thread (`worker.rs`). The handle starts it, sends it messages, and stops it.
 
 use std::fmt;
 use std::path::Path;
@@ -18,35 +20,39 @@ use super::worker::Worker;
 use crate::entry::{Entry, Function};
 use crate::module::Module;
 
-/// How long [`Reload::stop`] waits between two looks.
+/// The pause between two looks of [`Reload::stop`].
 const PAUSE: Duration = Duration::from_millis(1);
 
 impl ReloadOptions {
-    /// Loads the module, and watches its file from here on.
+    /// Loads the module, and watches its file from now on.
     ///
-    /// `bind` looks up what the host needs of a build, on the calling thread for the first one, and on the
-    /// reloading thread for the others. It may start things that belong to the build, and an error of its
-    /// refuses it.
+    /// `bind` looks up what the host needs of a build. It runs on the calling thread for the first
+    /// build, and on the reloading thread for all others. It may start things that belong to the build.
+    /// If it gives an error, the build is refused.
     ///
     /// # Errors
     ///
-    /// [`ReloadError`] if the first build is not loaded, or the file's folder cannot be watched. Later on, errors
-    /// are events.
+    /// [`ReloadError`] if the first build is not loaded, if `bind` refuses it, if the file's folder
+    /// cannot be watched, or if the thread cannot be started. Later errors are events.
     ///
     /// # Safety
     ///
-    /// For every file that comes to this path while it is watched, the caller promises what [`Module::load`] asks
-    /// for; for every build that gives way to another, what [`Module::unload`] asks for, from the moment that its
-    /// [`Generation`] is dropped. A file that is written in place may be read between two writes: that is noticed if
-    /// it is cut off or still changes, and not if the writer pauses for longer than
-    /// [`settle`](Self::settle) with a part of the new content over the old one. So builds should come by a
-    /// rename, as from `cargo tls-slots watch --out`.
+    /// The caller promises:
+    ///
+    /// - what [`Module::load`] asks for, for every file that comes to this path while it is watched;
+    /// - what [`Module::unload`] asks for, for every build that a newer one replaces or that `bind`
+    ///   refuses, from the moment when its [`Generation`] is dropped.
+    ///
+    /// A file that is written in place may be read between two writes. That is noticed if the file is
+    /// cut off or still changes. It is not noticed if the writer pauses for longer than
+    /// [`settle`](Self::settle) when a part of the new content is over the old one. So builds should
+    /// come by a rename, as from `cargo tls-slots watch --out`.
     pub unsafe fn watch<T: Send + Sync + 'static>(
         self,
         path: impl AsRef<Path>,
         bind: impl Fn(&Module) -> Result<T, Cause> + Send + 'static,
     ) -> Result<Reload<T>, ReloadError> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises the same.
         let (shared, sender, thread) =
             unsafe { Worker::start(self, path.as_ref(), Box::new(bind))? };
         Ok(Reload {
@@ -59,8 +65,8 @@ impl ReloadOptions {
 
 /// A module that is reloaded when its file changes.
 ///
-/// Dropping it ends the watching; the newest build stays loaded, and so do older ones that are not unloaded yet. See
-/// [`stop`](Self::stop).
+/// When this is dropped, the file is not watched any more. The newest build stays loaded, and so do
+/// older builds that are not unloaded yet. See [`stop`](Self::stop).
 pub struct Reload<T> {
     shared: Arc<Shared<T>>,
     sender: Sender<Message>,
@@ -68,7 +74,7 @@ pub struct Reload<T> {
 }
 
 impl<T: Send + Sync + 'static> Reload<T> {
-    /// [`ReloadOptions::watch`] with the defaults.
+    /// Loads the module and watches its file, with the default options. See [`ReloadOptions::watch`].
     ///
     /// # Errors
     ///
@@ -81,21 +87,22 @@ impl<T: Send + Sync + 'static> Reload<T> {
         path: impl AsRef<Path>,
         bind: impl Fn(&Module) -> Result<T, Cause> + Send + 'static,
     ) -> Result<Self, ReloadError> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises the same.
         unsafe { ReloadOptions::new().watch(path, bind) }
     }
 
-    /// The file, absolute.
+    /// The absolute path of the file.
     pub fn path(&self) -> &Path {
         &self.shared.path
     }
 
-    /// The newest build. It stays loaded for as long as the `Arc` is kept, so it is not to be kept for long.
+    /// The newest build. It stays loaded while somebody has the `Arc`, so do not keep it for long.
     pub fn current(&self) -> Arc<Generation<T>> {
         self.shared.newest.get().expect("`stop` consumes this")
     }
 
-    /// An entry of whichever build is the newest: `select` finds it in what `bind` has returned.
+    /// An entry of the newest build, at the time of each call. `select` finds the entry in the value that
+    /// `bind` has returned.
     pub fn entry<S: Signature>(&self, select: fn(&T) -> &Entry<S>) -> ReloadEntry<T, S> {
         ReloadEntry {
             shared: Arc::clone(&self.shared),
@@ -103,7 +110,7 @@ impl<T: Send + Sync + 'static> Reload<T> {
         }
     }
 
-    /// As [`entry`](Self::entry), for a function.
+    /// A synchronous entry of the newest build, see [`entry`](Self::entry).
     pub fn function<S: Signature>(&self, select: fn(&T) -> &Function<S>) -> ReloadFunction<T, S> {
         ReloadFunction {
             shared: Arc::clone(&self.shared),
@@ -111,28 +118,29 @@ impl<T: Send + Sync + 'static> Reload<T> {
         }
     }
 
-    /// Looks at the file now, whether it has changed or not.
+    /// Has the thread read the file now, whether it has changed or not.
     pub fn check(&self) {
-        // The thread lives as long as this does.
+        // The thread lives as long as this does, so the message arrives.
         let _ = self.sender.send(Message::Check);
     }
 
-    /// Ends the watching, and waits until each older build is unloaded or was reported as
-    /// [`ReloadEvent::StillInUse`]. Gives the newest one, which stays loaded until somebody unloads it; calls of
-    /// [`ReloadEntry`]s give [`CallError::Closed`] from now on.
+    /// Stops watching, and waits until each older build is unloaded or was reported as
+    /// [`ReloadEvent::StillInUse`](super::ReloadEvent::StillInUse). Gives the newest build, which stays
+    /// loaded until somebody unloads it. Calls of [`ReloadEntry`]s give
+    /// [`CallError::Closed`](crate::CallError::Closed) from now on.
     ///
-    /// It blocks the calling thread: on a runtime, call it from a blocking call. While it waits, the thread gives up what
-    /// it has of older builds itself, as nobody else can.
+    /// This blocks the calling thread. On a runtime, call it inside of `spawn_blocking`. While it waits,
+    /// the calling thread drops its own values of older builds, as no other thread can.
     pub fn stop(mut self) -> Arc<Generation<T>> {
         let _ = self.sender.send(Message::Stop { drain: true });
         if let Some(thread) = self.thread.take() {
             while !thread.is_finished() {
-                // This thread may have run the module before, as one of a blocking pool, and has thread-locals of
-                // it: then the wait is for itself.
+                // This thread may have run the module before, for instance as a thread of a blocking
+                // pool. Then it has thread-locals of the module, and the thread waits for these.
                 tls_keys::quiescence::quiescent_state();
                 std::thread::sleep(PAUSE);
             }
-            // It contains panics, and reports nothing by its end.
+            // The thread discards panics, so its result says nothing.
             let _ = thread.join();
         }
         let newest = self.shared.newest.replace(None);

@@ -1,4 +1,7 @@
-//! What the reloading thread is told, and by whom: the system's watcher, the host, futures that end.
+//! What the reloading thread is told, and by whom.
+//!
+//! The problem: three sides have something to tell, each on its own thread: the system's watcher, the
+//! host, and futures that end. So all of them send messages to one channel.
 
 use std::path::Path;
 use std::sync::mpsc::Sender;
@@ -12,20 +15,23 @@ use crate::unload::UnloadError;
 
 /// What the reloading thread is told.
 pub(super) enum Message {
+    /// The watcher reports a change in the folder, or that it has failed.
     Changed(notify::Result<notify::Event>),
-    /// [`Reload::check`].
+    /// The host asks to have the file read now.
     Check,
-    /// A future of ours is to be polled.
+    /// A future that the thread polls has something to do.
     Wake,
-    /// A future that the host drives has ended; `None` if it was dropped before.
+    /// A future that the host runs has ended. The number is the build's. `None` if the future was dropped
+    /// before its end.
     Ended(u64, Option<Result<(), UnloadError>>),
+    /// The host wants the thread to end.
     Stop {
-        /// Whether to see the old builds off first.
+        /// Whether to unload old builds first.
         drain: bool,
     },
 }
 
-/// Tells the thread of the end of a future that the host drives, however it ends.
+/// Tells the thread when a future that the host runs has ended or was dropped.
 pub(super) struct End {
     pub(super) number: u64,
     pub(super) result: Option<Result<(), UnloadError>>,
@@ -34,23 +40,28 @@ pub(super) struct End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        // The thread has ended: so be it.
+        // If the thread has ended, nobody needs the message.
         let message = Message::Ended(self.number, self.result.take());
         let _ = self.sender.send(message);
     }
 }
 
-/// Wakes the thread.
+/// A waker's data: tells the thread to poll its futures.
 pub(super) struct Alarm(pub(super) Mutex<Sender<Message>>);
 
 impl Wake for Alarm {
     fn wake(self: Arc<Self>) {
-        // Nobody is there any more.
+        // If the thread has ended, nobody needs the message.
         let _ = lock(&self.0).send(Message::Wake);
     }
 }
 
-/// Watches the folder of a file.
+/// Watches the folder of a file. A file that is replaced by a rename is another file, so the file itself
+/// cannot be watched.
+///
+/// # Errors
+///
+/// The system cannot watch the folder.
 pub(super) fn watch(path: &Path, sender: &Sender<Message>) -> notify::Result<RecommendedWatcher> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -59,7 +70,7 @@ pub(super) fn watch(path: &Path, sender: &Sender<Message>) -> notify::Result<Rec
     let sender = Mutex::new(sender.clone());
     let mut watcher = notify::recommended_watcher(move |event| {
         let sender = lock(&sender);
-        // The thread has ended.
+        // If the thread has ended, nobody needs the message.
         let _ = sender.send(Message::Changed(event));
     })?;
     watcher.watch(folder, RecursiveMode::NonRecursive)?;

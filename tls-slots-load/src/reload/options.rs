@@ -1,4 +1,4 @@
-//! How a module is reloaded: what a host can choose.
+//! [`ReloadOptions`]: how a module is reloaded, as far as a host can choose.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::event::ReloadEvent;
 use super::generation::Work;
 use crate::load::LoadOptions;
 
-/// How a module is reloaded.
+/// How a module is reloaded. [`watch`](Self::watch) begins.
 ///
 /// # Examples
 ///
@@ -21,8 +21,8 @@ use crate::load::LoadOptions;
 /// let options = ReloadOptions::new()
 ///     .deadline(Duration::from_secs(5))
 ///     .on_event(|event: ReloadEvent| eprintln!("{event}"));
-/// // SAFETY: `cargo tls-slots watch` puts builds of our own there, for this host, each at one stroke;
-/// // their entries take and give plain data.
+/// // SAFETY: `cargo tls-slots watch` renames our own builds to this path, which are for this host.
+/// // Their entries take and give plain data.
 /// let reload = unsafe {
 ///     options.watch("live/libmarkdown.so", |module| {
 ///         let render: Render = module.entry("render")?;
@@ -30,7 +30,7 @@ use crate::load::LoadOptions;
 ///     })?
 /// };
 /// let render = reload.entry(|render: &Render| render);
-/// let html = render.call(("# Title".to_owned(),)).await?; // the newest build, whenever this is
+/// let html = render.call(("# Title".to_owned(),)).await?; // by the build that is the newest now
 /// # Ok(()) }
 /// ```
 pub struct ReloadOptions {
@@ -60,64 +60,69 @@ impl Default for ReloadOptions {
 }
 
 impl ReloadOptions {
-    /// What the methods say is the default.
+    /// The defaults, which the methods name.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The conditions on which a build is loaded. Without this, as [`Module::load`].
+    /// The conditions on which a build is loaded. By default those of
+    /// [`Module::load`](crate::Module::load).
     ///
-    /// [`LoadOptions::source`] and [`LoadOptions::new_instance`] have no effect: each build is loaded from a copy
-    /// of its own.
+    /// [`LoadOptions::source`] and [`LoadOptions::new_instance`] have no effect here, because each build is
+    /// loaded from a copy of its own.
     pub fn load(mut self, load: LoadOptions) -> Self {
         self.load = load;
         self
     }
 
-    /// How long an old build may take to be let go, and then to be unloaded, before it is reported as
-    /// [`ReloadEvent::StillInUse`]. 10 seconds by default.
+    /// After this time, an old build that somebody still holds is reported as
+    /// [`ReloadEvent::StillInUse`]. When nobody holds it any more, this is also the deadline of its
+    /// unloading. 10 seconds by default.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// When an old build's tasks are aborted; see [`Unload::abort_after`](crate::Unload::abort_after).
+    /// When the tasks of an old build are aborted, see
+    /// [`Unload::abort_after`](crate::Unload::abort_after). After half of the deadline by default.
     pub fn abort_after(mut self, time: Duration) -> Self {
         self.abort_after = Some(time);
         self
     }
 
-    /// How long after a failure it is tried again to unload an old build. One second by default.
+    /// The pause before another attempt to unload an old build. One second by default.
     pub fn retry(mut self, retry: Duration) -> Self {
         self.retry = retry;
         self
     }
 
-    /// How long a file that is written to must have stayed the same before it is read. 50 milliseconds by
-    /// default. A file that takes the place of the old one by a rename is read at once.
+    /// How long a file that is written to must stay the same before it is read. 50 milliseconds by
+    /// default. A file that replaces the old one by a rename is read at once.
     pub fn settle(mut self, settle: Duration) -> Self {
         self.settle = settle;
         self
     }
 
-    /// How often the file's time and size are looked at without being told of a change: for links whose target
-    /// changes, and for file systems that report nothing. One second by default.
+    /// How often the time and size of the file are looked at when the system has reported no change. This
+    /// is for links whose target changes, and for file systems that report nothing. One second by
+    /// default.
     pub fn poll(mut self, poll: Duration) -> Self {
         self.poll = poll;
         self
     }
 
-    /// Told of each step. It runs on the reloading thread, which waits for it.
+    /// Calls `on_event` after each step, on the reloading thread, which waits for it. A panic in it is
+    /// discarded.
     pub fn on_event(mut self, on_event: impl FnMut(ReloadEvent) + Send + 'static) -> Self {
         self.on_event = Some(Box::new(on_event));
         self
     }
 
-    /// Runs the futures that unload old builds, for instance on a runtime:
+    /// Gives the futures that unload old builds to `drive`, which runs them, for instance on a runtime:
     /// `drive(move |work| { handle.spawn(work); })`.
     ///
-    /// Without it the reloading thread polls them, which is enough unless a module's `shutdown` entry needs a
-    /// runtime around it.
+    /// Without this, the reloading thread polls the futures. That is enough unless the module's entry
+    /// `shutdown` needs a runtime around it.
     pub fn drive(mut self, drive: impl Fn(Work) + Send + 'static) -> Self {
         self.drive = Some(Box::new(drive));
         self

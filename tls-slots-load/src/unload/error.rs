@@ -1,4 +1,7 @@
 //! Why a module was not unloaded.
+//!
+//! A host that wants to unload a module needs to know what stands against it, and needs the module
+//! back. So the error holds both.
 
 use std::fmt;
 
@@ -9,36 +12,38 @@ use crate::usage::Usage;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum UnloadProblem {
-    /// Something of it is alive.
+    /// Something of the module is alive.
     InUse(Box<Usage>),
-    /// Some thread may be running its last instructions, or cannot be looked at.
+    /// A thread may still run the last instructions of the module, or nobody can see whether it does.
+    /// The text says which threads, or why.
     NotSeenOutside(String),
     /// The system has not unmapped it.
     StillMapped {
-        /// What is known to keep it, each with a sentence.
-        pins: Vec<String>,
+        /// What is known to keep the file mapped, a sentence each. Empty if nothing is known.
+        kept_mapped_by: Vec<String>,
     },
-    /// On this target it is not known how to see that it can be unmapped.
+    /// On this target, nothing tells whether the module is in use. So modules stay loaded.
     Unsupported,
-    /// The [`Unload`] was dropped before it had ended. Nobody gets to see this but in a debugger.
+    /// The [`Unload`](crate::Unload) was dropped before it had ended. As nobody polls it any more,
+    /// only a debugger shows this.
     Cancelled,
 }
 
-/// A module was not unloaded: gives it back, and says why.
+/// A module was not unloaded. The error holds the module, and says why.
 ///
-/// Its text is one sentence that names the file and lists what is alive.
+/// The text is one sentence that names the file and lists what is alive.
 pub struct UnloadError {
     module: Module,
     problem: UnloadProblem,
 }
 
 impl UnloadError {
-    /// Why it was not unloaded.
+    /// Why the module was not unloaded.
     pub fn problem(&self) -> &UnloadProblem {
         &self.problem
     }
 
-    /// What is alive of it, if that is why.
+    /// What of the module is alive, if the problem is [`UnloadProblem::InUse`].
     pub fn usage(&self) -> Option<&Usage> {
         match &self.problem {
             UnloadProblem::InUse(usage) => Some(usage),
@@ -46,12 +51,12 @@ impl UnloadError {
         }
     }
 
-    /// The module, as it is now: see [`Module::is_closed`].
+    /// The module. [`Module::is_closed`] says whether it still takes calls.
     pub fn module(&self) -> &Module {
         &self.module
     }
 
-    /// The module, as it is now: see [`Module::is_closed`].
+    /// Gives the module back. [`Module::is_closed`] says whether it still takes calls.
     pub fn into_module(self) -> Module {
         self.module
     }
@@ -72,8 +77,8 @@ impl fmt::Display for UnloadError {
         match &self.problem {
             UnloadProblem::InUse(usage) => write!(
                 f,
-                "{path} was not unloaded, as this host still has of it: {usage}; end these, or wait for \
-                 them, and unload it again"
+                "{path} was not unloaded, as this host still has of it: {usage}; end these, or wait \
+                 for them, and unload it again"
             )?,
             UnloadProblem::NotSeenOutside(why) => {
                 write!(
@@ -81,22 +86,22 @@ impl fmt::Display for UnloadError {
                     "{path} was not unloaded by this host: {why}; unload it again"
                 )?;
             }
-            UnloadProblem::StillMapped { pins } => {
+            UnloadProblem::StillMapped { kept_mapped_by } => {
                 write!(
                     f,
                     "{path} was closed by this host, and the system keeps it mapped: "
                 )?;
-                match pins.is_empty() {
+                match kept_mapped_by.is_empty() {
                     true => f.write_str(
                         "something else in this process has opened it, or depends on it; close that",
                     )?,
-                    false => f.write_str(&pins.join("; "))?,
+                    false => f.write_str(&kept_mapped_by.join("; "))?,
                 }
             }
             UnloadProblem::Unsupported => write!(
                 f,
-                "{path} was not unloaded: on this target the host cannot see whether its code is in \
-                 use; keep it loaded"
+                "{path} was not unloaded: on this target the host cannot see whether its code is \
+                 in use; keep it loaded"
             )?,
             UnloadProblem::Cancelled => write!(
                 f,

@@ -1,4 +1,9 @@
 //! Unloading with a deadline: [`Module::unload`], a future and a thread.
+//!
+//! The problem: unloading waits for others, and a host's runtime must go on meanwhile, of whatever
+//! kind it is. So a thread does the work (`work.rs`), and the future only waits for it. The future
+//! itself does two things: it polls the module's `shutdown` entry, and it lets the thread that polls
+//! it drop its values of the module.
 
 use std::fmt;
 use std::future::Future;
@@ -17,31 +22,38 @@ use crate::entry::Call;
 use crate::module::Module;
 
 impl Module {
-    /// Stops taking calls, makes the module idle, and unmaps it.
+    /// Refuses new calls, waits until nothing of the module is in use, and unmaps it.
     ///
-    /// In this order, until the deadline, which is counted from now:
+    /// This happens in the following order. `deadline` is the time that all of it may take, counted
+    /// from now.
     ///
-    /// 1. new calls give [`CallError::Closed`](crate::CallError). Other [`Module`]s of the image are waited for;
-    /// 2. an entry `shutdown` without arguments and result is called, if the module has one;
-    /// 3. calls, blocking calls, threads and holds are waited for; tasks too, and after half of the time
-    ///    ([`Unload::abort_after`]) those on a runtime of tokio are aborted. Tasks of a `LocalSet`,
-    ///    blocking calls that run, and threads cannot be aborted;
-    /// 4. threads of tokio's runtimes drop their values of the module's thread-locals; idle threads of the
-    ///    blocking pool end. Other threads of the host cannot be asked: what they have is waited for;
-    /// 5. when every thread has left its code, the file is unmapped.
+    /// 1. New calls give [`CallError::Closed`](crate::CallError). The host waits until the other
+    ///    [`Module`]s of the image are dropped.
+    /// 2. If the module has an entry `shutdown` without arguments and result, it is called.
+    /// 3. The host waits for calls, tasks, blocking calls, threads and holds. After half of the time
+    ///    (see [`Unload::abort_after`]) it aborts the tasks on tokio's runtimes. Tasks of a
+    ///    `LocalSet`, blocking calls that run, and threads cannot be aborted.
+    /// 4. Threads of tokio's runtimes drop their values of the module's thread-locals. Idle threads
+    ///    of the blocking pool end. Other threads of the host cannot be asked, so the host waits
+    ///    until they have no such value any more.
+    /// 5. When every thread has left the module's code, the file is unmapped.
     ///
-    /// The work is done by a thread of its own, which ends with it; the future may be polled by any
-    /// executor. Dropping the future stops the work at the next step, and the module stays.
+    /// A thread of its own does the work, and ends with it. Any executor may poll the future. If the
+    /// future is dropped, the work stops at the next step, and the module stays loaded.
     ///
     /// # Errors
     ///
-    /// The future gives an [`UnloadError`] as [`try_unload`](Self::try_unload) does.
+    /// The future gives an [`UnloadError`], as [`try_unload`](Self::try_unload) does.
+    ///
+    /// # Panics
+    ///
+    /// The future panics if it is polled after it has ended.
     ///
     /// # Safety
     ///
-    /// As [`try_unload`](Self::try_unload), for when the future gives `Ok`. And while it runs, no thread that
-    /// sleeps in a runtime of tokio may have, further up its stack, a reference to a value of a thread-local of
-    /// the module.
+    /// What [`try_unload`](Self::try_unload) asks for must hold when the future gives `Ok`. And while
+    /// the future runs, a thread that sleeps in a runtime of tokio must not have, further up its
+    /// stack, a reference to a value of one of the module's thread-locals.
     ///
     /// # Examples
     ///
@@ -68,7 +80,7 @@ impl Module {
     }
 }
 
-/// A module on its way out, see [`Module::unload`].
+/// A future that unloads a module, see [`Module::unload`].
 #[must_use = "futures do nothing unless polled"]
 pub struct Unload {
     begun: Instant,
@@ -83,14 +95,15 @@ enum Step {
         /// Ends when there is a result.
         thread: JoinHandle<()>,
         shared: Arc<Shared>,
-        /// The module's own entry, dropped when it has ended.
+        /// The call of the module's entry `shutdown`, until it has ended.
         shutdown: Option<Call<()>>,
     },
     Over,
 }
 
 impl Unload {
-    /// Aborts tasks after that time, counted as the deadline is, and not after half of it.
+    /// Aborts tasks after this time, instead of after half of the deadline. Both are counted from the
+    /// call of [`Module::unload`].
     #[must_use = "futures do nothing unless polled"]
     pub fn abort_after(mut self, time: Duration) -> Self {
         self.abort_at = self.begun + time;
@@ -113,12 +126,13 @@ impl Future for Unload {
             let Step::New(module) = std::mem::replace(&mut this.step, Step::Over) else {
                 unreachable!("just looked at");
             };
-            this.step = match start(module, this.abort_at, this.deadline) {
+            // SAFETY: who called `unload` promises it.
+            this.step = match unsafe { start(module, this.abort_at, this.deadline) } {
                 Ok(step) => step,
                 Err(error) => return Poll::Ready(Err(error)),
             };
         }
-        // A thread that no runtime of tokio knows has its turn here.
+        // A thread that belongs to no runtime of tokio drops its values here.
         tls_keys::quiescence::quiescent_state();
         let Step::Running {
             shared, shutdown, ..
@@ -127,7 +141,7 @@ impl Future for Unload {
             panic!("`Unload` was polled after it had ended");
         };
         if let Some(call) = shutdown {
-            // What a module's shutdown has to say is its own affair: it is unloaded all the same.
+            // A panic in `shutdown` is not a reason to stay loaded.
             if Pin::new(call).poll(cx).is_ready() {
                 *shutdown = None;
                 lock(&shared.state).is_shut_down = true;
@@ -140,8 +154,8 @@ impl Future for Unload {
         };
         drop(state);
         if let Step::Running { thread, .. } = std::mem::replace(&mut this.step, Step::Over) {
-            // It has nothing left to do, and so a module that is gone has left no thread either. An
-            // executor might poll from inside of `wake`, which is that thread.
+            // The thread has nothing left to do. It is joined so that an unloaded module has left no
+            // thread. An executor may poll inside of `wake`, and then this is that thread.
             if thread.thread().id() != std::thread::current().id() {
                 let _ = thread.join();
             }
@@ -163,7 +177,15 @@ impl Drop for Unload {
 }
 
 /// Closes the gate, calls the module's `shutdown`, and starts the thread.
-fn start(module: Module, abort_at: Instant, deadline: Instant) -> Result<Step, UnloadError> {
+///
+/// # Errors
+///
+/// The module stays: there is no gate on this target, or no thread to be had.
+///
+/// # Safety
+///
+/// As [`Module::unload`].
+unsafe fn start(module: Module, abort_at: Instant, deadline: Instant) -> Result<Step, UnloadError> {
     let loaded = Arc::clone(&module.loaded);
     let gate = match Gate::close(&loaded) {
         Ok(gate) => gate,
@@ -173,14 +195,15 @@ fn start(module: Module, abort_at: Instant, deadline: Instant) -> Result<Step, U
     let shared = Arc::new(Shared::default());
     lock(&shared.state).is_shut_down = shutdown.is_none();
     let for_thread = Arc::clone(&shared);
-    // In case there is no thread.
-    let slot = Arc::new(Mutex::new(Some((module, gate))));
-    let of_thread = Arc::clone(&slot);
+    // Both come back from here if no thread can be started.
+    let handover = Arc::new(Mutex::new(Some((module, gate))));
+    let of_thread = Arc::clone(&handover);
     let unload = move || {
         let Some((module, gate)) = lock(&of_thread).take() else {
             return;
         };
-        let result = work(&gate, &for_thread, abort_at, deadline);
+        // SAFETY: who called `unload` promises it.
+        let result = unsafe { work(&gate, &for_thread, abort_at, deadline) };
         drop(gate);
         let result = result.map_err(|problem| module.stays(problem));
         let mut state = lock(&for_thread.state);
@@ -200,7 +223,9 @@ fn start(module: Module, abort_at: Instant, deadline: Instant) -> Result<Step, U
         Err(error) => error,
     };
     drop(shutdown);
-    let (module, gate) = lock(&slot).take().expect("there is no thread that took it");
+    let (module, gate) = lock(&handover)
+        .take()
+        .expect("there is no thread that took it");
     drop(gate);
     let why = format!("a thread to do it could not be started: {error}");
     Err(module.stays(UnloadProblem::NotSeenOutside(why)))

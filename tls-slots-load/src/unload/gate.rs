@@ -1,7 +1,9 @@
 //! The gate of an image: while it is closed, no call begins.
 //!
-//! A call counts itself, and then looks whether the gate is closed (`entry.rs`). Whoever unloads closes the
-//! gate, and then reads the counts. One of the two sees the other.
+//! The problem: a call may begin at the moment in which somebody decides that no call is running. So
+//! a call first counts itself, and then looks whether the gate is closed (`entry.rs`). Whoever
+//! unloads first closes the gate, and then reads the counts. All four are sequentially consistent, so
+//! one of the two sees the other.
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -17,7 +19,11 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// Closes it, and takes the image from those that `load` finds.
+    /// Closes the gate, and takes the image off the list on which `load` looks for it.
+    ///
+    /// # Errors
+    ///
+    /// [`UnloadProblem::Unsupported`] on targets where nothing tells what is alive.
     pub(super) fn close(loaded: &Arc<Loaded>) -> Result<Self, UnloadProblem> {
         if !cfg!(all(target_os = "linux", target_env = "gnu")) {
             return Err(UnloadProblem::Unsupported);
@@ -25,7 +31,7 @@ impl Gate {
         let mut images = lock(&loaded.images);
         images.retain(|image| !Arc::ptr_eq(image, loaded));
         lock(&loaded.gate).gates += 1;
-        // A call counts, and then looks: one of the two sees the other.
+        // Closed before the counts are read. A call counts itself before it looks here.
         loaded.closed.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         Ok(Self {
@@ -33,14 +39,14 @@ impl Gate {
         })
     }
 
-    /// From now on the module cannot go on.
-    pub(super) fn keep_closed(&self) {
+    /// The image takes no more calls, even when this gate is gone: it has lost some thread-locals.
+    pub(super) fn stay_closed(&self) {
         lock(&self.loaded.gate).stays_closed = true;
     }
 }
 
 impl Drop for Gate {
-    /// As if nothing had happened, unless something has.
+    /// Opens the gate if it was the last one and the image has lost nothing.
     fn drop(&mut self) {
         let mut images = lock(&self.loaded.images);
         let mut gate = lock(&self.loaded.gate);

@@ -1,40 +1,46 @@
 //! Unloading without waiting: [`Module::try_unload`].
+//!
+//! The same steps as in `work.rs`, without the waits. A host without a runtime, or in a test, wants
+//! an answer at once. The only wait is for threads to leave the last instructions of the module, and
+//! that is a moment.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::error::{UnloadError, UnloadProblem};
 use super::gate::Gate;
-use super::ask;
+use super::requests;
 use super::outside::{self, SOON};
 use crate::alive::holds;
 use crate::module::Module;
 
 impl Module {
-    /// Unmaps the module if nothing of it is alive but what the calling thread can drop: its own values of the
-    /// module's thread-locals.
+    /// Unmaps the module if nothing of it is alive, except for values that the calling thread can
+    /// drop: its own values of the module's thread-locals.
     ///
-    /// [`Entry`](crate::Entry)s and [`Function`](crate::Function)s of it may live on; their calls give
-    /// [`CallError::Closed`](crate::CallError).
+    /// The host may keep [`Entry`](crate::Entry)s and [`Function`](crate::Function)s of the module.
+    /// Their calls give [`CallError::Closed`](crate::CallError) from now on.
     ///
     /// # Errors
     ///
-    /// An [`UnloadError`] that gives the module back, with what is alive.
+    /// An [`UnloadError`] holds the module, and says what is alive.
     ///
     /// # Safety
     ///
-    /// When this returns `Ok`, nobody may use what was the module's and is not counted by
+    /// When this returns `Ok`, nobody may use what belonged to the module and is not counted by
     /// [`usage`](Self::usage):
     ///
-    /// - values that an entry has returned, or that were sent to the host, and that have a function or a
-    ///   `'static` reference of the module in them: trait objects, `&'static str`, function pointers, panic
-    ///   payloads, `tracing` spans; also those that hide one, such as `Box<dyn Error>`, an `io::Error` with a
-    ///   message of its own, or `bytes::Bytes`. Plain data is not concerned, nor are channels, locks and other
-    ///   types of tokio;
-    /// - futures, streams and iterators of the module that did not come from an [`Entry`](crate::Entry);
-    /// - memory that a global allocator of the module's own has given (`host_allocator!` is the host's);
-    /// - what C code of the module has registered elsewhere, but for TLS destructors, pthread keys and
-    ///   signal actions, which are counted.
+    /// - Values from the module that contain a function or a `'static` reference of the module, whether
+    ///   an entry has returned them or they were sent to the host. These are trait objects,
+    ///   `&'static str`, function pointers, panic payloads and `tracing` spans. Some types hide one:
+    ///   `Box<dyn Error>`, an `io::Error` with a message of its own, `bytes::Bytes`. Plain data is
+    ///   fine, and so are channels, locks and other types of tokio.
+    /// - Futures, streams and iterators of the module that did not come from an
+    ///   [`Entry`](crate::Entry).
+    /// - Memory from a global allocator of the module's own. (With `host_allocator!` the allocator is
+    ///   the host's.)
+    /// - What C code of the module has registered elsewhere. Only TLS destructors, pthread keys and
+    ///   signal actions are counted.
     ///
     /// # Examples
     ///
@@ -50,28 +56,33 @@ impl Module {
     /// ```
     pub unsafe fn try_unload(self) -> Result<(), UnloadError> {
         let loaded = Arc::clone(&self.loaded);
-        // SAFETY: the caller's promise.
+        // SAFETY: the gate is closed, and the caller promises the rest.
         let result = Gate::close(&loaded).and_then(|gate| unsafe { unload_now(&gate) });
         result.map_err(|problem| self.stays(problem))
     }
 }
 
-/// What `try_unload` does when the gate is closed.
+/// What `try_unload` does after the gate is closed.
+///
+/// # Errors
+///
+/// Why the module stays.
 ///
 /// # Safety
 ///
 /// As [`Module::try_unload`].
 unsafe fn unload_now(gate: &Gate) -> Result<(), UnloadProblem> {
     let loaded = &gate.loaded;
-    loaded.run_deferred();
+    loaded.run_deferred_functions();
     let usage = loaded.usage(1);
     if !usage.allows_unload() {
         return Err(UnloadProblem::InUse(Box::new(usage)));
     }
     if !usage.is_on_no_thread() {
-        gate.keep_closed();
-        // SAFETY: nothing of it runs on any thread, as nothing is alive and no call can begin.
-        unsafe { ask::drop_here(loaded.image.start(), &loaded.image.memory) }
+        gate.stay_closed();
+        // SAFETY: the module is loaded. No thread runs its code, as nothing of it is alive and no call
+        // can begin.
+        unsafe { requests::drop_own_values(loaded.image.start(), &loaded.image.memory) }
         // A destructor may have started something.
         let usage = loaded.usage(1);
         if !(usage.is_only_on_threads() && usage.is_on_no_thread()) {
@@ -81,8 +92,9 @@ unsafe fn unload_now(gate: &Gate) -> Result<(), UnloadProblem> {
     let last_hold = holds::last_end(loaded.image.start());
     outside::wait(&loaded.image.memory, last_hold, Instant::now() + SOON)
         .map_err(UnloadProblem::NotSeenOutside)?;
-    // From here on, it is open no more, even if it is mapped.
-    gate.keep_closed();
-    // SAFETY: nothing of it is alive, every thread has left it, and the caller promises the rest.
+    // From here on the library is closed, even if the memory stays mapped.
+    gate.stay_closed();
+    // SAFETY: nothing of the module is alive, and every thread has left its code. The caller promises
+    // that nobody uses what belongs to it.
     unsafe { loaded.unmap() }
 }

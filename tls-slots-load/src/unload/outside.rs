@@ -1,45 +1,52 @@
 //! Whether every thread has left a module's code.
 //!
-//! The problem: the last thing that a task of a module does is to say that it is gone, and it says so in the
-//! module's own code: a few instructions, a return or two, are still to be run when the host already sees
-//! that nothing is alive. They must not be unmapped under a thread that was interrupted there.
+//! # The problem
 //!
-//! Those instructions neither call nor wait. So a thread has left them when, after the host has seen
-//! that nothing is alive, it is seen
+//! The last thing that a task of a module does is to count itself out. It does so in the module's own
+//! code. So when the host sees that nothing is alive, a thread may still have to run a few
+//! instructions there: a return or two. If that thread was interrupted, the code must not be
+//! unmapped yet.
 //!
-//! - to be blocked in the kernel, with its program counter elsewhere (`/proc/self/task/TID/syscall`, proc(5)), or
-//! - to have run on for a million instructions and more ([`ENOUGH`] of processor time, `schedstat`), or
-//! - to be gone.
+//! # The way
 //!
-//! Nothing is done to the threads: no signal, no stop.
+//! Those instructions neither call nor wait. So a thread has left them if it is seen in one of these
+//! states, after the host has seen that nothing is alive:
 //!
-//! A named hold is dropped together with what it is part of, whose memory is freed after it: a call of the
-//! allocator, which may wait for another thread there. So after the last hold [`SETTLE`] has to pass first.
+//! - It is blocked in the kernel, and its program counter is elsewhere
+//!   (`/proc/self/task/TID/syscall`, proc(5)).
+//! - It has run for a million instructions or more: [`ENOUGH`] of processor time (`schedstat`).
+//! - It is gone.
+//!
+//! Nothing is done to the threads: they get no signal, and are not stopped.
+//!
+//! There is one exception to "neither call nor wait". A named hold is a part of some value, and the
+//! value's memory is freed after the hold has ended. That is a call of the allocator, which may wait
+//! for another thread. So [`SETTLE`] has to pass after the end of the last hold.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-/// Processor time after which a thread has run far more than what is left to be run.
+/// After this processor time, a thread has run far more instructions than it had left in the module.
 const ENOUGH: Duration = Duration::from_millis(1);
 
-/// How long after a hold the memory that it was part of may still be about to be freed.
+/// How long the thread that has ended a hold may take to free the memory that the hold was part of.
 pub(super) const SETTLE: Duration = Duration::from_millis(10);
 
-/// How long an unloading that does not wait for anything else waits for threads to leave the module's last
-/// instructions.
+/// How long threads have to leave the module's last instructions, if the caller does not wait for
+/// anything else.
 pub(super) const SOON: Duration = Duration::from_secs(1);
 
-/// How long is waited between two looks.
+/// The pause between two looks.
 const PAUSE: Duration = Duration::from_micros(100);
 
-/// Waits until every thread but the calling one has been seen outside of `memory`, after `last_hold`, when the last
-/// hold was dropped.
+/// Waits until every thread but the calling one has been seen outside of `memory`. The last hold
+/// ended at `last_hold`.
 ///
 /// # Errors
 ///
-/// The threads that have not been seen outside by the deadline, or why nothing can be seen.
+/// Which threads have not been seen outside by the deadline, or why nothing can be seen.
 pub(super) fn wait(
     memory: &Range<usize>,
     last_hold: Option<Instant>,
@@ -90,6 +97,7 @@ fn threads() -> Result<Vec<u32>, String> {
         .collect())
 }
 
+/// How a thread is called in messages.
 fn name(thread: u32) -> String {
     let name = fs::read_to_string(format!("/proc/self/task/{thread}/comm")).unwrap_or_default();
     format!("`{}` ({thread})", name.trim_end())
@@ -103,9 +111,10 @@ fn processor_time(thread: u32) -> u64 {
         .unwrap_or(0)
 }
 
+/// Whether a thread was seen outside of `memory`, or has run on since its processor time was `then`.
 fn has_left(thread: u32, then: u64, memory: &Range<usize>) -> bool {
     let Ok(state) = fs::read_to_string(format!("/proc/self/task/{thread}/syscall")) else {
-        // Gone; or hidden, and then its time tells.
+        // The thread is gone, or the file is hidden from us. Then its processor time tells.
         return !fs::exists(format!("/proc/self/task/{thread}")).unwrap_or(true)
             || has_run(thread, then);
     };
@@ -115,12 +124,13 @@ fn has_left(thread: u32, then: u64, memory: &Range<usize>) -> bool {
     }
 }
 
+/// Whether a thread has run long enough since its processor time was `then`.
 fn has_run(thread: u32, then: u64) -> bool {
     let ran = processor_time(thread).saturating_sub(then);
     Duration::from_nanos(ran) >= ENOUGH
 }
 
-/// The last field, which is there unless the thread is running.
+/// The program counter: the last field of `syscall`. A running thread has none.
 fn program_counter(state: &str) -> Option<usize> {
     let last = state.split_whitespace().last()?;
     usize::from_str_radix(last.strip_prefix("0x")?, 16).ok()

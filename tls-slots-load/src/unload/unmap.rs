@@ -1,4 +1,10 @@
-//! The last steps: what was put off is run, the library is closed, and its memory is looked at.
+//! The steps *close* and *look*: `dlclose`, and whether the memory is unmapped.
+//!
+//! The problem: `dlclose` reports success when it has only counted down, and the file stays mapped.
+//! So the memory is looked at afterwards. If it is still there, the library is opened again, so that
+//! the host can try once more.
+//!
+//! Garbage that nobody reads any more, but that a shared crate frees later, is freed here first.
 
 use tls_keys::panic::discard_panic;
 use tls_slots::loader::{self, lock};
@@ -9,28 +15,33 @@ use crate::loaded::{self, Loaded};
 use crate::open::system;
 
 impl Loaded {
-    /// Runs what was put off, as far as this thread can: garbage that nobody reads any more.
-    pub(super) fn run_deferred(&self) {
+    /// Runs the functions that the module has deferred, as far as this thread can.
+    pub(super) fn run_deferred_functions(&self) {
         let mut left = self.counts(1).deferred;
         while left != 0 {
             discard_panic(|| shared_state::quiescent(&self.image.memory));
             let now = self.counts(1).deferred;
             if now >= left {
-                // Other threads have it, or stand in the way.
+                // Other threads have the rest, or may still read what it would free.
                 break;
             }
             left = now;
         }
     }
 
-    /// Closes the library, and looks whether it is gone. Gives it back if not.
+    /// Closes the library, and looks whether the memory is unmapped.
+    ///
+    /// # Errors
+    ///
+    /// Something of the module is alive, or the memory is still mapped. The library stays open then.
     ///
     /// # Safety
     ///
-    /// No code of the image may run any more but its destructors, and nobody use what is its.
+    /// No code of the image may run from now on, except for its destructors. Nobody may use what
+    /// belongs to it.
     pub(super) unsafe fn unmap(&self) -> Result<(), UnloadProblem> {
-        // From here on no thread begins to run a destructor of a pthread key's value. One may have begun just
-        // before, as threads end when they like.
+        // From here on no thread begins to run a destructor of a pthread key's value. But a thread
+        // that ended just before may be in one.
         libc::forget(&self.image.memory);
         if !libc::threads(&self.image.memory).is_empty() {
             return Err(UnloadProblem::InUse(Box::new(self.usage(1))));
@@ -39,9 +50,9 @@ impl Loaded {
             return Ok(());
         };
         let start: *const u8 = self.image.start().cast();
-        // An error says that the system knows no such image, which is what is wanted.
+        // The only error is that the system knows no such image, and then it is not mapped.
         let _ = library.close();
-        let opened_as = self.place.open_as.to_string_lossy();
+        let opened_as = self.opened_from.path.to_string_lossy();
         let is_there = loader::memory::of(start).is_some()
             && loader::file::opened_as(start).is_some_and(|opened| opened == opened_as);
         if !is_there {
@@ -49,9 +60,9 @@ impl Loaded {
             loaded::forget_list(&self.images);
             return Ok(());
         }
-        *lock(&self.library) = system::again(&self.place.open_as);
+        *lock(&self.library) = system::open_again(&self.opened_from.path);
         Err(UnloadProblem::StillMapped {
-            pins: self.image.pins.clone(),
+            kept_mapped_by: self.image.kept_mapped_by.clone(),
         })
     }
 }

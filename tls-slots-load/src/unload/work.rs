@@ -1,4 +1,8 @@
-//! What the unloading thread does, and what it shares with the future.
+//! The unloading thread: waits, has others drop their values, and unmaps.
+//!
+//! The problem: this takes as long as the module's tasks and threads take, and must not block a
+//! runtime. So a thread of its own does it, step by step (see `mod.rs`), and the future
+//! (`future.rs`) waits for its result.
 
 use std::sync::Mutex;
 use std::task::Waker;
@@ -6,18 +10,18 @@ use std::time::{Duration, Instant};
 
 use tls_slots::loader::lock;
 
-use super::ask;
 use super::error::{UnloadError, UnloadProblem};
 use super::gate::Gate;
 use super::outside::{self, SOON};
+use super::requests;
 use crate::alive::holds;
 use crate::loaded::Loaded;
 use crate::usage::Usage;
 
-/// The wait between two looks at what is alive grows from the first to the second.
+/// The pause between two looks at what is alive grows from the first to the second.
 const PAUSES: [Duration; 2] = [Duration::from_micros(50), Duration::from_millis(2)];
 
-/// What the future and its thread share.
+/// What the future and the thread share.
 #[derive(Default)]
 pub(super) struct Shared {
     pub(super) state: Mutex<State>,
@@ -34,7 +38,7 @@ pub(super) struct State {
 }
 
 impl Shared {
-    /// Wakes the task that polls the future: its thread may have something to drop.
+    /// Wakes the task that polls the future. The thread that polls it may have values to drop.
     pub(super) fn wake(&self) {
         let waker = lock(&self.state).waker.take();
         if let Some(waker) = waker {
@@ -43,8 +47,16 @@ impl Shared {
     }
 }
 
-/// What the thread does.
-pub(super) fn work(
+/// Does all steps from *wait* on.
+///
+/// # Errors
+///
+/// Why the module stays.
+///
+/// # Safety
+///
+/// As [`Module::unload`](crate::Module::unload). The gate is closed.
+pub(super) unsafe fn work(
     gate: &Gate,
     shared: &Shared,
     abort_at: Instant,
@@ -56,32 +68,33 @@ pub(super) fn work(
     loop {
         wait_until(shared, deadline, loaded, |usage| {
             if Instant::now() >= abort_at && usage.tasks > 0 {
-                ask::abort(memory);
+                requests::abort_tasks(memory);
             }
             usage.is_only_on_threads() && lock(&shared.state).is_shut_down
         })?;
-        loaded.run_deferred();
+        loaded.run_deferred_functions();
         if loaded.counts(1).is_on_no_thread() {
             break;
         }
-        gate.keep_closed();
-        // SAFETY: nothing is alive of it, and no call can begin; it stays loaded until no thread visits
-        // it any more, below.
-        let asked = unsafe { ask::ask(image, memory.clone()) };
+        gate.stay_closed();
+        // SAFETY: nothing of the module is alive but thread-locals, and no call can begin, so no code
+        // of it runs. It stays loaded until no thread is dropping its values, as the loop below
+        // waits for that.
+        let request = unsafe { requests::Request::to_all_threads(image, memory.clone()) };
         let dropped = wait_until(shared, deadline, loaded, |usage| {
-            ask::wake();
+            requests::wake_runtimes();
             shared.wake();
-            // What other threads have given up is for anybody to run.
-            loaded.run_deferred();
+            // What other threads have deferred, any thread can run.
+            loaded.run_deferred_functions();
             !usage.is_only_on_threads() || usage.is_on_no_thread()
         });
-        drop(asked);
-        while ask::is_visited(image) {
-            // A destructor of the module is running, and cannot be left alone.
+        drop(request);
+        while requests::is_a_thread_dropping(image) {
+            // A destructor of the module is running there.
             std::thread::sleep(PAUSES[0]);
         }
         dropped?;
-        // A destructor may have started something: then all begins anew.
+        // A destructor may have started something. Then all begins again.
     }
     outside::wait(
         memory,
@@ -92,14 +105,18 @@ pub(super) fn work(
     if lock(&shared.state).is_cancelled {
         return Err(UnloadProblem::Cancelled);
     }
-    // From here on, it is open no more, even if it is mapped.
-    gate.keep_closed();
-    // SAFETY: nothing of it is alive, every thread has left it, and who called `unload` promises the
-    // rest.
+    // From here on the library is closed, even if the memory stays mapped.
+    gate.stay_closed();
+    // SAFETY: nothing of the module is alive, and every thread has left its code. The caller promises
+    // that nobody uses what belongs to it.
     unsafe { loaded.unmap() }
 }
 
-/// Looks at what is alive until it is as wanted, the deadline, or the future's end.
+/// Looks at what is alive again and again, until `is_enough` says so.
+///
+/// # Errors
+///
+/// The deadline has passed, or the future was dropped.
 fn wait_until(
     shared: &Shared,
     deadline: Instant,
@@ -113,7 +130,7 @@ fn wait_until(
         }
         let mut usage = loaded.counts(1);
         if usage.is_only_on_threads() {
-            // What takes longer to know, when it matters.
+            // The rest takes longer to find out, and matters only now.
             usage = loaded.usage(1);
         }
         if is_enough(&usage) {

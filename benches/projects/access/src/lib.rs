@@ -1,8 +1,10 @@
 //! One access to a thread-local, in a loop, for any macro with the syntax of `std::thread_local!`.
 //!
-//! Problem: an access is one to three instructions, so what surrounds it must be the same for all
-//! that are compared. [`accesses!`] and [`lazy_accesses!`] declare the same thread-locals with the
-//! given macro, and one function for each that reads it and returns. [`time`] calls such a function in a
+//! The problem: an access is one to three instructions, so what surrounds it must be the same for
+//! all that are compared.
+//!
+//! The way: [`accesses!`] and [`lazy_accesses!`] declare the same thread-locals with the given
+//! macro, and one function for each that reads it and returns. [`time`] calls such a function in a
 //! loop, by a pointer that the compiler knows nothing of. The row `nothing` is that loop with a
 //! function that reads no thread-local.
 
@@ -221,7 +223,8 @@ pub fn time(tables: &[&[Row]], row: &str, times: u64) -> u64 {
     processor_time() - start
 }
 
-/// What this thread has used of a processor, in nanoseconds; where the system does not tell, the time.
+/// What this thread has used of a processor, in nanoseconds; where the system does not tell, the
+/// time.
 fn processor_time() -> u64 {
     #[cfg(target_os = "linux")]
     {

@@ -1,17 +1,21 @@
 //! Runs one measurement and prints its numbers.
 //!
-//! Problem: what is compared must differ in one thing only. So this is the program of every static
-//! variant, and with the feature `slots` it is the host as well: given a module, it runs the module's
-//! copy of the same code on its own runtime.
+//! The problem: what is compared must differ in one thing only.
+//!
+//! The way: this is the program of every static variant, and with the feature `slots` it is the
+//! host as well. Given a module, it runs the module's copy of the same code on its own runtime.
 //!
 //! ```text
-//! bench-program run FLAVOUR WORKLOAD N [MODULE]     wall and processor time, nanoseconds
-//! bench-program access std|slots ROW N [MODULE]     nanoseconds
-//! bench-program tasks N PARTS [MODULE…]             nanoseconds: N tasks, spawned in so many modules
-//! bench-program threads std|slots N                 first and later access, nanoseconds; kB for each thread
-//! bench-program scale …                             see scale.rs
+//! bench-program run FLAVOUR WORKLOAD N [MODULE]   wall and processor time, nanoseconds
+//! bench-program access std|slots ROW N [MODULE]   nanoseconds
+//! bench-program tasks N PARTS [MODULE…]           nanoseconds for N tasks, spawned in modules
+//! bench-program threads none|std|slots N          first and later access, nanoseconds, and kB,
+//!                                                 for each thread
+//! bench-program scale …                           see scale.rs
 //! ```
 
+#[cfg(feature = "slots")]
+mod modules;
 #[cfg(feature = "slots")]
 mod scale;
 
@@ -23,6 +27,9 @@ use std::time::Instant;
 use bench_access::{PLAIN, Row, memory};
 use bench_workloads::Times;
 use tokio::runtime::{Builder, Runtime};
+
+#[cfg(feature = "slots")]
+use modules::{load, text};
 
 /// `std::thread_local!`.
 mod own {
@@ -51,6 +58,7 @@ fn main() -> ExitCode {
     }
 }
 
+/// Makes the measurement that the arguments ask for, and returns its numbers.
 fn measure(args: &[&str]) -> Result<String, String> {
     // glibc takes shorter ways in a program that has never had a second thread, and a host has had
     // one: a module's loading needs some.
@@ -96,6 +104,7 @@ fn number(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("{text} is no number"))
 }
 
+/// A runtime: `current`, pinned to one processor, or `multi`, with two workers.
 fn runtime(flavour: &str) -> Result<Runtime, String> {
     let mut builder = match flavour {
         "current" => {
@@ -193,11 +202,11 @@ fn threads(set: &str, n: u64) -> Result<String, String> {
     })
 }
 
-/// Later accesses of each thread.
+/// How many later accesses each thread makes.
 const LATER: u32 = 10_000;
 
-/// Runs a workload of this program or of a module: a boxed future in any case, as a module's entry
-/// gives one.
+/// Runs a workload of this program or of a module. The future is boxed in any case, as a module's
+/// entry gives a boxed one.
 fn run(runtime: &Runtime, workload: &str, n: u64, module: Option<&str>) -> Result<Times, String> {
     let Some(module) = module else {
         let work: Pin<Box<dyn Future<Output = _> + Send>> =
@@ -215,28 +224,4 @@ fn run(runtime: &Runtime, workload: &str, n: u64, module: Option<&str>) -> Resul
     }
     #[cfg(not(feature = "slots"))]
     Err(format!("this program is no host: it cannot load {module}"))
-}
-
-#[cfg(feature = "slots")]
-fn load(file: &str) -> Result<tls_slots_load::Module, String> {
-    // The file itself and no private copy of it: so callgrind and perf find its symbols.
-    // SAFETY: the driver has built the file with the compiler, the profile and the fork that it
-    // built this program with, and does not write to it while it is in use.
-    unsafe {
-        tls_slots_load::LoadOptions::new()
-            .source(tls_slots_load::Source::Path)
-            .load(file)
-    }
-    .map_err(text)
-}
-
-#[cfg(feature = "slots")]
-fn text(error: impl std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -1,21 +1,23 @@
 //! Many modules and many threads, in one process.
 //!
 //! ```text
-//! load checked|opened FILE…   nanoseconds for all, for the last quarter of them, and kB of memory for all
-//! access FILE…                nanoseconds of an access in the last: to its own thread-local, to tokio's
+//! load checked|opened FILE…   nanoseconds for all, for the last quarter of them, and kB for all
+//! access FILE…                nanoseconds of an access in the last module: to a thread-local of
+//!                             its own, and to tokio's context
 //! ```
 
 use std::time::Instant;
 
+use bench_access::memory;
 use tls_slots_load::Module;
 
-use crate::{load, text};
+use crate::modules::{load, text};
 
-/// One measurement.
+/// Makes one measurement, and returns its numbers.
 pub(crate) fn measure(args: &[&str]) -> Result<String, String> {
     match args {
         ["load", how, files @ ..] => {
-            let before = crate::memory();
+            let before = memory();
             let start = Instant::now();
             let mut late = start;
             for (at, file) in files.iter().enumerate() {
@@ -23,14 +25,14 @@ pub(crate) fn measure(args: &[&str]) -> Result<String, String> {
                     late = Instant::now();
                 }
                 match *how {
-                    // Loaded until the process ends, also when this is dropped.
-                    // SAFETY: as in `load` of `main.rs`.
+                    // A module stays loaded when its `Module` is dropped.
+                    // SAFETY: the driver has built the file for this host, and does not write to it.
                     "checked" => drop(unsafe { Module::load(file) }.map_err(text)?),
                     _ => std::mem::forget(open(file)?),
                 }
             }
             let (all, late) = (start.elapsed(), late.elapsed());
-            let memory = crate::memory().saturating_sub(before);
+            let memory = memory().saturating_sub(before);
             Ok(format!("{} {} {memory}", all.as_nanos(), late.as_nanos()))
         }
         ["access", files @ ..] => {
@@ -57,13 +59,13 @@ pub(crate) fn measure(args: &[&str]) -> Result<String, String> {
     }
 }
 
-/// Accesses in a run.
+/// How many accesses a run makes.
 const ACCESSES: u64 = 5_000_000;
 
-/// As the loader opens it, without its checks.
+/// Opens a file as the loader does, without the loader's checks.
 fn open(file: &str) -> Result<libloading::Library, String> {
     use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-    // SAFETY: as in `load`.
+    // SAFETY: the driver has built the file for this host, and does not write to it.
     let library = unsafe { Library::open(Some(file), RTLD_NOW | RTLD_LOCAL) };
     library.map(Into::into).map_err(text)
 }

@@ -1,9 +1,12 @@
 //! Answers with the code of the demo's modules.
 //!
-//! Problem: how long does it take until an edit of a module's source has an effect? As a host, this
-//! program goes on running and loads what was built: `bench-site MARKDOWN MATH STYLE`, then the file of a math
-//! module on each line of its input. With the feature `static` the modules are linked in, and it is built and
-//! started anew. Either way it prints one line, which a change of the math module's source changes.
+//! The problem: how long does it take until an edit of a module's source has an effect?
+//!
+//! The way: as a host, this program goes on running and loads what was built. Its arguments are
+//! the files of the modules markdown, math and style, and each line of its input names another file
+//! of the math module. With the feature `static` the modules are linked in, and the program is
+//! built and started anew. Either way it prints one line, which a change of the math module's
+//! source changes.
 
 use std::future::Future;
 

@@ -1,7 +1,7 @@
 //! A module that is loaded many times, under many names.
 //!
-//! Its own keys are private to each image, as no host has them: so every image takes slots of its own, until the
-//! tables of the threads are full.
+//! No host has this module's own keys, so the keys are private to each image. Every image takes
+//! slots of its own, until the tables of the threads are full.
 
 use std::cell::Cell;
 use std::hint::black_box;

@@ -1,7 +1,10 @@
 //! Opens modules as a host would, with functions behind the host's symbols that do nothing.
 //!
-//! Problem: a module cannot be opened in a program that does not have these symbols, and in a host
-//! its constructor registers it. The difference between the two is what a host adds to `dlopen`. Prints what
+//! The problem: a module cannot be opened in a program that does not have these symbols, and in a
+//! host the module's constructor registers it.
+//!
+//! The way: this program has the symbols, and what is behind them does nothing. The difference
+//! between its numbers and those of a host is what a host adds to `dlopen`. It prints what
 //! `bench-program scale load` prints.
 
 use std::time::Instant;

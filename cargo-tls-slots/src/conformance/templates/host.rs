@@ -9,7 +9,9 @@ use std::process::ExitCode;
 use tls_slots_load::Module;
 use tokio::runtime::Builder;
 
+/// How a test ended; the error says why it failed.
 type Verdict = Result<(), String>;
+/// The body of a `#[tokio::test]`, as the module hands it over.
 type Body = Pin<Box<dyn Future<Output = Verdict>>>;
 
 fn main() -> ExitCode {
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
     }
 }
 
+/// Loads the module, and makes sure that it shares state with this host.
 fn open(path: &str) -> Result<Module, String> {
     // SAFETY: built for this host, by the same compiler and from the same lock file.
     let module = unsafe { Module::load(path) }.map_err(|error| explain(&error))?;
@@ -41,6 +44,7 @@ fn open(path: &str) -> Result<Module, String> {
     }
 }
 
+/// An error with all that caused it, on one line.
 fn explain(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {}", explain(source)),
@@ -48,6 +52,7 @@ fn explain(error: &dyn std::error::Error) -> String {
     }
 }
 
+/// The module's list of tests, a line for each: see `conformance_list` in the module.
 fn tests(module: &Module) -> Result<Vec<String>, String> {
     let list = module
         .function::<fn() -> Vec<String>>("conformance_list")
@@ -55,6 +60,7 @@ fn tests(module: &Module) -> Result<Vec<String>, String> {
     list.call(()).map_err(|error| explain(&error))
 }
 
+/// Prints the list.
 fn list(path: &str) -> Verdict {
     for line in tests(&open(path)?)? {
         println!("{line}");
@@ -62,6 +68,7 @@ fn list(path: &str) -> Verdict {
     Ok(())
 }
 
+/// Runs one test: an async body on a runtime of this host, any other on a thread of this host.
 fn run(path: &str, name: &str) -> Verdict {
     let module = open(path)?;
     let line = tests(&module)?

@@ -1,8 +1,8 @@
 //! The attribute that takes the place of `#[test]` and `#[tokio::test]` in a conformance module.
 //!
-//! A `cdylib` is not built with `--test`, so both attributes would make their function disappear. This
-//! one keeps the function as it is and registers it. An `async fn` is what `#[tokio::test]` would
-//! have run: its arguments say on which runtime of the host.
+//! A `cdylib` is not built with `--test`, so both attributes would make their function disappear.
+//! This one keeps the function as it is and registers it. An `async fn` is what `#[tokio::test]`
+//! would have run: its arguments say on which runtime of the host.
 
 use proc_macro::{Delimiter, TokenStream, TokenTree};
 

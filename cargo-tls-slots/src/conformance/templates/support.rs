@@ -1,7 +1,7 @@
 //! What the tests of a conformance module register with, and the entries that its host calls.
 //!
-//! A panic is judged here, in the module: it must not reach the host, whose copy of std did not start
-//! it.
+//! A panic is judged here, in the module: it must not reach the host, whose copy of std did not
+//! start it.
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -28,6 +28,8 @@ pub struct Test {
 #[allow(clippy::declare_interior_mutable_const)]
 pub const NEXT: AtomicPtr<Test> = AtomicPtr::new(std::ptr::null_mut());
 
+/// The test that was registered last: the head of a list that ends with null. Its elements are
+/// statics, so they live as long as the module does.
 static LAST: AtomicPtr<Test> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Called by a constructor of each test, while the module is being loaded by one thread.
@@ -36,6 +38,7 @@ pub fn register(test: &'static Test) {
     test.next.store(before, Ordering::Release);
 }
 
+/// All registered tests.
 fn tests() -> impl Iterator<Item = &'static Test> {
     // SAFETY: the list holds only `&'static Test`s, and ends with null.
     let load = |pointer: &AtomicPtr<Test>| unsafe { pointer.load(Ordering::Acquire).as_ref() };
@@ -53,10 +56,12 @@ impl Test {
     }
 }
 
+/// How a test ended; the error says why it failed.
 type Verdict = Result<(), String>;
 
 /// What a test's function returns.
 pub trait Outcome {
+    /// Whether the returned value means that the test passed.
     fn outcome(self) -> Verdict;
 }
 
@@ -82,10 +87,12 @@ pub enum Body {
 }
 
 impl Body {
+    /// The function of a `#[test]`, to be called.
     pub fn call<R: Outcome + 'static>(function: fn() -> R) -> Self {
         Body::Call(Box::new(move || function().outcome()))
     }
 
+    /// The function of a `#[tokio::test]`, whose future is made when it is first polled.
     pub fn future<F>(function: fn() -> F) -> Self
     where
         F: Future + 'static,
@@ -108,6 +115,7 @@ fn judge(ended: Result<Verdict, Box<dyn Any + Send>>, should_panic: Option<&str>
     }
 }
 
+/// The text of a panic.
 fn text(payload: &(dyn Any + Send)) -> String {
     match (
         payload.downcast_ref::<&str>(),
@@ -151,6 +159,7 @@ impl Drop for Guarded {
     }
 }
 
+/// The test of that name.
 fn find(name: &str) -> Option<&'static Test> {
     tests().find(|test| test.full_name() == name)
 }

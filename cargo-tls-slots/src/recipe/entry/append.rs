@@ -1,4 +1,14 @@
 //! `[[append]]`: a text of ours at the end of a file.
+//!
+//! For items that need no place among upstream's: a `mod`, a `use`, an `impl`. Nothing of
+//! upstream's text is named, so the entry fits every release that has the file.
+//!
+//! ```toml
+//! [[append]]
+//! file = "src/lib.rs"
+//! reason = "…"
+//! text = "pub use tls_keys::host_allocator;\n"
+//! ```
 
 use serde::Deserialize;
 

@@ -1,4 +1,7 @@
 //! `[cargo-toml]`: what upstream's `Cargo.toml` gets.
+//!
+//! Only a crate that users name in their own `Cargo.toml` needs this: they turn the fork on by a
+//! feature, as tokio's `external-tls`. Other crates have `keys` in their recipe instead.
 
 use serde::Deserialize;
 

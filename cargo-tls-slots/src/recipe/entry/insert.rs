@@ -1,4 +1,15 @@
 //! `[[insert]]`: a text of ours before or after a run of tokens.
+//!
+//! The run names the place and stays as it is, so the entry says less about upstream's text than a
+//! `[[replace]]` of the same run would, and fits more releases.
+//!
+//! ```toml
+//! [[insert]]
+//! file = "src/lib.rs"
+//! after = "pub mod macros;"
+//! text = "\n\npub mod external_tls;"
+//! reason = "…"
+//! ```
 
 use serde::Deserialize;
 

@@ -1,4 +1,16 @@
 //! `[[per_copy]]` and `[[test_only]]`: statics that stay as they are.
+//!
+//! `per_copy` says that every copy of the crate has its own, and that this is right: a table that
+//! never changes, a cache that may differ, state of a feature that no module uses. `test_only` says
+//! that no program compiles it. Both do the same, which is nothing; they differ in what a reader
+//! learns.
+//!
+//! ```toml
+//! [[per_copy]]
+//! file = "src/runtime/io/mod.rs"
+//! names = ["EXPOSE_IO"]
+//! reason = "…"
+//! ```
 
 use serde::Deserialize;
 
@@ -22,7 +34,8 @@ pub(crate) struct Left {
 }
 
 impl Left {
-    /// Whether the entry is about the file at `path`.
+    /// Whether the entry is about the file at `path`: `src/a/**` covers all below `src/a/`, other
+    /// patterns do not exist.
     pub(crate) fn covers(&self, path: &str) -> bool {
         match self.file.strip_suffix("**") {
             Some(folder) => path.starts_with(folder),
@@ -31,6 +44,9 @@ impl Left {
     }
 
     /// The claim on the statics of one name, or on all.
+    ///
+    /// Without a name the form does not matter: an entry about a whole file is about whatever is in
+    /// it.
     fn claim<'r>(&'r self, subject: String, name: Option<&'r String>) -> Claim<'r> {
         let is_meant = move |found: &Found| {
             name.is_none_or(|name| found.name == *name && (found.form == Form::Lazy) == self.lazy)

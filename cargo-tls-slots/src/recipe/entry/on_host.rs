@@ -1,4 +1,17 @@
 //! `[[on_host]]`: in a module, the host's copy of a function runs.
+//!
+//! Some functions start what outlives their caller: a thread, a vtable, a handler of a signal. Were
+//! they the module's, its code could not be unloaded. The first statement of such a function asks
+//! whether this image is the host; if it is not, it calls the host's copy and returns what that
+//! returns.
+//!
+//! ```toml
+//! [[on_host]]
+//! file = "src/runtime/blocking/pool.rs"
+//! fn = "Spawner::spawn_thread"
+//! key = "SPAWN_THREAD"
+//! reason = "…"
+//! ```
 
 use serde::Deserialize;
 

@@ -1,5 +1,9 @@
 //! `[record]`: what the crate says about itself in the manifest of an image, beyond what its
 //! `Cargo.toml` tells.
+//!
+//! Without this section the rule of [`self_description`](crate::self_description) holds, which is
+//! strict: every dependency that may have types counts, and so does every feature that a source
+//! names. The section says where less is enough, or more is needed.
 
 use serde::Deserialize;
 

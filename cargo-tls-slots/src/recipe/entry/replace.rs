@@ -1,4 +1,15 @@
 //! `[[replace]]`: tokens become another text.
+//!
+//! The most general edit, and the one that breaks first: it names upstream's tokens. Blanks, line
+//! breaks and comments between them do not matter; doc comments and strings never match.
+//!
+//! ```toml
+//! [[replace]]
+//! file = "src/macros/thread_local.rs"
+//! from = "::std::thread_local!"
+//! to = "crate::external_tls::thread_local!"
+//! reason = "…"
+//! ```
 
 use serde::Deserialize;
 
@@ -38,6 +49,8 @@ impl Entry for Replace {
         &self.file
     }
 
+    /// The statics in the run are this entry's alone: no other entry may claim what is no longer
+    /// there afterwards. Others of the same name elsewhere in the file are not its own.
     fn claims(&self) -> Vec<Claim<'_>> {
         self.shares
             .iter()

@@ -1,4 +1,16 @@
 //! `[[seam]]`: a macro of upstream that all thread-locals go through.
+//!
+//! tokio declares each thread-local by `tokio_thread_local!`, whose definition is the one place
+//! that has to be changed. The entry tells the engine two things: the `static $name` in the
+//! definition is a pattern and no state, and a `static` in a *call* of the macro reaches the host.
+//!
+//! ```toml
+//! [[seam]]
+//! file = "src/macros/thread_local.rs"
+//! macro = "tokio_thread_local"
+//! count = 2
+//! reason = "…"
+//! ```
 
 use serde::Deserialize;
 

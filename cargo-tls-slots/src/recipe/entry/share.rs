@@ -1,4 +1,15 @@
 //! `[[share]]`: a static becomes process-wide.
+//!
+//! The engine puts the declaration, with its attributes and its visibility, into a call of
+//! `crate::external_tls::process_local!`. Uses need no edit: what the macro declares dereferences
+//! to the value.
+//!
+//! ```toml
+//! [[share]]
+//! file = "src/runtime/task/id.rs"
+//! name = "NEXT_ID"
+//! reason = "…"
+//! ```
 
 use serde::Deserialize;
 

@@ -1,4 +1,15 @@
 //! `[[thread_local]]`: a thread-local that is shared because it goes through a seam.
+//!
+//! Nothing is edited where it stands: the seam's definition was changed. The entry is there so that
+//! somebody has thought about the thread-local, and so that a release which declares it in another
+//! way is noticed.
+//!
+//! ```toml
+//! [[thread_local]]
+//! file = "src/runtime/context.rs"
+//! name = "CONTEXT"
+//! reason = "…"
+//! ```
 
 use serde::Deserialize;
 

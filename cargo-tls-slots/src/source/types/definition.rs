@@ -1,4 +1,12 @@
 //! What one of a crate's own types is made of, read off its tokens.
+//!
+//! | definition | parameters | bodies |
+//! | --- | --- | --- |
+//! | `struct A<T> { x: T }` | `T` | `x: T` |
+//! | `struct B(u8, C) where …;` | | `u8, C` |
+//! | `enum D { E, F(u8) = 3 }` | | `E, F(u8) = 3` |
+//! | `type G = [A; 2];` | | `[A; 2]` |
+//! | `struct H;`, `type I;` of a trait | | none; not a definition |
 
 use std::ops::Range;
 

@@ -8,6 +8,14 @@
 //!
 //! # The way
 //!
+//! | type | immutable | because |
+//! | --- | --- | --- |
+//! | `&'static [(u8, Option<&str>)]` | yes | every name is plain |
+//! | `fn(&mut AtomicU8) -> Foo` | yes | what a function takes is not in its pointer |
+//! | `[Table; 2]`, where `struct Table { rows: Vec<u8> }` | yes | plain fields |
+//! | `&'static AtomicU8`, `Mutex<u8>` | no | known to change |
+//! | `&dyn Log`, `other::Type`, `name!(u8)` | no | nothing is known |
+//!
 //! The answer is yes only where every name in the type is known: primitives, plain types of the
 //! standard library ([`names`]), and the crate's own structs and enums ([`definition`]) whose
 //! fields are such types again. Everything else counts as state. An error in that direction costs
@@ -25,7 +33,10 @@ mod names;
 use definition::Definition;
 use names::{MUTABLE, PLAIN};
 
-/// What the crate's own types are made of.
+/// What the crate's own types are made of, by name.
+///
+/// Names have no paths here: `a::Foo` and `b::Foo` are one entry with two definitions, and both are
+/// asked.
 #[derive(Default)]
 pub(crate) struct Types<'a> {
     definitions: BTreeMap<&'a str, Vec<Definition<'a>>>,
@@ -142,7 +153,9 @@ impl<'a> Types<'a> {
         true
     }
 
-    /// Whether a name is that of an immutable type.
+    /// Whether a name is that of an immutable type: one of the crate's own, or else a plain one.
+    ///
+    /// The crate's own type wins over one of std with the same name.
     fn name_is_immutable(&self, name: &'a str, seen: &mut BTreeSet<&'a str>) -> bool {
         let Some(definitions) = self.definitions.get(name) else {
             return PLAIN.contains(&name);
@@ -220,6 +233,9 @@ fn behind_name(source: &Source<'_>, field: Range<usize>) -> Range<usize> {
 }
 
 /// The index behind the type of a function pointer whose `fn` is at `at`, at most `end`.
+///
+/// `fn(A) -> B<C>, D` ends before the comma: parameters are one group, and the return type goes on
+/// until something closes that it did not open.
 fn end_of_pointer(source: &Source<'_>, at: usize, end: usize) -> usize {
     let mut at = at + 1;
     if source.at(at) == "(" {

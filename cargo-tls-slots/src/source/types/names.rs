@@ -1,11 +1,25 @@
 //! Types of the language and of well-known libraries, by their names.
 //!
-//! Tokens do not say which `Mutex` is meant. These lists take a name for what everybody means by
-//! it. [`PLAIN`] must be right: a type of it is not shared. [`MUTABLE`] chooses words and, for a
-//! `pub` static, between two errors that the compiler would find anyway.
+//! Tokens do not say which `Mutex` is meant: an import may give the name to any type. These lists
+//! take a name for what nearly everybody means by it. A crate that defines a type of the same name
+//! is asked first, so a list is wrong only about names that are imported from a third crate.
+//!
+//! What an error in a list costs:
+//!
+//! - a name too many in [`PLAIN`]: state is left alone, and each copy has its own in silence;
+//! - a name too few in it: a constant is shared, which does no harm;
+//! - a name too many in [`MUTABLE`]: a constant is shared, with words that promise more;
+//! - a name too few in it: a private static is shared all the same. One that is `pub` is not, and
+//!   the report says so.
+//!
+//! So [`PLAIN`] has only names of std and of C, and no name that a library with interior mutability
+//! is known to use. `Cell`, `Rc` and `Arc` are not in it: the first changes, the others count.
 
 /// Names whose values nothing can change through a shared reference, if their parameters are so
-/// too. Keywords that stand in a type are among them.
+/// too.
+///
+/// Keywords that stand in a type (`fn`, `for<'a>`, `unsafe extern "C"`) are among them, because the
+/// question is asked of every identifier in a type.
 pub(super) const PLAIN: &[&str] = &[
     "bool",
     "char",

@@ -1,16 +1,18 @@
 //! What the host and the three modules of the demo say to each other.
 //!
-//! Problem: host and module are separate builds, and both must mean the same thing by "a page".
-//! This crate is a plain dependency of all four, so each binary has its own copy of its code, and
-//! the same layout of its types.
+//! The problem: host and module are separate builds, and both must mean the same thing by "a page".
 //!
-//! | item | what crosses the boundary |
-//! | --- | --- |
-//! | [`Job`], [`Page`] | the argument and the result of the Markdown module's entry |
-//! | [`Formula`] | a message from the Markdown module to the math module, over a tokio channel that the host made and neither of them owns |
-//! | [`Formula::span`] | a span of `tracing`, made in one module and the parent of another's |
-//! | [`PAGE`] | a `task_local!`: the host sets it, the modules read it, one key in all images |
-//! | [`Tally`], [`Tasks`] | not shared: each module keeps its own, and reports it when asked |
+//! The way: this crate is a plain dependency of all four. Each binary has its own copy of the code
+//! here, and the same layout of the types.
+//!
+//! What crosses the boundary:
+//!
+//! - [`Job`] and [`Page`] are the argument and the result of the Markdown module's entry.
+//! - [`Formula`] is a message from the Markdown module to the math module, over a tokio channel
+//!   that the host made and neither of the two owns.
+//! - [`Formula::span`] is a span of `tracing`, made in one module and the parent of another's.
+//! - [`PAGE`] is a `task_local!`. The host sets it and the modules read it: one key in all images.
+//! - [`Tally`] and [`Tasks`] are not shared: each module keeps its own, and reports it when asked.
 //!
 //! Nothing here hands a runtime over. There is no `Handle` in any of these types.
 
@@ -20,7 +22,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::Span;
@@ -90,7 +92,7 @@ pub struct Formula {
     pub reply: oneshot::Sender<Result<String, String>>,
 }
 
-/// What a module did so far, and on which of the process's threads.
+/// What a module did so far, and on which threads of the process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tasks {
     /// Tasks that the module's code spawned.
@@ -171,7 +173,7 @@ impl Default for Tally {
 
 fn note_thread(threads: &Mutex<BTreeSet<String>>) {
     if let Some(name) = thread_name() {
-        let mut threads = threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut threads = lock(threads);
         if !threads.contains(&name) {
             threads.insert(name);
         }
@@ -179,8 +181,12 @@ fn note_thread(threads: &Mutex<BTreeSet<String>>) {
 }
 
 fn names(threads: &Mutex<BTreeSet<String>>) -> Vec<String> {
-    let threads = threads.lock().unwrap_or_else(PoisonError::into_inner);
-    threads.iter().cloned().collect()
+    lock(threads).iter().cloned().collect()
+}
+
+/// The names, also if a thread panicked with them: each is added at one stroke.
+fn lock(threads: &Mutex<BTreeSet<String>>) -> MutexGuard<'_, BTreeSet<String>> {
+    threads.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The name that the operating system has for this thread; `None` where it is not known how to ask.

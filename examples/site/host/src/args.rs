@@ -1,4 +1,4 @@
-//! The host's command line. The driver one folder up writes it; a person may, too.
+//! The host's command line. The driver one folder up writes it; a person may write it, too.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -116,6 +116,7 @@ impl Args {
     }
 }
 
+/// A number in this range, or a sentence that names the argument and the range.
 fn number(
     name: &str,
     value: &OsString,

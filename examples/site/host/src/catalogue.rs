@@ -1,11 +1,12 @@
 //! Which files become which pages, and the TCP service that answers for the pages' links.
 //!
-//! Problem: a link in a page is relative to its file in the repository, and only the host knows
-//! which files became pages, and under which address. A module asks over a socket, as it would ask
-//! a service of somebody else.
+//! The problem: a link in a page is relative to its file in the repository. Only the host knows
+//! which files became pages, and under which address.
 //!
-//! A question is the line `<file of the page>\t<destination>`; an answer is `page\t<url>`,
-//! `file\t<path in the repository>` or `missing\t<reason>`. What is no question ends the connection.
+//! The way: a module asks over a socket, as it would ask a service of somebody else. A question is
+//! the line `<file of the page>\t<destination>`. An answer is `page\t<url>`,
+//! `file\t<path in the repository>` or `missing\t<reason>`. Anything but a question ends the
+//! connection.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -190,6 +191,7 @@ pub(crate) async fn answer(listener: TcpListener, catalogue: Arc<Catalogue>) {
     }
 }
 
+/// Answers the questions of one connection, in their order, until the client closes it.
 async fn converse(stream: TcpStream, catalogue: &Catalogue) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);

@@ -1,8 +1,10 @@
 //! The static-site host: it owns the one multi-thread runtime, and three modules do the work on it.
 //!
-//! Problem: a program wants to be extended by libraries that are built apart from it and that use
-//! tokio as any crate does. This one renders a repository's Markdown into a site. It knows no
-//! Markdown, no LaTeX and no Sass; it has the runtime, the list of pages, the template, and an HTTP
+//! The problem: a program wants to be extended by libraries that are built apart from it and that
+//! use tokio as any crate does.
+//!
+//! The way, by example: this program renders a repository's Markdown into a site. It knows no
+//! Markdown, no LaTeX and no Sass. It has the runtime, the list of pages, the template, and an HTTP
 //! server.
 //!
 //! | file | what it does |
@@ -15,16 +17,19 @@
 //! | `serve.rs` | the HTTP server |
 //! | `state.rs` | the shared state, listed and checked |
 //! | `threads.rs` | the threads of this process, counted and checked |
+//! | `output.rs` | what the program prints: text and tables |
+//! | `locks.rs` | locks whose poison does not matter |
 
 mod args;
 mod catalogue;
+mod locks;
 mod modules;
+mod output;
 mod render;
 mod serve;
 mod state;
 mod threads;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,6 +41,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 use args::{Args, Mode};
 use catalogue::Catalogue;
 use modules::Modules;
+use output::say;
 use render::Renderer;
 
 /// What may still take its time when everything is done: a blocking call, for instance.
@@ -94,12 +100,7 @@ fn trace() {
         .init();
 }
 
-/// Prints, and does not mind if nobody reads it any more.
-pub(crate) fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
+/// Everything that runs on the runtime: from loading the modules to checking that all is gone.
 async fn run(args: Args) -> Result<(), String> {
     threads::workers_met(args.workers).await?;
     let start = Instant::now();
@@ -129,7 +130,7 @@ async fn run(args: Args) -> Result<(), String> {
     };
 
     let tasks = renderer.modules().tasks()?;
-    let renderer = alone(renderer).await?;
+    let renderer = sole_owner(renderer).await?;
     let converted = renderer.into_modules().end(SHUTDOWN).await?;
     answering.abort();
     let _ = answering.await;
@@ -145,10 +146,11 @@ async fn run(args: Args) -> Result<(), String> {
     threads::check(args.workers, &tasks)
 }
 
-/// Waits until nobody else has it: the tasks of a site that was given up may take a moment to be gone.
-async fn alone(renderer: Arc<Renderer>) -> Result<Renderer, String> {
+/// Waits until nobody else has it: the tasks of a site that was given up may take a moment to be
+/// gone.
+async fn sole_owner(renderer: Arc<Renderer>) -> Result<Renderer, String> {
     let mut renderer = renderer;
-    let alone = async {
+    let owned = async {
         let mut again = tokio::time::interval(Duration::from_millis(1));
         loop {
             match Arc::try_unwrap(renderer) {
@@ -158,7 +160,7 @@ async fn alone(renderer: Arc<Renderer>) -> Result<Renderer, String> {
             again.tick().await;
         }
     };
-    tokio::time::timeout(SHUTDOWN, alone)
+    tokio::time::timeout(SHUTDOWN, owned)
         .await
         .map_err(|_| format!("a page is still being rendered after {SHUTDOWN:?}"))
 }

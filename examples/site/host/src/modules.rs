@@ -1,18 +1,23 @@
 //! The three modules, loaded and typed, once or again and again.
 //!
-//! Problem: a module is a file, and what it exports is a name. Here each name gets its type, once for each
-//! build, so that the rest of the host calls async functions.
+//! The problem: a module is a file, and what it exports is a name.
 //!
-//! With `--watch` a module's file is followed: a page takes the build that is the newest when it begins, and
-//! keeps it to its end, so a new build never comes between two calls of a page. The math module has a call that
-//! lasts: its service. Each build has a service of its own, with a channel of its own, whose sending end
-//! belongs to the build's value here. When the build gives way, that end is dropped, and the pages' copies of it
-//! with the pages; so the service ends, and the build can be unloaded.
+//! The way: each name gets its type here, once for each build, so that the rest of the host calls
+//! async functions.
+//!
+//! With `--watch` a module's file is followed. A page takes the build that is the newest when the
+//! page begins, and keeps that build to its end. So a new build never comes between two calls of a
+//! page.
+//!
+//! The math module has a call that lasts: its service. Each build has a service of its own, with a
+//! channel of its own, whose sending end belongs to the build's value here. When the build gives
+//! way, that end is dropped, and the pages' copies of the end with the pages. So the service ends,
+//! and the build can be unloaded.
 
 use std::fmt;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use site_contract::{Formula, Job, Page, Tasks};
@@ -25,11 +30,16 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 use crate::args::ModuleFiles;
-use crate::say;
+use crate::locks::unpoisoned;
+use crate::output::say;
 
+/// Renders one page.
 type MarkdownRender = Entry<fn(Job) -> Result<Page, String>>;
+/// Converts formulas until the channel ends; returns how many there were.
 type MathServe = Entry<fn(mpsc::Receiver<Formula>) -> Result<u64, String>>;
+/// Compiles a style sheet.
 type StyleRender = Entry<fn(PathBuf) -> Result<String, String>>;
+/// What a module did so far.
 type CountTasks = Function<fn() -> Tasks>;
 
 /// Formulas that may wait for the math module before the pages' tasks have to.
@@ -95,14 +105,16 @@ struct Services {
 }
 
 impl Services {
+    /// Runs the service of one build, on the runtime.
     fn start(&self, serve: MathServe, asked: mpsc::Receiver<Formula>) {
         let call = serve.call((asked,));
         let service = self.runtime.spawn(async move { flatten(call.await) });
         self.lock().push(service);
     }
 
+    /// The services that run.
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<Result<u64, String>>>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        unpoisoned(self.running.lock())
     }
 
     /// Waits for all of them; how many formulas they have converted.
@@ -154,6 +166,7 @@ impl<T> Build<T> {
 }
 
 impl<T: Send + Sync + 'static> Slot<T> {
+    /// Loads a module, once or whenever its file changes. `bind` looks the entries of a build up.
     fn open(
         name: &'static str,
         file: &Path,
@@ -162,9 +175,9 @@ impl<T: Send + Sync + 'static> Slot<T> {
         bind: fn(&Module, &Services) -> Result<T, LoadError>,
     ) -> Result<Self, String> {
         if !watch {
-            // SAFETY: the driver built the file from this repository's sources, with the compiler, the
-            // profile and the tokio that it built this program with, which is what `load` asks for.
-            // The module's constructors do nothing but register its keys.
+            // SAFETY: the driver built the file from this repository's sources, with the compiler,
+            // the profile and the tokio that it built this program with, which is what `load` asks
+            // for. The module's constructors do nothing but register its keys.
             let module = unsafe { Module::load(file) }.map_err(text)?;
             let value = bind(&module, services).map_err(text)?;
             return Ok(Self::Fixed(Arc::new(value)));
@@ -178,12 +191,13 @@ impl<T: Send + Sync + 'static> Slot<T> {
                 event => say(&format!("{name}: {event}\n")),
             });
         let services = Arc::clone(services);
-        // SAFETY: as above, for each build that the driver's watcher publishes, by a rename. Of what the
-        // entries return, only plain data outlives the call.
+        // SAFETY: as above, for each build that the driver's watcher publishes, by a rename. Of
+        // what the entries return, only plain data outlives the call.
         let reload = unsafe { options.watch(file, move |module| Ok(bind(module, &services)?)) };
         reload.map(Self::Live).map_err(text)
     }
 
+    /// The build to use for a page that begins now.
     fn build(&self) -> Build<T> {
         match self {
             Self::Fixed(value) => Build::Fixed(Arc::clone(value)),
@@ -233,14 +247,17 @@ impl Modules {
         })
     }
 
+    /// The Markdown module's build for a page that begins now.
     pub(crate) fn markdown(&self) -> Build<Markdown> {
         self.markdown.build()
     }
 
+    /// The math module's.
     pub(crate) fn math(&self) -> Build<Math> {
         self.math.build()
     }
 
+    /// The style module's.
     pub(crate) fn style(&self) -> Build<Style> {
         self.style.build()
     }

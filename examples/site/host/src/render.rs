@@ -14,6 +14,7 @@ use tracing::{Instrument as _, info_span};
 
 use crate::catalogue::Catalogue;
 use crate::modules::{Modules, flatten};
+use crate::output::table;
 
 /// The address of the style sheet.
 pub(crate) const STYLE: &str = "style.css";
@@ -61,6 +62,7 @@ impl Renderer {
         })
     }
 
+    /// The modules that do the work.
     pub(crate) fn modules(&self) -> &Modules {
         &self.modules
     }
@@ -70,6 +72,7 @@ impl Renderer {
         self.modules
     }
 
+    /// The pages of the site.
     pub(crate) fn catalogue(&self) -> &Catalogue {
         &self.catalogue
     }
@@ -279,27 +282,4 @@ impl Site {
         );
         text
     }
-}
-
-/// Rows as aligned text; the columns from `right` on are aligned to the right.
-pub(crate) fn table<const N: usize>(rows: &[[String; N]], right: usize) -> String {
-    let widths: [usize; N] = std::array::from_fn(|column| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    });
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-            let _ = if column < right {
-                write!(line, "{cell:width$}  ")
-            } else {
-                write!(line, "{cell:>width$}  ")
-            };
-        }
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
-    text
 }

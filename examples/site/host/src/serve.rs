@@ -1,8 +1,10 @@
 //! The HTTP server: each page is rendered in the modules when it is asked for.
 //!
-//! Problem: what comes over a socket is anybody's. A page is looked up in the catalogue and never
-//! in the file system, so there is nothing to traverse to; a path that tries gets a 400 all the
-//! same, because it is no page's. All that a request can take is bounded:
+//! The problem: what comes over a socket may be anything.
+//!
+//! The way: a page is looked up in the catalogue and never in the file system, so a path leads to
+//! no other file. A path that tries gets a 400 all the same. All that a request can take is
+//! bounded:
 //!
 //! | request | answer |
 //! | --- | --- |
@@ -37,8 +39,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::output::say;
 use crate::render::{self, Renderer, STYLE};
-use crate::say;
 
 /// The longest head of a request.
 const MAX_HEADER: usize = 16 * 1024;
@@ -152,6 +154,7 @@ fn ended() -> impl Future<Output = Result<&'static str, String>> {
     }
 }
 
+/// An answer, whose body is at hand as a whole.
 type Answer = Response<Full<Bytes>>;
 
 /// Answers one request.
@@ -178,6 +181,7 @@ async fn respond(renderer: &Renderer, request: Request<Incoming>) -> Answer {
         .unwrap_or_else(|_| failure(StatusCode::GATEWAY_TIMEOUT, "the page took too long"))
 }
 
+/// The page or style sheet at `url`, or an answer that says why there is none.
 async fn content(renderer: &Renderer, url: &str) -> Answer {
     if url == STYLE {
         return match renderer.style().await {
@@ -214,6 +218,7 @@ fn decode(path: &str) -> Option<String> {
     (!climbs && !path.contains(char::is_control)).then_some(path)
 }
 
+/// An error as a page with a message.
 fn failure(status: StatusCode, message: &str) -> Answer {
     let message = render::escape(message);
     let document = format!(
@@ -224,10 +229,12 @@ fn failure(status: StatusCode, message: &str) -> Answer {
     html(status, document)
 }
 
+/// A page.
 fn html(status: StatusCode, document: String) -> Answer {
     answer(status, "text/html; charset=utf-8", document)
 }
 
+/// An answer with the headers that all answers have.
 fn answer(status: StatusCode, kind: &'static str, body: String) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from(body)));
     *answer.status_mut() = status;

@@ -1,9 +1,10 @@
 //! The state that host and modules share: listed, and checked to be one.
 //!
-//! Problem: that four copies of tokio run on one runtime is to be seen, not believed. Each copy of
-//! a shared static or thread-local is a *key*, and `tls_slots::images` tells which keys an image
-//! has and whether each is the host's. One that is not would be a second context, a second counter
-//! of task ids, a second seed: an error, here.
+//! The problem: that four copies of tokio run on one runtime is to be seen, not believed.
+//!
+//! The way: each copy of a shared static or thread-local is a *key*, and `tls_slots::images` tells
+//! which keys an image has, and whether each is the host's. A key that is not the host's would be a
+//! second context, a second counter of task ids, a second seed: an error, here.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -58,6 +59,7 @@ pub(crate) fn check(modules: usize) -> Result<(), String> {
     Ok(())
 }
 
+/// The name of an image's file.
 fn name(image: &ImageInfo) -> String {
     let file = image
         .file

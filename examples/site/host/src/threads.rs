@@ -1,9 +1,11 @@
 //! The threads of this process: named, counted, and checked against what was configured.
 //!
-//! Problem: three more copies of tokio are in this process, and each could have a runtime of its
-//! own, or think that it has one. The kernel knows: it lists every thread with its name. So the
-//! runtime's threads get names, and a thread by any other name, a worker more than configured, or
-//! a module's task that was polled by something that is no worker, is an error.
+//! The problem: three more copies of tokio are in this process. Each could have a runtime of its
+//! own, or think that it has one.
+//!
+//! The way: the kernel knows, as it lists every thread with its name. So the runtime's threads get
+//! names. It is an error if there is a thread by any other name, or a worker more than configured,
+//! or if a module's task was polled by something that is no worker.
 //!
 //! | name | thread |
 //! | --- | --- |
@@ -11,27 +13,30 @@
 //! | `site-pool-N` | its blocking pool, as many as were needed |
 //! | the program's | the main thread |
 //!
-//! Where the kernel's list is not known how to read, the counts are not known and not checked.
+//! On a system whose list of threads this program cannot read, nothing is counted or checked.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
 
 use site_contract::Tasks;
 use tokio::task::JoinSet;
 
-use crate::render::table;
+use crate::locks::unpoisoned;
+use crate::output::table;
 
+/// How the names of workers begin.
 const WORKER: &str = "site-worker-";
+/// How the names of threads of the blocking pool begin.
 const POOL: &str = "site-pool-";
 
 /// How long the workers may take to start.
 const MEETING: Duration = Duration::from_secs(30);
 
-/// How often, and after how long, threads that look wrong are looked at again.
-const LOOKS: usize = 50;
+/// How long threads that look wrong are looked at again, and how often.
+const LOOKING: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// Names for the runtime's threads. The workers are the first that a runtime starts.
@@ -58,12 +63,12 @@ pub(crate) async fn workers_met(workers: usize) -> Result<(), String> {
         let meeting = meeting.clone();
         tasks.spawn(async move {
             let (present, changed) = &*meeting;
-            let mut present = present.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut present = unpoisoned(present.lock());
             *present += 1;
             changed.notify_all();
             let late = |present: &mut usize| *present < workers;
-            let met = changed.wait_timeout_while(present, MEETING, late);
-            !met.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+            let met = unpoisoned(changed.wait_timeout_while(present, MEETING, late));
+            !met.1.timed_out()
         });
     }
     match tasks.join_all().await.into_iter().all(|met| met) {
@@ -183,17 +188,17 @@ pub(crate) fn check(workers: usize, tasks: &[(&'static str, Tasks)]) -> Result<(
     }
     // A thread has the name of the thread that started it until it gives itself one, so what is
     // wrong is looked at again before it is believed.
-    let mut outcome = check_names(workers);
-    for _ in 0..LOOKS {
-        if outcome.is_ok() {
-            break;
+    let end = Instant::now() + LOOKING;
+    loop {
+        let outcome = check_names(workers);
+        if outcome.is_ok() || Instant::now() > end {
+            return outcome;
         }
         std::thread::sleep(LOOK_AGAIN);
-        outcome = check_names(workers);
     }
-    outcome
 }
 
+/// Fails if a thread has a wrong name, or if there is another number of workers.
 fn check_names(workers: usize) -> Result<(), String> {
     let Some(names) = all() else { return Ok(()) };
     let main = std::fs::read_to_string("/proc/self/comm").unwrap_or_default();

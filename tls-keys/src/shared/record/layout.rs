@@ -80,13 +80,22 @@ pub const fn hash_all(start: u64, numbers: &[usize]) -> u64 {
 #[macro_export]
 macro_rules! __layout_probe {
     () => {{
-    /// Fields of one size: in the order of their declaration, or in one of 12! orders.
-        #[rustfmt::skip]
+        /// Fields of one size: in the order of their declaration, or in one of 12! orders.
         #[allow(dead_code)]
         struct Equal {
-            a: u32, b: u32, c: u32, d: u32, e: u32, f: u32,
-            g: u32, h: u32, i: u32, j: u32, k: u32, l: u32,
-                    }
+            a: u32,
+            b: u32,
+            c: u32,
+            d: u32,
+            e: u32,
+            f: u32,
+            g: u32,
+            h: u32,
+            i: u32,
+            j: u32,
+            k: u32,
+            l: u32,
+        }
 
         /// Fields of several sizes, with niches.
         #[allow(dead_code)]

@@ -179,7 +179,7 @@ macro_rules! crate_record {
         const _: () = {
             const FIELDS: $crate::record::CrateRecord = $crate::record::CrateRecord {
                 $($field: $value,)*
-                probe: $__layout_probe!(),
+                probe: $crate::__layout_probe!(),
             };
             $crate::__in_manifest_section! {
                 static RECORD: [u8; FIELDS.size()] = FIELDS.bytes();

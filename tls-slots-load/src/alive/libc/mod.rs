@@ -129,8 +129,8 @@ pub(crate) fn signal_actions(range: &Range<usize>) -> Vec<std::ffi::c_int> {
 
 /// What of an image libc may still call that cannot be taken back, each as the end of a sentence "it cannot be
 /// unloaded, because of …".
-pub(crate) fn pins(range: &Range<usize>) -> Vec<String> {
-    system::pins(range.into())
+pub(crate) fn kept_mapped_by(range: &Range<usize>) -> Vec<String> {
+    system::kept_mapped_by(range.into())
 }
 
 /// Runs, on the calling thread, the destructors that an image has registered on it, last registered first, also

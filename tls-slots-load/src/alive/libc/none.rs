@@ -29,7 +29,7 @@ pub(super) fn signal_actions(_: Span) -> Vec<c_int> {
     Vec::new()
 }
 
-pub(super) fn pins(_: Span) -> Vec<String> {
+pub(super) fn kept_mapped_by(_: Span) -> Vec<String> {
     vec!["destructors of thread-locals, which cannot be known on this system".to_owned()]
 }
 

@@ -8,7 +8,7 @@ use tls_slots::loader::memory as image_memory;
 
 /// All that is known of the image that an address is in.
 #[derive(Debug)]
-pub struct Seen {
+pub struct ImageReport {
     /// Where it lies.
     pub memory: Range<usize>,
     /// See the module.
@@ -20,18 +20,18 @@ pub struct Seen {
     /// See the module.
     pub signals: Vec<c_int>,
     /// See the module.
-    pub pins: Vec<String>,
+    pub kept_mapped_by: Vec<String>,
 }
 
 /// Looks at the image that an address is in.
-pub fn look(address: *const u8) -> Option<Seen> {
+pub fn look(address: *const u8) -> Option<ImageReport> {
     let memory = image_memory::of(address)?.all;
-    Some(Seen {
+    Some(ImageReport {
         destructors: super::destructors(&memory),
         threads: super::threads(&memory),
         keys: super::keys(&memory),
         signals: super::signal_actions(&memory),
-        pins: super::pins(&memory),
+        kept_mapped_by: super::kept_mapped_by(&memory),
         memory,
     })
 }

@@ -1,4 +1,7 @@
-//! What was read of a file.
+//! What was read of a file: the bytes that are checked, and then loaded.
+//!
+//! The problem: if the check reads the file once and the copy reads it again, they may differ. So
+//! the file is read once. On Linux it is read into the copy itself, and the check looks at the copy.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -8,12 +11,12 @@ use std::ops::Deref;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::sealed::Sealed;
 
-/// What was read of a file: these bytes are checked, and these are loaded.
+/// What was read of a file.
 pub(crate) enum Content {
     /// A copy that nobody can change, and that can be opened.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     Sealed(Sealed),
-    /// In this process's memory, and why there is no copy, where one was tried.
+    /// Bytes in this process's memory. With an error if a copy was tried and failed.
     #[cfg_attr(windows, allow(dead_code))] // no copy is made there
     Read(Vec<u8>, Option<io::Error>),
 }
@@ -31,7 +34,12 @@ impl Deref for Content {
 }
 
 impl Content {
-    /// Reads so many bytes of a file; where it is to be copied, into the copy, if the system has such.
+    /// Reads `length` bytes of a file. With `copy`, into sealed memory of that name if the system has
+    /// that.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or there is not enough memory.
     pub(crate) fn read(file: &File, length: u64, name: &OsStr, copy: bool) -> io::Result<Self> {
         let mut why = None;
         #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -49,7 +57,7 @@ impl Content {
         bytes
             .try_reserve_exact(room)
             .map_err(|_| io::ErrorKind::OutOfMemory)?;
-        // No more than it had: what is read is what counts, whoever may still write to it.
+        // No more than the file had. Somebody may still write to it, but these bytes are what counts.
         (&mut &*file).take(length).read_to_end(&mut bytes)?;
         Ok(Self::Read(bytes, why))
     }

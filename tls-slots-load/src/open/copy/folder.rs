@@ -1,7 +1,7 @@
-//! Unix without `/proc`: a file in a folder that only this process's user may enter.
+//! Unix without `/proc`: a copy in a folder that only this process's user may enter.
 //!
-//! The folder is removed once the file is open. The image stays, as a mapping does not need a name.
-//! Not run by the authors.
+//! The folder is removed once the file is open. The image stays, because a mapping needs no name.
+//! **Not run by the authors.**
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
@@ -11,13 +11,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use super::place::{Original, Place, Way};
+use super::openable::{Original, Openable, Way};
 
 pub(super) const WAYS: &[Way] = &[private_folder];
 
-fn private_folder(original: &Original<'_>) -> io::Result<Place> {
+fn private_folder(original: &Original<'_>) -> io::Result<Openable> {
     let folder = Folder::new()?;
-    let path = folder.0.join(super::place::name(original.real));
+    let path = folder.0.join(super::openable::copy_name(original.real));
     let mut file = File::options()
         .write(true)
         .create_new(true)
@@ -25,15 +25,15 @@ fn private_folder(original: &Original<'_>) -> io::Result<Place> {
         .open(&path)?;
     file.write_all(original.content)?;
     drop(file);
-    Ok(Place {
-        open_as: path,
-        keep: None,
+    Ok(Openable {
+        path,
+        kept_open: None,
         until_open: Some(Box::new(folder)),
     })
 }
 
 /// There is no path that means a descriptor's file on all of these systems.
-pub(super) fn by_descriptor(_: &File) -> io::Result<Place> {
+pub(super) fn by_descriptor(_: &File) -> io::Result<Openable> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -51,7 +51,7 @@ impl Folder {
             let name = format!("tls-slots-{}-{now:x}-{count}", std::process::id());
             let path = std::env::temp_dir().join(OsStr::new(&name));
             match DirBuilder::new().mode(0o700).create(&path) {
-                // Created, by us: the mode is ours and nobody could have been in it before.
+                // We have created it with this mode, so nobody else was ever in it.
                 Ok(()) => return Ok(Self(path)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
@@ -62,7 +62,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What is left behind is a file in the temporary folder.
+        // If this fails, a file is left behind in the temporary folder, and does no harm.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -1,23 +1,24 @@
-//! Windows: the file itself, which nobody can change while it is open here.
+//! Windows: the file itself, which nobody can change while this process has it open.
 //!
-//! It was opened so that others may read it only; a file that is loaded cannot be written to in any case.
-//! Not run by the authors.
+//! `file.rs` opens it so that others may read it only. Besides, a file that is loaded cannot be
+//! written to. **Not run by the authors.**
 
 use std::fs::File;
 use std::io;
 
-use super::place::{Original, Place, Way};
+use super::openable::{Openable, Original, Way};
 
-pub(super) const WAYS: &[Way] = &[kept_open];
+pub(super) const WAYS: &[Way] = &[original_kept_open];
 
-fn kept_open(original: &Original<'_>) -> io::Result<Place> {
-    Ok(Place {
-        open_as: original.real.to_owned(),
-        keep: Some(original.file.try_clone()?),
+fn original_kept_open(original: &Original<'_>) -> io::Result<Openable> {
+    Ok(Openable {
+        path: original.real.to_owned(),
+        kept_open: Some(original.file.try_clone()?),
         until_open: None,
     })
 }
 
-pub(super) fn by_descriptor(_: &File) -> io::Result<Place> {
+/// Windows has no path that means a descriptor's file.
+pub(super) fn by_descriptor(_: &File) -> io::Result<Openable> {
     Err(io::ErrorKind::Unsupported.into())
 }

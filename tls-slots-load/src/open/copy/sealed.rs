@@ -1,4 +1,8 @@
-//! Sealed memory: a file in memory whose content nobody can change any more (`memfd_create`(2)).
+//! Sealed memory: a file in memory whose content nobody can change any more (memfd_create(2)).
+//!
+//! The problem: a copy in a folder can be changed by whoever may write to the folder, and a copy in
+//! ordinary memory cannot be opened. A memory file has a descriptor that can be opened, and its seals
+//! forbid every change.
 
 use std::ffi::{CString, OsStr};
 use std::fs::File;
@@ -7,29 +11,34 @@ use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::{ptr, slice};
 
-/// A file in memory that nobody can write to any more, and a view of it.
+/// A file in memory that nobody can write to any more, and a mapping of it.
 pub(crate) struct Sealed {
     pub(super) file: File,
-    /// Null for an empty file.
+    /// Invariant: the start of a mapping of all of `file`, which is this value's own. Null for an
+    /// empty file.
     start: *const u8,
     length: usize,
 }
 
-// SAFETY: the view is of a sealed file: its bytes and its size never change.
+// SAFETY: the mapping belongs to this value, and any thread may unmap it.
 unsafe impl Send for Sealed {}
-// SAFETY: as for `Send`: the view never changes.
+// SAFETY: the mapping is only read, and its file is sealed, so the bytes never change.
 unsafe impl Sync for Sealed {}
 
 impl Sealed {
-    /// Copies so many bytes of a file.
+    /// Copies `length` bytes of a file. `name` is shown in `/proc/PID/maps`.
+    ///
+    /// # Errors
+    ///
+    /// Memory files are forbidden, the original cannot be read, or there is not enough memory.
     pub(super) fn new(original: &File, length: u64, name: &OsStr) -> io::Result<Self> {
         // Since Linux 6.3. Not in all versions of libc.
         const MFD_NOEXEC_SEAL: libc::c_uint = 8;
-        // The name is for `/proc/PID/maps` only. It has at most 249 bytes.
+        // A name has at most 249 bytes.
         let name = name.as_bytes();
         let name = CString::new(&name[..name.len().min(249)])?;
         let create = |flags| {
-            // SAFETY: a C string and flags.
+            // SAFETY: `name` is a C string that lives during the call. The flags are the function's.
             unsafe { libc::memfd_create(name.as_ptr(), flags) }
         };
         let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
@@ -40,13 +49,13 @@ impl Sealed {
         if descriptor < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: a descriptor that was just made, and is nobody else's.
+        // SAFETY: the descriptor was just made, so it is open and belongs to nobody else.
         let mut file = unsafe { File::from_raw_fd(descriptor) };
-        // No more than it had: what is copied is what counts, whoever may still write to the original.
+        // No more than the original had. Somebody may still write to it, but the copy is what counts.
         io::copy(&mut original.take(length), &mut file)?;
         let seals =
             libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
-        // SAFETY: our descriptor; the call takes an integer.
+        // SAFETY: the descriptor is open, and this command takes an integer.
         if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) } != 0 {
             return Err(io::Error::last_os_error());
         }
@@ -60,7 +69,8 @@ impl Sealed {
                 length,
             });
         }
-        // SAFETY: a new mapping, of a file that we have open.
+        // SAFETY: the kernel chooses the address of the new mapping, so it replaces no other. The file
+        // is open.
         let start = unsafe {
             libc::mmap(
                 ptr::null_mut(),
@@ -82,12 +92,13 @@ impl Sealed {
         })
     }
 
+    /// The content.
     pub(super) fn bytes(&self) -> &[u8] {
         if self.length == 0 {
             return &[];
         }
-        // SAFETY: mapped by `new` until this is dropped; the seals keep the bytes as they are, and the
-        // file as long as it is.
+        // SAFETY: by the invariant of `start`, `length` bytes are mapped there until this is dropped.
+        // The seals forbid every change of the bytes and of the file's length.
         unsafe { slice::from_raw_parts(self.start, self.length) }
     }
 }
@@ -95,8 +106,8 @@ impl Sealed {
 impl Drop for Sealed {
     fn drop(&mut self) {
         if self.length != 0 {
-            // SAFETY: the mapping of `new`, which nobody borrows any more. It cannot fail for a whole
-            // mapping.
+            // SAFETY: by the invariant of `start`, this is a whole mapping of our own. Nobody borrows
+            // it any more. For a whole mapping the call does not fail.
             unsafe { libc::munmap(self.start.cast_mut().cast(), self.length) };
         }
     }

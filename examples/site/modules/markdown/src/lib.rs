@@ -1,8 +1,9 @@
 //! Module `markdown`: a page of Markdown to HTML.
 //!
-//! Problem: one page needs a file, its formulas' MathML from another module, and an answer from a
-//! TCP service for each of its links, and should wait for all of them at once. So a page is a tree
-//! of tasks, on whichever runtime the caller is on; no handle comes in:
+//! The problem: one page needs a file, its formulas' MathML from another module, and an answer from
+//! a TCP service for each of its links. It should wait for all of them at once.
+//!
+//! The way: a page is a tree of tasks, on whichever runtime the caller is on. No handle comes in.
 //!
 //! ```text
 //! markdown_render ── spawn ── the page ─┬─ spawn ── one task for each distinct formula ── mpsc ──┐
@@ -15,26 +16,22 @@
 //! | `lib.rs` | the entries, and the page's task |
 //! | `text.rs` | what needs no runtime: headings, links and formulas in Markdown's events |
 //! | `links.rs` | the conversation with the host's catalogue |
+//! | `tasks.rs` | what all tasks of the module have in common |
 
 mod links;
+mod tasks;
 mod text;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use site_contract::{Formula, Job, Page, Tally, Tasks, current_page};
+use site_contract::{Formula, Job, Page, Tasks, current_page};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::{Instrument as _, Span, info_span};
 
-static TALLY: Tally = Tally::new();
-
-/// How long a page waits for its formulas, and for the catalogue.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What is left of a formula that the math module could not read.
-type Answer = Result<String, String>;
+use tasks::{PATIENCE, TALLY};
+use text::Answer;
 
 /// Renders one page.
 #[tokio::module]
@@ -114,6 +111,7 @@ async fn convert(
     converted
 }
 
+/// Sends one formula to the math module, and waits for the answer.
 async fn ask(math: &mpsc::Sender<Formula>, latex: String, display: bool) -> Answer {
     let (reply, answer) = oneshot::channel();
     let formula = Formula {

@@ -1,10 +1,12 @@
 //! Where the relative links of a page lead: a conversation with the host's catalogue over TCP.
 //!
-//! Problem: a module cannot know which files became pages, and a page may have hundreds of links;
-//! waiting for each answer before the next question would cost a round trip per link. So a task
-//! writes the questions while this one reads the answers, which come in the questions' order.
+//! The problem: a module cannot know which files became pages, and a page may have hundreds of
+//! links. Waiting for each answer before the next question would cost a round trip for each link.
 //!
-//! A question is the line `<file of the page>\t<destination>`; an answer is `page\t<url>`,
+//! The way: one task writes the questions while this task reads the answers, which come in the
+//! order of the questions.
+//!
+//! A question is the line `<file of the page>\t<destination>`. An answer is `page\t<url>`,
 //! `file\t<path in the repository>` or `missing\t<reason>`.
 
 use std::collections::HashMap;
@@ -16,7 +18,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::{PATIENCE, TALLY};
+use crate::tasks::{PATIENCE, TALLY};
 
 /// Where a link leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +46,7 @@ pub(crate) async fn resolve(
         .map_err(|error| error.to_string())
 }
 
+/// Asks all questions over one connection.
 async fn converse(
     address: SocketAddr,
     source: PathBuf,
@@ -71,6 +74,7 @@ async fn converse(
     Ok(targets)
 }
 
+/// Reads an answer.
 fn parse(answer: &str) -> io::Result<Target> {
     match answer.split_once('\t') {
         Some(("page", url)) => Ok(Target::Page(url.to_owned())),

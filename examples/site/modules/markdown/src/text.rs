@@ -1,15 +1,19 @@
 //! The part of the renderer that needs no runtime: Markdown's events, before and after the answers.
 //!
-//! Problem: formulas and links are answered elsewhere, so a page is walked twice. The events of the
-//! parser are kept in a vector; the first walk collects what to ask, the second puts the answers in.
+//! The problem: formulas and links are answered elsewhere, so a page is walked twice.
+//!
+//! The way: the parser's events are kept in a vector. The first walk collects what to ask, and the
+//! second walk puts the answers in.
 
 use std::collections::{HashMap, HashSet};
 
 use pulldown_cmark::{CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd, html};
 use site_contract::{Heading, Page};
 
-use crate::Answer;
 use crate::links::Target;
+
+/// The MathML of a formula, or what is wrong with its LaTeX.
+pub(crate) type Answer = Result<String, String>;
 
 /// A parsed page.
 pub(crate) struct Text<'a> {
@@ -38,6 +42,7 @@ impl<'a> Text<'a> {
         text
     }
 
+    /// Gives each heading an id, and notes the headings for the table of contents.
     fn set_heading_ids(&mut self) {
         let starts = self.events.iter().enumerate();
         let starts: Vec<usize> = starts
@@ -238,6 +243,7 @@ fn slug(heading: &str) -> String {
         .to_lowercase()
 }
 
+/// The slug, or the slug with a number where a heading before has it already.
 fn unused(slug: String, ids: &mut HashSet<String>) -> String {
     let mut id = slug.clone();
     let mut count = 0;
@@ -248,6 +254,7 @@ fn unused(slug: String, ids: &mut HashSet<String>) -> String {
     id
 }
 
+/// Appends text as HTML has it.
 fn escape(html: &mut String, text: &str) {
     for c in text.chars() {
         match c {

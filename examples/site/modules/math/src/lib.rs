@@ -1,9 +1,11 @@
 //! Module `math`: LaTeX formulas to MathML, as a service that runs on the host's runtime.
 //!
-//! Problem: the host has pages with formulas in them, and a LaTeX parser that it would rather not
-//! link. This module is that parser behind a tokio channel. The host makes the channel, gives the
-//! receiving end to [`math_serve`] and the sending end to the Markdown module, so two modules that
-//! know nothing of each other exchange messages with no code of the host in between.
+//! The problem: the host has pages with formulas in them, and a LaTeX parser that it would rather
+//! not link.
+//!
+//! The way: this module is that parser behind a tokio channel. The host makes the channel, gives
+//! the receiving end to [`math_serve`] and the sending end to the Markdown module. So two modules
+//! that know nothing of each other exchange messages, with no code of the host in between.
 //!
 //! ```text
 //! markdown's task ── Formula ──> mpsc ──> math_serve ──> a task per batch ──> a task per formula
@@ -20,6 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::info_span;
 
+/// This module's count of its tasks.
 static TALLY: Tally = Tally::new();
 
 /// A batch is closed when it holds this many formulas …
@@ -69,6 +72,7 @@ async fn fill(first: Formula, formulas: &mut mpsc::Receiver<Formula>) -> Vec<For
     batch
 }
 
+/// Converts the formulas of a batch, each in a task of its own, and sends the answers.
 async fn convert_batch(batch: Vec<Formula>) {
     let mut tasks = JoinSet::new();
     for Formula {

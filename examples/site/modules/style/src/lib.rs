@@ -1,9 +1,10 @@
 //! Module `style`: SCSS to CSS, with the sources read by tasks and compiled on the blocking pool.
 //!
-//! Problem: the Sass compiler is synchronous and may take many milliseconds, which a worker of the
-//! runtime must not spend; and it reads its `@use`d files itself, with blocking calls. So the
-//! module reads all sources of the folder first, one task for each file, and compiles them from
-//! memory in one `spawn_blocking`. The blocking thread belongs to the host's runtime.
+//! The problem: the Sass compiler is synchronous and may take many milliseconds, which a worker of
+//! the runtime must not spend. And it reads its `@use`d files itself, with blocking calls.
+//!
+//! The way: the module reads all sources of the folder first, one task for each file, and compiles
+//! them from memory in one `spawn_blocking`. The blocking thread belongs to the host's runtime.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::info_span;
 
+/// This module's count of its tasks.
 static TALLY: Tally = Tally::new();
 
 /// Longer than any sheet takes; a compiler that does not end must not keep a request forever.

@@ -338,9 +338,9 @@ pub(super) fn running(span: Span) -> Vec<ThreadInfo> {
 }
 
 /// Whether libc has a function of the image's own.
-pub(super) fn is_pinned(span: Span) -> bool {
-    let pins = |key: &Key| key.image == span && key.slot.is_none();
-    table().keys.iter().any(pins)
+pub(super) fn libc_has_its_function(span: Span) -> bool {
+    let is_such = |key: &Key| key.image == span && key.slot.is_none();
+    table().keys.iter().any(is_such)
 }
 
 /// Runs the destructors of the values that the calling thread has of an image's keys. As libc does it: a

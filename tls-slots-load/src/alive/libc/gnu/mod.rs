@@ -76,19 +76,19 @@ pub(super) fn signal_actions(span: Span) -> Vec<c_int> {
     signals::of(span)
 }
 
-pub(super) fn pins(span: Span) -> Vec<String> {
-    let mut pins = Vec::new();
-    if keys::is_pinned(span) {
-        pins.push("a pthread key that could not be taken over".to_owned());
+pub(super) fn kept_mapped_by(span: Span) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if keys::libc_has_its_function(span) {
+        reasons.push("a pthread key that could not be taken over".to_owned());
     }
     if let Some(name) = not_ours() {
-        pins.push(format!(
+        reasons.push(format!(
             "destructors that cannot be known: modules find another `{}` than the host's, so call \
              `tls_slots_build::host()` in the host's build script",
             name.to_string_lossy()
         ));
     }
-    pins
+    reasons
 }
 
 /// A function that modules do not find here.

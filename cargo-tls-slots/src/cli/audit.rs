@@ -1,0 +1,79 @@
+//! `cargo tls-slots audit`.
+//!
+//! Without `--deny` the command answers a person, and succeeds whatever it finds. With `--deny` it
+//! answers CI. `--deny` takes its value after `=`, as a file's name may come next.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+
+use super::shared::{Done, Format};
+use crate::audit::{self, Audit, Verdict};
+
+/// Say what state a host or module has, and what of it is not shared
+///
+/// Reads the symbols of a built file: every thread-local and every static in writable memory, by
+/// crate. A key is shared where the host has the same key. Everything else each image has for
+/// itself, and what is known of that is said: that a copy is right, or that it breaks, and which
+/// command shares it.
+#[derive(Args)]
+#[command(after_help = "\
+Exit status:
+  0  it was read, and nothing is denied
+  1  something is denied
+  2  the file cannot be read, is no host or module, or has no symbols
+
+Examples:
+  cargo tls-slots audit module/target/release/libmodule.so
+      for a person
+  cargo tls-slots audit --deny host/target/release/host module/target/release/libmodule.so
+      for CI: fails if anything is not shared that is known to break")]
+pub(super) struct AuditArgs {
+    /// The hosts and modules
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// How the result is written
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+
+    /// Fail if there is state that is known to break, or that nobody has looked at
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true,
+          default_missing_value = "breaks")]
+    deny: Option<Deny>,
+}
+
+/// What an audit does not let pass.
+#[derive(Clone, Copy, ValueEnum)]
+enum Deny {
+    /// What is known to break
+    Breaks,
+    /// That, and what nobody has looked at
+    Unknown,
+}
+
+impl AuditArgs {
+    /// Audits the files, prints the results, and fails if anything is denied.
+    pub(super) fn run(self) -> Done {
+        let audits = self.files.iter().map(|file| audit::audit(file));
+        let audits = audits.collect::<Result<Vec<_>, _>>()?;
+        self.format.print(
+            || {
+                let texts: Vec<String> = audits.iter().map(Audit::render).collect();
+                texts.join("\n")
+            },
+            || audits.iter().map(Audit::json).collect::<Value>(),
+        )?;
+        let denied = match self.deny {
+            None => return Ok(ExitCode::SUCCESS),
+            Some(Deny::Breaks) => Verdict::Breaks,
+            Some(Deny::Unknown) => Verdict::Unknown,
+        };
+        Ok(match audits.iter().any(|one| one.has(denied)) {
+            true => ExitCode::FAILURE,
+            false => ExitCode::SUCCESS,
+        })
+    }
+}

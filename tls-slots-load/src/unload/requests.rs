@@ -1,0 +1,178 @@
+//! Requests to other threads: drop what you have of this module.
+//!
+//! # The problem
+//!
+//! A thread that has run a module's code may keep values of the module: thread-locals of the
+//! module's std, with their destructors, and values of the module's private keys. Only the thread
+//! itself can drop them. A worker thread of a runtime does not end, so it would keep them for ever.
+//!
+//! # The way
+//!
+//! A worker thread that is about to sleep is in a *quiescent state*: it runs no code of any module.
+//! There it calls `tls_keys::quiescence::quiescent_state`. That costs one load while no module is
+//! being unloaded. Else the thread drops its values of these modules first.
+//!
+//! | thread | what it does |
+//! | --- | --- |
+//! | the unloading thread | makes a [`Request`], which lists the module as pending, and wakes the runtimes |
+//! | a worker, or a thread in `block_on` | drops its values ([`drop_own_values`]) before it sleeps again |
+//! | an idle thread of the blocking pool | ends, as after its time-out, and so drops its values |
+//!
+//! Other threads of the host cannot be asked. What they have is reported.
+
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use tls_keys::abi::Key;
+use tls_keys::panic::discard_panic;
+use tls_keys::quiescence::{self, Runtime};
+use tls_slots::loader::{self, lock};
+
+use crate::alive::{libc, shared_state};
+
+/// A module that threads are asked about. None of its code will run, except for destructors.
+#[derive(Clone)]
+struct Pending {
+    /// What identifies the image, as in the registry.
+    image: usize,
+    memory: Range<usize>,
+}
+
+/// The modules that threads are asked about.
+///
+/// Invariant: `quiescence::pending()` is their number, and each is loaded while it is listed. No code
+/// of others runs under this lock.
+static PENDING: Mutex<Vec<Pending>> = Mutex::new(Vec::new());
+
+/// The runtimes of this process that can be woken.
+///
+/// Under this lock runs no code of others but the runtimes', which is the host's copy of tokio.
+static RUNTIMES: Mutex<Vec<Arc<dyn Runtime>>> = Mutex::new(Vec::new());
+
+/// While this lives, threads in a quiescent state drop their values of a module.
+pub(super) struct Request(usize);
+
+impl Request {
+    /// Asks all threads to drop their values of a module.
+    ///
+    /// # Safety
+    ///
+    /// Until the request is dropped, and until [`is_a_thread_dropping`] is false after that, the
+    /// module must be loaded. No thread may run code of it, except for destructors of
+    /// thread-locals.
+    pub(super) unsafe fn to_all_threads(image: *const Key, memory: Range<usize>) -> Self {
+        let image = image as usize;
+        lock(&PENDING).push(Pending { image, memory });
+        quiescence::pending().fetch_add(1, Ordering::SeqCst);
+        Self(image)
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        let mut pending = lock(&PENDING);
+        pending.retain(|pending| pending.image != self.0);
+        quiescence::pending().fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Wakes all runtimes, so that their threads call `tls_keys::quiescence::quiescent_state`.
+pub(super) fn wake_runtimes() {
+    let mut runtimes = lock(&RUNTIMES);
+    runtimes.retain(|runtime| runtime.is_alive());
+    for runtime in &*runtimes {
+        runtime.wake();
+    }
+}
+
+/// Aborts the tasks of a module in all runtimes. Gives how many there were.
+pub(super) fn abort_tasks(memory: &Range<usize>) -> usize {
+    let runtimes = lock(&RUNTIMES);
+    runtimes
+        .iter()
+        .map(|runtime| runtime.abort(memory.clone()))
+        .sum()
+}
+
+/// Drops the calling thread's values of a module: first those that the module's std has left with
+/// libc, then those of the module's private keys.
+///
+/// # Safety
+///
+/// The module must be loaded, and this thread must run no code of it.
+pub(super) unsafe fn drop_own_values(image: *const Key, memory: &Range<usize>) {
+    // A destructor may make new values of either kind. It may do so for ever, so there is an end.
+    const TIMES: usize = 8;
+    for _ in 0..TIMES {
+        // SAFETY: the caller promises that the module is loaded, and that no code of it is further
+        // up on this thread.
+        let ran = unsafe { libc::run_here(memory) };
+        let mut dropped = 0;
+        discard_panic(|| dropped = loader::reset(&loader::private_thread_locals(image)));
+        if ran + dropped == 0 {
+            break;
+        }
+    }
+    // Last, because the destructors may have deferred something.
+    discard_panic(|| shared_state::quiescent(memory));
+}
+
+/// The calling thread is in a quiescent state: it drops its values of the modules that are pending.
+///
+/// # Safety
+///
+/// This thread must run no code of such a module.
+pub(crate) unsafe fn quiescent_state() {
+    // Not in the head of the loop: a temporary there, such as the lock, lives as long as the loop.
+    let pending = lock(&PENDING).clone();
+    for Pending { image, memory } in pending {
+        // The lock is not held here, so the request may have ended. But the unloading thread waits
+        // for whoever is dropping.
+        let _dropping = Dropping::begin(image);
+        let is_pending = lock(&PENDING).iter().any(|pending| pending.image == image);
+        if is_pending {
+            // SAFETY: the module is listed, so it is loaded by the promise to `to_all_threads`, and
+            // stays so until `_dropping` is gone. The caller promises that this thread runs no code
+            // of it.
+            unsafe { drop_own_values(image as *const Key, &memory) }
+        }
+    }
+}
+
+/// The modules whose values a thread is dropping at this moment, once for each thread.
+static DROPPING: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
+/// While this lives, the module is listed in [`DROPPING`].
+struct Dropping(usize);
+
+impl Dropping {
+    fn begin(image: usize) -> Self {
+        lock(&DROPPING).push(image);
+        Self(image)
+    }
+}
+
+impl Drop for Dropping {
+    fn drop(&mut self) {
+        let mut dropping = lock(&DROPPING);
+        if let Some(at) = dropping.iter().position(|image| *image == self.0) {
+            dropping.swap_remove(at);
+        }
+    }
+}
+
+/// Whether a thread is dropping values of the module at this moment, because of a [`Request`].
+pub(super) fn is_a_thread_dropping(image: *const Key) -> bool {
+    lock(&DROPPING).contains(&(image as usize))
+}
+
+/// Takes note of a runtime.
+pub(crate) fn add_runtime(runtime: &Arc<dyn Runtime>) {
+    let mut runtimes = lock(&RUNTIMES);
+    if runtimes.len() == runtimes.capacity() {
+        // Before the list grows: a runtime that is gone has its memory kept by this list.
+        runtimes.retain(|runtime| runtime.is_alive());
+    }
+    runtimes.push(Arc::clone(runtime));
+}
