@@ -29,8 +29,9 @@ macro_rules! process_local {
 #[allow(unused_imports)]
 pub(crate) use process_local;
 
-/// The calling thread's id, the same in every copy of tokio: each copy of std gives a thread another
-/// id, and a runtime's owner may have been written down by one and be compared by the other.
+/// The calling thread's id, the same in every copy of tokio: each copy of std gives a thread
+/// another id, and a runtime's owner may have been written down by one and be compared by the
+/// other.
 #[cfg(all(feature = "external-tls", feature = "rt"))]
 pub(crate) fn current_thread_id() -> std::thread::ThreadId {
     thread_local! {

@@ -2,8 +2,8 @@
 
 /// At the start of a function: in a module, lets the host's copy of that function do the work.
 ///
-/// For functions that leave code behind in shared state: a thread's main function, a waker's vtable,
-/// a signal action. What stays is then the host's, which is never unloaded.
+/// For functions that leave code behind in shared state: a thread's main function, a waker's
+/// vtable, a signal action. What stays is then the host's, which is never unloaded.
 ///
 /// The function's address is itself a process-wide key, so it is the host's wherever the key is
 /// shared, and this image's own otherwise.

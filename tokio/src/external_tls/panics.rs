@@ -56,8 +56,8 @@ pub(crate) fn is_task_waker(_: &std::task::Waker) -> bool {
     false
 }
 
-/// For code that runs below a `catch_unwind` that is not ours: that of `block_on`'s caller, or std's
-/// at the top of a thread.
+/// For code that runs below a `catch_unwind` that is not ours: that of `block_on`'s caller, or
+/// std's at the top of a thread.
 #[cfg(not(feature = "external-tls"))]
 #[allow(dead_code)] // which features use it varies
 #[inline(always)]
