@@ -6,6 +6,7 @@
 //!
 //! | file         | what it does                                                             |
 //! | ------------ | ------------------------------------------------------------------------ |
+//! | `guide`      | the Rust blocks of `docs/`, as documentation tests                       |
 //! | [`fixtures`] | the hosts and modules of the scenarios, one set per configuration        |
 //! | `guide`      | the Rust blocks of `docs/`, as documentation tests                       |
 //! | [`project`]  | runs cargo on a fixture, with the fork's patches, and keeps what it made |

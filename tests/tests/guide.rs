@@ -12,6 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+use walkdir::WalkDir;
 
 /// More than this does not fit into two screens.
 const README_LINES: usize = 200;
@@ -332,25 +333,20 @@ fn the_versions_in_the_documents_are_those_of_the_crates() {
     assert_none(&wrong);
 }
 
-/// The texts of files below a folder whose names end so.
-fn texts(folder: &Path, ending: &str) -> String {
-    let mut texts = String::new();
-    for entry in fs::read_dir(folder).expect("a folder of the repository") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            texts += &self::texts(&path, ending);
-        } else if path.to_string_lossy().ends_with(ending) {
-            texts += &fs::read_to_string(&path).expect("a text");
-        }
-    }
-    texts
+/// The texts of the files below a folder whose names end so, one after another.
+fn texts(folder: &str, ending: &str) -> String {
+    WalkDir::new(repository().join(folder))
+        .into_iter()
+        .map(|entry| entry.expect("an entry").into_path())
+        .filter(|path| path.to_string_lossy().ends_with(ending))
+        .map(|path| fs::read_to_string(path).expect("a text"))
+        .collect()
 }
 
 /// The words that a reader looks for are those that a test or a snapshot expects.
 #[test]
 fn the_words_of_errors_are_tested() {
-    let tested = texts(&repository().join("tests/tests"), ".rs")
-        + &texts(&repository().join("tls-slots-load/src"), ".snap");
+    let tested = texts("tests/tests", ".rs") + &texts("tls-slots-load/src", ".snap");
     let page = Document::read("docs/troubleshooting.md");
     let mut wrong = Vec::new();
     let mut seen = 0;
