@@ -173,6 +173,40 @@ fn a_module_with_a_key_of_another_size_is_refused() {
     assert!(!ended.stdout.contains("module refused=-"), "{ended}");
 }
 
+/// The functions of libc that `tls-slots-load` defines in its host.
+const TAKEN_OVER: [&str; 5] = [
+    "__cxa_thread_atexit_impl",
+    "pthread_create",
+    "pthread_key_create",
+    "pthread_key_delete",
+    "pthread_setspecific",
+];
+
+/// Which of those a program defines itself.
+fn taken_over(program: &Path) -> Vec<&'static str> {
+    let bytes = std::fs::read(program).unwrap();
+    let file = object::File::parse(&*bytes).unwrap();
+    let defined: BTreeSet<&str> = file
+        .symbols()
+        .filter(|symbol| symbol.is_definition())
+        .filter_map(|symbol| symbol.name().ok())
+        .collect();
+    TAKEN_OVER
+        .into_iter()
+        .filter(|name| defined.contains(name))
+        .collect()
+}
+
+/// A host that opens its modules by plain libloading links `tls-slots` only, and libc stays as it
+/// is. The control is a host with the loader.
+#[test]
+fn only_the_loader_takes_over_functions_of_libc() {
+    let core = Project::new("minimal").built();
+    let with_loader = Project::new("entries_host").built();
+    assert_eq!(taken_over(&core), [""; 0]);
+    assert_eq!(taken_over(&with_loader), TAKEN_OVER);
+}
+
 /// What of ours is linked into a program.
 fn traces(program: &Path) -> Vec<String> {
     let bytes = std::fs::read(program).unwrap();
