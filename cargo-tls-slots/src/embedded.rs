@@ -3,7 +3,7 @@
 //!
 //! The crate's build script makes the table from the repository, so an installed command forks
 //! without a checkout. A command that was built from a changed checkout notices forks of the old
-//! one: [`digest`] is part of every fork's stamp. That is the only use of the engine's own text.
+//! one: [`digest()`] is part of every fork's stamp. That is the only use of the engine's own text.
 
 use crate::digest;
 

@@ -3,8 +3,8 @@
 //! One walk over the library, in this order:
 //!
 //! 1. every declaration is decided about, by itself ([`decide`](super::decide));
-//! 2. every use is found ([`uses`](super::uses)), and what constants refer to is taken back
-//!    ([`constants`](super::constants));
+//! 2. every use is found ([`uses`]), and what constants refer to is taken back
+//!    ([`constants`]);
 //! 3. the declarations are wrapped, which may still fail for one;
 //! 4. the uses are changed whose statics are all wrapped, in the same way;
 //! 5. the report is written, from the decisions as they are now;

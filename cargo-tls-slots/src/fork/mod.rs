@@ -1,23 +1,22 @@
 //! From a lock file, or from names, to forked crates in a folder and the lines that patch a project
 //! to them.
 //!
-//! This is the one place that knows all layers below: [`upstream`](crate::upstream) gets a release,
-//! a [recipe](crate::recipe) or the [rule](crate::by_rule) edits its sources,
-//! [`cargo_toml`](crate::cargo_toml) its `Cargo.toml`, and
-//! [`self_description`](crate::self_description) adds what the crate says about itself.
+//! This is the one place that knows all layers below: `upstream` gets a release, a recipe or the
+//! rule edits its sources, `cargo_toml` edits its `Cargo.toml`, and `self_description` adds what
+//! the crate says about itself.
 //!
 //! | file | step |
 //! | --- | --- |
-//! | [`options`] | what a caller asks for |
-//! | [`choose`] | which crates |
-//! | [`locked`] | what the lock files say of them |
-//! | [`plan`] | which release of each, and which crates of ours |
-//! | [`method`] | with a recipe, or by rule |
-//! | [`make`](mod@make) | the steps, one after another |
-//! | [`pins`] | which versions the dependencies are pinned to |
-//! | [`content`] | a crate's files, in memory |
-//! | [`folder`] | the same on disk; [`stamp`] says what is there |
-//! | [`forked`] | the result, and the patch lines |
+//! | `options` | what a caller asks for |
+//! | `choose` | which crates |
+//! | `locked` | what the lock files say of them |
+//! | `plan` | which release of each, and which crates of ours |
+//! | `method` | with a recipe, or by rule |
+//! | `make` | the steps, one after another |
+//! | `pins` | which versions the dependencies are pinned to |
+//! | `content` | a crate's files, in memory |
+//! | `folder` | the same on disk; `stamp` says what is there |
+//! | `forked` | the result, and the patch lines |
 //!
 //! # The folder
 //!
@@ -30,6 +29,7 @@
 //!   tls-keys/      ours, from inside this command, like the others below
 //!   tls-slots/
 //!   tls-slots-build/
+//!   tls-slots-load/
 //!   tls-slots-manifest/
 //! ```
 //!

@@ -15,7 +15,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | [`format`] | a recipe's file as a whole |
+//! | [`format`](mod@format) | a recipe's file as a whole |
 //! | [`entry`] | one file for each kind of entry: its keys, and what it does |
 //! | [`apply`] | applies all entries to the files of a release |
 //! | [`claim`] | what entries say of statics, and which static an entry means |
