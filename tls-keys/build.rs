@@ -41,10 +41,10 @@ fn main() {
     }
 }
 
-/// `rustc 1.95.0 (59807616e 2026-04-14)` and the commit in full, or why they are not known.
+/// The compiler's version, such as `rustc 1.95.0 (59807616e 2026-04-14)`, and its commit in full.
 ///
-/// An unknown compiler is written down as such instead of failing the build: two images
-/// that both say "unknown" are then compared by everything else.
+/// An unknown compiler is written down as unknown, and the build goes on. Two images that both say
+/// "unknown" are compared by everything else.
 fn compiler() -> (String, String) {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let says = match Command::new(rustc).arg("-vV").output() {

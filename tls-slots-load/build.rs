@@ -1,8 +1,9 @@
-//! Says, each fact once,
+//! Sets two `cfg`s, so that each condition is written once:
 //!
-//! - on which targets functions of libc are taken over (`tls_slots_interpose`, `src/alive/libc/`);
-//! - whether this is a build for ThreadSanitizer (`tls_slots_thread_sanitizer`). Cargo tells that with
-//!   nightly compilers only, and only they have the sanitizer.
+//! - `tls_slots_interpose`: on this target the host takes functions of libc over
+//!   (`src/alive/libc/`).
+//! - `tls_slots_thread_sanitizer`: this is a build for ThreadSanitizer. Cargo tells that only with
+//!   nightly compilers, and only those have the sanitizer.
 
 use std::env;
 

@@ -1,6 +1,17 @@
 //! Section `access`: what one access to a thread-local costs.
 //!
 //! The numbers include the loop and a call. The row `nothing` is what these two take alone.
+//!
+//! | variant | the thread-local is | and is read |
+//! | --- | --- | --- |
+//! | std, executable | std's | in the program |
+//! | std, cdylib | std's | in a module, whose copy it is |
+//! | tls-keys, host | ours | in the program, which is the host |
+//! | tls-keys, module | ours, of the host | in a module |
+//! | rubicon, module | rubicon's, of a library that host and module link | in a module |
+//! | plugin_tls, host and plugin | plugin_tls's, of the host | in either |
+//!
+//! Each kind of thread-local is a group: with and without `Drop`, constant and lazy.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,7 +20,7 @@ use crate::effort::Effort;
 use crate::error::Error;
 use crate::measure::{self, Counted, Samples};
 use crate::programs::Ours;
-use crate::project::{Build, Profile, Tokio, Work};
+use crate::project::{Profile, Tokio, Work};
 use crate::row::{Row, Rows, Section};
 
 /// The kinds of thread-local.
@@ -66,15 +77,7 @@ fn owns(ours: &Ours) -> Vec<Variant> {
 /// Builds the programs of all variants.
 fn variants(work: &Work) -> Result<Variants, Error> {
     let ours = Ours::build(work, Profile::Release)?;
-    let peer = |project, target| {
-        work.build(Build {
-            project,
-            tokio: Tokio::Upstream,
-            features: "",
-            profile: Profile::Release,
-            target,
-        })
-    };
+    let peer = |project, target| work.release(project, Tokio::Upstream, target);
     // Host and module of a peer in folders of their own, as ours.
     let rubicon_host = peer("rubicon/host", "rubicon-host")?;
     let rubicon_module =

@@ -1,4 +1,7 @@
 //! How much to measure.
+//!
+//! A whole run takes an hour. `--quick` is for a change of the benchmarks themselves, and
+//! `--filter` for a change of one thing that is measured.
 
 /// How much to measure.
 #[derive(Clone, Debug)]

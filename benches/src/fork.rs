@@ -1,4 +1,8 @@
 //! Section `fork`: how long the command itself takes.
+//!
+//! Cold is with an empty folder of forks: the release is read, edited and written. Warm is what
+//! each further build pays, which asks whether the forks are up to date. The release is on this
+//! machine in both cases: a download would measure the network.
 
 use std::fs;
 use std::path::Path;

@@ -17,7 +17,7 @@ use crate::machine::Machine;
 use crate::measure::{self, Counted};
 use crate::places;
 use crate::programs::{self, Ours};
-use crate::project::{Build, Profile, Tokio, Work};
+use crate::project::{Profile, Tokio, Work};
 
 /// How much a count may grow.
 const GROWTH: f64 = 1.03;
@@ -104,13 +104,7 @@ impl Counts {
 /// What cannot be built or run.
 pub fn count(work: &Work) -> Result<(Counts, Vec<String>), Error> {
     let ours = Ours::build(work, Profile::Release)?;
-    let upstream = work.build(Build {
-        project: "program",
-        tokio: Tokio::Upstream,
-        features: "",
-        profile: Profile::Release,
-        target: "upstream",
-    })?;
+    let upstream = work.release("program", Tokio::Upstream, "upstream")?;
     let upstream = upstream.join("bench-program");
 
     let mut instructions = BTreeMap::new();

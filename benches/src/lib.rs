@@ -12,9 +12,9 @@
 //! | `guard.rs` | the instruction counts that CI holds |
 //! | `publish.rs`, `plot.rs` | the page and the plots |
 //! | `results.rs`, `row.rs` | the table, and the file that keeps it |
-//! | `programs.rs`, `project.rs` | builds the projects, with the registry's tokio and with the fork |
+//! | `programs.rs`, `project.rs` | builds the projects, with either tokio |
 //! | `measure.rs` | runs programs, in turn; counts instructions by callgrind |
-//! | `workloads.rs`, `machine.rs`, `effort.rs`, `places.rs`, `error.rs` | small things for all |
+//! | `workloads.rs`, `machine.rs`, `effort.rs`, `places.rs`, `error.rs` | for all of them |
 
 pub mod access;
 pub mod edit;

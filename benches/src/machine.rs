@@ -1,4 +1,8 @@
 //! The machine that numbers are of, and what else it had to do.
+//!
+//! Numbers of two machines cannot be compared, and neither can those of one machine that was quiet
+//! once and busy the other time. So each section keeps both with its numbers: what the processor
+//! and the system are, and the load average before and after.
 
 use std::process::Command;
 

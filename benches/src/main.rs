@@ -1,10 +1,10 @@
 //! The benchmarks' command.
 //!
 //! ```text
-//! cargo run --release -p tls-slots-benches                 everything; about an hour
-//! cargo run --release -p tls-slots-benches -- --quick      less of everything, to see that it works
-//! cargo run --release -p tls-slots-benches -- access       one section
-//! cargo run --release -p tls-slots-benches -- --save       and keep the results in benches/
+//! cargo run --release -p tls-slots-benches                everything; about an hour
+//! cargo run --release -p tls-slots-benches -- --quick     less of all, to see that it works
+//! cargo run --release -p tls-slots-benches -- access      one section
+//! cargo run --release -p tls-slots-benches -- --save      and keep the results in benches/
 //! cargo run --release -p tls-slots-benches -- guard --write   new instruction counts for CI
 //! ```
 

@@ -1,4 +1,14 @@
 //! The programs that several sections measure, and how they are called.
+//!
+//! All variants of a workload come from one source, `projects/program`. What differs is the tokio
+//! that it is built with, and whether it is given a module:
+//!
+//! | variant | tokio | module |
+//! | --- | --- | --- |
+//! | static, upstream | the registry's | none |
+//! | static, off | the fork without its feature | none |
+//! | static, on | the fork with it | none |
+//! | module | the fork with it | `projects/module`, which has a tokio of its own |
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

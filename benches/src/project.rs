@@ -2,6 +2,9 @@
 //!
 //! There are two copies, one for the fork and one for the tokio of the registry. Their lock files
 //! differ, and lines of a `Cargo.toml` that end in `# fork` name what only the fork has.
+//!
+//! A copy is made because cargo writes into a project: the fork's patches change the lock file. A
+//! file is copied only if it has changed, so a second run builds nothing.
 
 use std::fs;
 use std::io;
@@ -130,6 +133,24 @@ impl Work {
         eprintln!("building {} ({})", build.project, build.target);
         run_cargo(&mut command)?;
         Ok(target.join(build.profile.name()))
+    }
+}
+
+impl Work {
+    /// Builds a project in cargo's release profile, without features; returns the folder with its
+    /// files.
+    ///
+    /// # Errors
+    ///
+    /// If cargo fails, with what it wrote.
+    pub fn release(&self, project: &str, tokio: Tokio, target: &str) -> Result<PathBuf, Error> {
+        self.build(Build {
+            project,
+            tokio,
+            features: "",
+            profile: Profile::Release,
+            target,
+        })
     }
 }
 

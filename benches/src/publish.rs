@@ -1,6 +1,9 @@
 //! What is published of the results: the page, the plots, and the sentences with the means.
 //!
 //! All of it is made from `results.toml`, and a test holds them together.
+//!
+//! Where a document quotes a row or a sentence, another test compares the quotation with the page.
+//! So a figure in README is a figure that was measured.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -1,7 +1,8 @@
 //! The results: sections of the table, and the file that keeps them.
 //!
-//! The whole takes an hour, so `results.toml` is measured in parts. A run replaces the sections that
-//! it measured and leaves the others, each with its date, its machine and the load at the time.
+//! The whole takes an hour, so `results.toml` is measured in parts. A run replaces the sections
+//! that it measured and leaves the others, each with its date, its machine and the load at the
+//! time.
 
 use std::path::Path;
 

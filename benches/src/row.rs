@@ -1,4 +1,8 @@
 //! A row of the table, and how a section collects its rows.
+//!
+//! A row compares one variant with another. Its ratio is the median of the ratios of single rounds,
+//! not the ratio of the medians: both samples of a round were taken within a second or two, under
+//! the same load.
 
 use std::fmt;
 

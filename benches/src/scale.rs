@@ -1,6 +1,14 @@
 //! Section `scale`: many modules, many threads.
 //!
 //! A small module is copied under other names. To the system's loader each copy is another image.
+//!
+//! | row | the question |
+//! | --- | --- |
+//! | load, each of N modules | what does loading a module cost, also when there are many? |
+//! | memory of each of N modules | how much memory does a module take? |
+//! | access in the last module | is an access slower when there are many images? |
+//! | first access, later access, N threads | what does a thread pay for its table? |
+//! | tasks from 16 places | do many modules that spawn at once disturb each other? |
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +17,7 @@ use crate::effort::Effort;
 use crate::error::Error;
 use crate::measure::{self, Samples};
 use crate::programs::{Ours, Programs};
-use crate::project::{Build, Profile, Tokio, Work};
+use crate::project::{Profile, Tokio, Work};
 use crate::row::{Row, Rows, Section};
 
 /// How many modules are loaded.
@@ -42,17 +50,11 @@ fn copies(work: &Work, file: &Path, name: &str, count: usize) -> Result<Vec<Path
 /// If a program cannot be built or run.
 pub fn measure(work: &Work, effort: &Effort) -> Result<Vec<Row>, Error> {
     let ours = Ours::build(work, Profile::Release)?;
-    let build = |project, target| {
-        work.build(Build {
-            project,
-            tokio: Tokio::Fork,
-            features: "",
-            profile: Profile::Release,
-            target,
-        })
-    };
-    let small = build("small", "module")?.join("libbench_small.so");
-    let stub = build("stub", "stub")?.join("bench-stub");
+    let small = work.release("small", Tokio::Fork, "module")?;
+    let small = small.join("libbench_small.so");
+    let stub = work
+        .release("stub", Tokio::Fork, "stub")?
+        .join("bench-stub");
     let modules = copies(work, &small, "small", *MODULES.last().unwrap_or(&0))?;
     let mut rows = Rows::new(Section::Scale);
     if effort.wants("modules") {

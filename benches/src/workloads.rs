@@ -1,4 +1,8 @@
 //! The workloads of the section `runtime`: names and numbers of operations.
+//!
+//! A counted run has fewer operations than a timed one: callgrind is some fifty times slower, and
+//! counts the same number each time. The numbers of timed runs are chosen so that a run takes some
+//! tens of milliseconds or more.
 
 /// A workload, and how many operations are counted and timed.
 #[derive(Clone, Copy, Debug)]

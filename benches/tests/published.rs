@@ -5,6 +5,7 @@ use std::fs;
 use tls_slots_benches::results::Results;
 use tls_slots_benches::row::Section;
 use tls_slots_benches::{folder, plot, repository};
+use tls_slots_tests::quotes::assert_quoted;
 
 fn results() -> Results {
     Results::read(&folder().join("results.toml")).unwrap_or_else(|error| panic!("{error}"))
@@ -60,30 +61,20 @@ fn the_stub_has_every_function_of_a_host() {
 #[test]
 fn quoted_figures_are_the_measured_ones() {
     let page = results().markdown();
-    let is_figures = |line: &&str| {
+    let is_figures = |line: &str| {
         let mut cells = line.split('|').map(str::trim).skip(1);
         let first = cells.next().unwrap_or_default();
         let known = Section::ALL.iter().any(|section| section.name() == first);
         line.starts_with('|') && known && cells.count() == 10
             || line.starts_with("A module ÷ static upstream, by instructions")
     };
-    let mut quoted = 0;
-    for document in [
+    let documents = [
         "README.md",
         "ARCHITECTURE.md",
         "docs/speed.md",
         "benches/README.md",
-    ] {
-        let text = fs::read_to_string(repository().join(document)).unwrap();
-        for line in text.lines().filter(is_figures) {
-            quoted += 1;
-            assert!(
-                page.lines().any(|one| one == line),
-                "{document} quotes a line that benches/RESULTS.md does not have:\n{line}"
-            );
-        }
-    }
-    assert!(quoted > 5, "docs/speed.md quotes the results");
+    ];
+    assert_quoted(("benches/RESULTS.md", &page), &documents, is_figures);
 }
 
 /// The goals are met, and stay so.

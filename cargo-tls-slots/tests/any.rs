@@ -5,8 +5,8 @@
 //! | [`unprepared_crates_pass_their_own_tests`] | forks of published crates build, and pass the tests that they were published with, where the test binary is the host |
 //! | [`unprepared_crates_share_their_state`] | a host and a module see one state; with the untouched crates they do not |
 //!
-//! The first runs the light half of its table. `TLS_SLOTS_ALL_CRATES=1` runs all of it: some minutes, and
-//! a few hundred crates as their development dependencies.
+//! The first runs the light half of its table. `TLS_SLOTS_ALL_CRATES=1` runs all of it: some
+//! minutes, and a few hundred crates as their development dependencies.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,8 @@ use std::process::{Command, Output};
 use cargo_tls_slots::Sharing;
 use cargo_tls_slots::fork::{ForkOptions, Forked, fork};
 
-/// A crate, what `cargo test` is told, how many of its statics are shared and are not (nothing for a
-/// crate that has a recipe, which knows them), and how many of its tests pass at least.
+/// A crate, what `cargo test` is told, how many of its statics are shared and are not (nothing for
+/// a crate that has a recipe, which knows them), and how many of its tests pass at least.
 struct Case {
     spec: &'static str,
     args: &'static [&'static str],

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cargo_tls_slots::conformance::{self, Mode, Options, QUICK, Report};
+use tls_slots_tests::quotes::assert_quoted;
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -58,26 +59,16 @@ fn the_page_is_made_from_the_results() {
 #[test]
 fn quoted_figures_are_the_measured_ones() {
     let page = results().markdown();
-    let is_figures = |line: &&str| {
+    let is_figures = |line: &str| {
         let mut cells = line.split('|').map(str::trim).skip(1);
         let first = cells.next().unwrap_or_default();
         line.starts_with('|') && first.starts_with("1.") && cells.count() == 11
     };
-    let mut quoted = 0;
-    for document in [
+    let documents = [
         "README.md",
         "ARCHITECTURE.md",
         "docs/conformance.md",
         "conformance/README.md",
-    ] {
-        let text = fs::read_to_string(repository().join(document)).unwrap();
-        for line in text.lines().filter(is_figures) {
-            quoted += 1;
-            assert!(
-                page.lines().any(|one| one == line),
-                "{document} quotes a line that conformance/RESULTS.md does not have:\n{line}"
-            );
-        }
-    }
-    assert!(quoted > 5, "docs/conformance.md quotes the results");
+    ];
+    assert_quoted(("conformance/RESULTS.md", &page), &documents, is_figures);
 }

@@ -1,9 +1,9 @@
 //! The guide's Rust blocks, compiled and run as documentation tests.
 //!
 //! The problem: an example in a Markdown page rots unseen. So each page with Rust blocks is the
-//! documentation of an item here, and rustdoc does the rest. `tests/tests/guide.rs` fails when a page
-//! has such blocks and no item. A block that is marked `ignore` needs the forked tokio; README's are
-//! built by `cargo-tls-slots/tests/readme.rs`.
+//! documentation of an item here, and rustdoc does the rest. `tests/tests/guide.rs` fails when a
+//! page has such blocks and no item. A block that is marked `ignore` needs the forked tokio;
+//! README's are built by `cargo-tls-slots/tests/readme.rs`.
 
 #[doc = include_str!("../../docs/loader.md")]
 pub struct Loader;

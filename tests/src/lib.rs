@@ -6,14 +6,14 @@
 //!
 //! | file         | what it does                                                             |
 //! | ------------ | ------------------------------------------------------------------------ |
-//! | `guide`      | the Rust blocks of `docs/`, as documentation tests                       |
 //! | [`fixtures`] | the hosts and modules of the scenarios, one set per configuration        |
 //! | `guide`      | the Rust blocks of `docs/`, as documentation tests                       |
 //! | [`project`]  | runs cargo on a fixture, with the fork's patches, and keeps what it made |
 //! | `forks`      | makes the forks that the projects are patched to                         |
 //! | [`building`] | one build at a time, and each build once                                 |
 //! | [`process`]  | runs a program with a deadline and shows what it said                    |
-//! | [`running`]  | a process that a test talks with while it runs                             |
+//! | [`running`]  | a process that a test talks with while it runs                           |
+//! | [`quotes`]   | documents that quote results                                             |
 //! | [`sanitizer`]| builds and runs all of it under a sanitizer, if asked to                 |
 //! | `sources`    | copies the fixtures, so that the source tree stays as it was             |
 //!
@@ -26,6 +26,7 @@ mod forks;
 pub mod guide;
 pub mod process;
 pub mod project;
+pub mod quotes;
 pub mod running;
 pub mod sanitizer;
 mod sources;

@@ -3,12 +3,12 @@
 //! A [`Project`] says how one fixture is built: its features, its profile, its flags. Each project
 //! is built by a cargo invocation of its own, since host and module must not know of each other.
 //!
-//! They share one target folder all the same. What they have in common (tokio, say, where features and
-//! profile are the same) is compiled once, and linked into each image: a host and a module have
+//! They share one target folder all the same. What they have in common (tokio, say, where features
+//! and profile are the same) is compiled once, and linked into each image: a host and a module have
 //! their own copies of it, as they have when a stranger built the module. cargo tells builds that
 //! differ apart by a hash in the names of their files, but the name of the final file has none: the
-//! next build of the same fixture with other features would overwrite it. So [`Project::built`] keeps
-//! the final file in a folder whose name stands for everything that the project says.
+//! next build of the same fixture with other features would overwrite it. So [`Project::built`]
+//! keeps the final file in a folder whose name stands for everything that the project says.
 //!
 //! A test that is about *different* target folders gives one of the projects its own
 //! ([`Project::apart`]).
@@ -149,8 +149,8 @@ impl Project {
         })
     }
 
-    /// Where cargo puts the final file of that name. The next build of a project that makes a file of
-    /// the same name overwrites it.
+    /// Where cargo puts the final file of that name. The next build of a project that makes a file
+    /// of the same name overwrites it.
     pub fn artifact(&self, file: &str) -> PathBuf {
         let mut folder = self.target_folder();
         let triple = self
@@ -258,8 +258,8 @@ impl Project {
     }
 }
 
-/// Keeps a built file under another path. Nothing writes into a file that was built, so a second name is
-/// enough. It takes the place of an older one by a rename, as that one may be running.
+/// Keeps a built file under another path. Nothing writes into a file that was built, so a second
+/// name is enough. It takes the place of an older one by a rename, as that one may be running.
 fn keep(built: &Path, kept: &Path) {
     let folder = kept.parent().expect("a file is in a folder");
     fs::create_dir_all(folder).expect("a folder of ours");

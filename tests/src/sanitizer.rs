@@ -1,8 +1,8 @@
 //! The same tests under a sanitizer: `TLS_SLOTS_SANITIZER=address` or `thread`.
 //!
-//! Host and modules are then built by the nightly compiler, instrumented both, into target folders of
-//! their own. std stays as it came. AddressSanitizer does not mind; ThreadSanitizer is told of what
-//! it cannot see by `sanitizers/std.c`, and what remains is in `sanitizers/thread.supp`.
+//! Host and modules are then built by the nightly compiler, instrumented both, into target folders
+//! of their own. std stays as it came. AddressSanitizer does not mind; ThreadSanitizer is told of
+//! what it cannot see by `sanitizers/std.c`, and what remains is in `sanitizers/thread.supp`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -101,8 +101,8 @@ fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("sanitizers")
 }
 
-/// The functions of std's that `sanitizers/std.c` stands in front of: its name for each, and how their
-/// symbols end.
+/// The functions of std's that `sanitizers/std.c` stands in front of: its name for each, and how
+/// their symbols end.
 const STD: [(&str, &str); 8] = [
     ("MUTEX_LOCK", "5mutex5futexNtB2_5Mutex14lock_contended"),
     ("RWLOCK_READ", "6rwlock5futexNtB2_6RwLock14read_contended"),

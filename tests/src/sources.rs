@@ -6,7 +6,8 @@
 //! `Cargo.toml` that ends in `# fork` names what only the fork has; a copy for the tokio of the
 //! registry goes without these lines.
 //!
-//! Whatever is written here is written only if it differs, because cargo looks at the time of a file.
+//! Whatever is written here is written only if it differs, because cargo looks at the time of a
+//! file.
 
 use std::fs;
 use std::path::{Path, PathBuf};

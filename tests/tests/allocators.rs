@@ -1,9 +1,10 @@
-//! Host and modules with various allocators: which pairs fit, what the others are told, and memory in both
-//! directions where they fit. Host and module are built apart; the work is in
+//! Host and modules with various allocators: which pairs fit, what the others are told, and memory
+//! in both directions where they fit. Host and module are built apart; the work is in
 //! `fixtures/alloc_host/src/main.rs`.
 //!
-//! `Marked` is an allocator that ends its process with status 42 when it is to free a block of another
-//! image: a pair that corrupts memory fails at once, not sometimes. The first test shows that it does.
+//! `Marked` is an allocator that ends its process with status 42 when it is to free a block of
+//! another image: a pair that corrupts memory fails at once, not sometimes. The first test shows
+//! that it does.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
-//! What must agree between a host and its modules, and what may differ: every rule tried with real builds, in
-//! both directions.
+//! What must agree between a host and its modules, and what may differ: every rule tried with real
+//! builds, in both directions.
 //!
-//! Each row of the tables builds a host and a module by cargo invocations of their own, or makes a file
-//! that is no module, and looks at it in three ways, which have to come to the same:
+//! Each row of the tables builds a host and a module by cargo invocations of their own, or makes a
+//! file that is no module, and looks at it in three ways, which have to come to the same:
 //!
 //! | way       | what it is                                                                    |
 //! | --------- | ----------------------------------------------------------------------------- |
@@ -13,8 +13,8 @@
 //! Every process ends by itself and normally. The rows, with what they come to, are the tables of
 //! `docs/compatibility.md`, which [`documented`] compares; `SNAPSHOTS=overwrite` writes them anew.
 //!
-//! What is built is kept: the whole costs minutes at first, and seconds once it is there. `COMPAT=word` runs
-//! only the rows that have the word in their name.
+//! What is built is kept: the whole costs minutes at first, and seconds once it is there.
+//! `COMPAT=word` runs only the rows that have the word in their name.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -33,8 +33,8 @@ use tls_slots_tests::process::{self, Ended};
 use tls_slots_tests::project::Project;
 use tls_slots_tests::sanitizer;
 
-/// How long a process may take. Much less than a test's time: a module that was let in and should not have
-/// been is likely to hang.
+/// How long a process may take. Much less than a test's time: a module that was let in and should
+/// not have been is likely to hang.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// One way to build a host or a module.
@@ -199,7 +199,8 @@ struct Row {
 enum Expected {
     /// The module works.
     Fits,
-    /// It is refused for these differences, no more and no fewer. `…` at the end stands for anything.
+    /// It is refused for these differences, no more and no fewer. `…` at the end stands for
+    /// anything.
     Differs(&'static [&'static str]),
     /// It is of another version of the interface; the system cannot open it.
     OtherAbi,
@@ -354,7 +355,8 @@ const HARMLESS: &[Row] = &[
 struct FileRow {
     /// What it is.
     what: &'static str,
-    /// Makes it in a folder of its own, from a module that fits; `None` if that cannot be done here.
+    /// Makes it in a folder of its own, from a module that fits; `None` if that cannot be done
+    /// here.
     make: fn(&Path, &Path) -> Option<PathBuf>,
     /// `check`'s word, and what it says.
     check: (&'static str, &'static str),

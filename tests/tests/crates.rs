@@ -1,8 +1,8 @@
 //! Crates that hold one state per process, used by a host and a module that were built apart: as
 //! published, patched to their forks; and, as the control, without the patches.
 //!
-//! A row of the table is one case of `fixtures/crates_host`, which says what it does; the control says
-//! how the same case fails with the crates of the registry.
+//! A row of the table is one case of `fixtures/crates_host`, which says what it does; the control
+//! says how the same case fails with the crates of the registry.
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! `#[tokio::module]` and `tls_slots_load::Module`: results, panics, and what does not fit. The calls are in
-//! `fixtures/entries_host/src/main.rs`.
+//! `#[tokio::module]` and `tls_slots_load::Module`: results, panics, and what does not fit. The
+//! calls are in `fixtures/entries_host/src/main.rs`.
 
 use std::process::Command;
 use std::time::Duration;

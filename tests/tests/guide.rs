@@ -1,11 +1,12 @@
 //! The documents: they are complete, what they name is there, and they keep their form.
 //!
-//! The problem: nobody compiles prose. A page drops out of the table of contents, a file that a page
-//! names is renamed, a version moves on, and only a reader notices. Each test here reads all
+//! The problem: nobody compiles prose. A page drops out of the table of contents, a file that a
+//! page names is renamed, a version moves on, and only a reader notices. Each test here reads all
 //! documents of the repository and fails with the file and what is wrong in it.
 //!
-//! The Rust blocks are compiled elsewhere, see `tests/src/guide.rs`. Quoted figures are compared with
-//! what was measured by `benches/tests/published.rs` and `cargo-tls-slots/tests/conformance.rs`.
+//! The Rust blocks are compiled elsewhere, see `tests/src/guide.rs`. Quoted figures are compared
+//! with what was measured by `benches/tests/published.rs` and
+//! `cargo-tls-slots/tests/conformance.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,6 +1,6 @@
 //! What a module's std leaves with libc, and what becomes of it when the module goes: the table of
-//! `tls-slots/src/interpose/mod.rs`, line by line. Host and module are built apart; the cases are in
-//! `fixtures/interpose_host/src/main.rs`.
+//! `tls-slots/src/interpose/mod.rs`, line by line. Host and module are built apart; the cases are
+//! in `fixtures/interpose_host/src/main.rs`.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 use std::path::{Path, PathBuf};
@@ -237,7 +237,8 @@ fn a_file_that_stays_mapped_is_named() {
     says(&unique, "the symbol `nothing`");
 }
 
-/// The linker exports the host's functions under libc's names, whichever it is, and whatever is stripped.
+/// The linker exports the host's functions under libc's names, whichever it is, and whatever is
+/// stripped.
 #[test]
 fn linkers() {
     if sanitizer::chosen().is_some() {

@@ -2,10 +2,14 @@
 //! module goes, and modules that do not fit. Host and module are built apart; the cases are in
 //! `fixtures/keys_host/src/main.rs`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use object::{Object, ObjectSymbol};
+use tls_keys::names;
+use tls_slots as _;
 use tls_slots_tests::process::{self, Ended};
 use tls_slots_tests::project::Project;
 
@@ -71,6 +75,28 @@ fn an_initialiser_may_use_its_own_key() {
 fn the_main_threads_values_are_dropped() {
     for (release, build) in [(false, Build::Dev), (true, Build::Release)] {
         run(host(release), "main_thread", module(build)).assert_says("dropped on the main thread");
+    }
+}
+
+/// What the linker really exports from a host whose `build.rs` calls `tls_slots_build::host()`.
+#[test]
+fn a_host_exports_all_the_names_and_no_others() {
+    let table = if tls_keys::arch::INLINE {
+        names::TABLE
+    } else {
+        names::TABLE_FUNCTION
+    };
+    let expected: BTreeSet<_> = names::EXPORTED.iter().copied().chain([table]).collect();
+    for release in [false, true] {
+        let bytes = std::fs::read(host(release)).expect("it was just built");
+        let file = object::File::parse(&*bytes).expect("it runs");
+        let exported: BTreeSet<_> = file
+            .dynamic_symbols()
+            .filter(ObjectSymbol::is_definition)
+            .map(|symbol| symbol.name().expect("names are UTF-8"))
+            .filter(|name| name.starts_with("tls_slots_"))
+            .collect();
+        assert_eq!(exported, expected);
     }
 }
 

@@ -1,8 +1,9 @@
-//! The loader, `tls_slots_load::Module::load`: what it takes, what it refuses and in which words, what happens
-//! between the check and the opening, and what becomes of modules that are opened past it.
+//! The loader, `tls_slots_load::Module::load`: what it takes, what it refuses and in which words,
+//! what happens between the check and the opening, and what becomes of modules that are opened past
+//! it.
 //!
-//! Every case is a process of its own, `fixtures/load_host`, that ends by itself whatever it is given.
-//! Damaged and foreign files are made here, from real ones.
+//! Every case is a process of its own, `fixtures/load_host`, that ends by itself whatever it is
+//! given. Damaged and foreign files are made here, from real ones.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -286,7 +287,8 @@ fn a_file_that_is_swapped_after_the_check_is_not_what_runs() {
     }
 }
 
-/// The control of the test above, and what [`Source::Path`](tls_slots_load::Source) is documented to do.
+/// The control of the test above, and what [`Source::Path`](tls_slots_load::Source) is documented
+/// to do.
 #[test]
 fn by_its_path_a_swapped_file_is_what_runs() {
     let ended = run(
@@ -409,8 +411,8 @@ fn a_module_that_does_not_fit_is_refused_by_the_registry() {
     }
 }
 
-/// A module that links `tls-slots` by mistake, or a host that is loaded by another: its symbols are preempted
-/// by the executable's, so there are no two registries, and it is refused.
+/// A module that links `tls-slots` by mistake, or a host that is loaded by another: its symbols are
+/// preempted by the executable's, so there are no two registries, and it is refused.
 #[test]
 fn a_module_with_the_hosts_half_is_refused_past_the_loader_as_well() {
     let (half, module) = (Build::Host.file(), Build::First.file());
@@ -452,8 +454,8 @@ fn a_host_that_exports_nothing_is_told_so() {
     ended.assert_says("undefined symbol: tls_slots_");
 }
 
-/// A library with a host's half, such as an extension of a program in another language: it has its own
-/// state, and loads no modules, as these would look for the symbols in the executable.
+/// A library with a host's half, such as an extension of a program in another language: it has its
+/// own state, and loads no modules, as these would look for the symbols in the executable.
 #[test]
 fn a_library_with_the_hosts_half_is_on_its_own_where_the_program_is_no_host() {
     let (half, module) = (Build::Host.file(), Build::First.file());

@@ -1,13 +1,13 @@
-//! A module with one damaged byte, in every header and in the manifest, one byte after the other: each
-//! load is an error or works, and the process goes on. Host, damage and areas are in
+//! A module with one damaged byte, in every header and in the manifest, one byte after the other:
+//! each load is an error or works, and the process goes on. Host, damage and areas are in
 //! `fixtures/mutation_host/src/main.rs`.
 //!
-//! Every byte of the ELF header, the program headers, the section headers and the dynamic section takes
-//! one other value, every fifth of the manifest's too: some thousand loads. `TLS_SLOTS_MUTATIONS=6` is
-//! the whole: six values each, and every byte of the manifest.
+//! Every byte of the ELF header, the program headers, the section headers and the dynamic section
+//! takes one other value, every fifth of the manifest's too: some thousand loads.
+//! `TLS_SLOTS_MUTATIONS=6` is the whole: six values each, and every byte of the manifest.
 //!
-//! What no header describes, code, data, relocations and symbols, cannot be told from what the author
-//! meant: that is what `LoadOptions`' digest is for.
+//! What no header describes, code, data, relocations and symbols, cannot be told from what the
+//! author meant: that is what `LoadOptions`' digest is for.
 
 use std::process::Command;
 use std::time::Duration;

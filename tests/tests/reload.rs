@@ -1,7 +1,8 @@
-//! Hot reload, `tls_slots_load::Reload`: whatever happens to the file, and to builds that are to go, no call is lost.
+//! Hot reload, `tls_slots_load::Reload`: whatever happens to the file, and to builds that are to
+//! go, no call is lost.
 //!
-//! Every case is a process of its own, `fixtures/reload_host`, which writes the module's file itself.
-//! `TLS_SLOTS_RELOAD_SECONDS` makes the run under load longer than ten seconds.
+//! Every case is a process of its own, `fixtures/reload_host`, which writes the module's file
+//! itself. `TLS_SLOTS_RELOAD_SECONDS` makes the run under load longer than ten seconds.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;

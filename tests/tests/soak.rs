@@ -1,9 +1,9 @@
 //! The soak: 64 modules, eight threads of the host and eight workers on one runtime, and a random
-//! mix of tasks, timers, channels, wakes, blocking calls and thread-locals. Nothing may be lost: each
-//! module keeps books, and the host (`fixtures/soak_host`) compares them.
+//! mix of tasks, timers, channels, wakes, blocking calls and thread-locals. Nothing may be lost:
+//! each module keeps books, and the host (`fixtures/soak_host`) compares them.
 //!
-//! Five seconds long; `TLS_SLOTS_SOAK_SECONDS` is for more, `TLS_SLOTS_SOAK_SEED` to run one again. The
-//! seed decides what is run, not how threads meet.
+//! Five seconds long; `TLS_SLOTS_SOAK_SECONDS` is for more, `TLS_SLOTS_SOAK_SEED` to run one again.
+//! The seed decides what is run, not how threads meet.
 
 use std::process::Command;
 use std::time::{Duration, SystemTime};

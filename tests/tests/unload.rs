@@ -1,5 +1,5 @@
-//! Unloading: each case of `fixtures/unload_host` is a process that unloads `fixtures/unload_module`, or is
-//! refused for exactly one reason. Unoptimised and optimised.
+//! Unloading: each case of `fixtures/unload_host` is a process that unloads
+//! `fixtures/unload_module`, or is refused for exactly one reason. Unoptimised and optimised.
 
 use std::process::Command;
 use std::time::Duration;

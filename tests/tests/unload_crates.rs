@@ -1,8 +1,9 @@
-//! What a module leaves in the state of shared crates when it is unloaded, by `dlclose` or by the loader: callsites
-//! and subscribers of `tracing`, a logger, actions for signals, deferred functions, names of metrics, jobs, a provider.
+//! What a module leaves in the state of shared crates when it is unloaded, by `dlclose` or by the
+//! loader: callsites and subscribers of `tracing`, a logger, actions for signals, deferred
+//! functions, names of metrics, jobs, a provider.
 //!
-//! The cases are those of `fixtures/crates_unload_host`, which says what each does. As the control, the
-//! same cases with forks whose modules do not ask to be forgotten.
+//! The cases are those of `fixtures/crates_unload_host`, which says what each does. As the control,
+//! the same cases with forks whose modules do not ask to be forgotten.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -151,7 +151,7 @@ fn keys_live_as_long_as_std_thread_locals_do() {
     impl Drop for AtExit {
         fn drop(&mut self) {
             self.0.send(NO_DROP.try_with(Cell::get)).unwrap();
-            // Initialised for the first time while the thread's locals go: dropped all the same.
+            // Initialised for the first time while the thread's values go: it is dropped, too.
             LATE.with(|late| {
                 *late.borrow_mut() = LATE_SENDER
                     .lock()
@@ -246,7 +246,7 @@ fn over_aligned_values_are_aligned() {
     });
 }
 
-/// Declares one key per name given, each in a module of its own, and lists them.
+/// Declares one key for each name, in a Rust module of its own, and lists the keys.
 macro_rules! many {
     ($($hundred:ident: [$($name:ident)*];)*) => {
         $(mod $hundred {
@@ -326,8 +326,8 @@ fn first_access_on_many_threads_at_once() {
     }
 }
 
-/// What the host's message goes into is on the stack of a thread's first access: room for the text
-/// there would be a page that the thread had not touched, and two microseconds.
+/// The buffer for the host's message is on the stack of a thread's first access. Room for the text
+/// would touch one more page of the stack, which costs two microseconds.
 #[test]
 fn a_message_takes_no_room_until_there_is_one() {
     let mut buffer = tls_keys::abi::Buffer::new();

@@ -1,4 +1,4 @@
-//! What refers to an image: its addresses and its vtables.
+//! `Span`: which pointers lead into an image, by their address or by their vtable.
 
 use std::fmt::Debug;
 

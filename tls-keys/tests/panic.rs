@@ -1,5 +1,5 @@
-//! `tls_keys::panic` within one image: as std's `catch_unwind`. What it is for, panics of other
-//! images, is in `tests/tests/panics.rs` of the repository.
+//! `tls_keys::panic` within one image: it behaves as std's `catch_unwind`. Panics of other images
+//! are tested in `tests/tests/panics.rs` of the repository.
 #![cfg(feature = "std")]
 
 use std::cell::Cell;

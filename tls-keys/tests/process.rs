@@ -1,4 +1,4 @@
-//! `process_local!` in one image, and what the registry says of its keys.
+//! `process_local!` in one image, and what the registry reports about the keys.
 
 use tls_slots as _;
 

@@ -17,7 +17,8 @@ struct Logs(&'static str);
 
 impl Drop for Logs {
     fn drop(&mut self) {
-        // What is reset with it is destroyed by now, or not yet gone; what is not is as ever.
+        // Keys that are reset with this one are destroyed by now, or still alive. Others are as
+        // before.
         let first = FIRST.try_with(|_| ()).is_ok();
         let line = format!(
             "{} while first is there: {first}, plain {}",
@@ -30,7 +31,7 @@ impl Drop for Logs {
 
 /// Resets the keys with these names.
 fn reset(names: &[&str]) -> usize {
-    // SAFETY: no test calls this inside of a `with`, and there are no modules.
+    // SAFETY: no test calls this inside a `with`, and there are no modules.
     unsafe { tls_slots::reset_thread(|image, key| image.is_host && names.contains(&&*key.name)) }
 }
 
@@ -50,7 +51,7 @@ fn values_are_dropped_in_reverse_and_made_anew() {
     assert_eq!(PLAIN.get(), 4);
     assert_eq!(reset(&["PLAIN"]), 1);
     assert_eq!((PLAIN.get(), reset(&["FIRST"])), (3, 0));
-    // Made anew, they are dropped again, at the thread's end as well.
+    // Values that are made anew are dropped, too: by a reset, and at the thread's end.
     FIRST.with(|first| assert_eq!(first.0, "first"));
     assert_eq!(reset(&["FIRST"]), 1);
     LOGS.with_borrow_mut(|logs| logs.push(Logs("last")));

@@ -1,9 +1,9 @@
 //! Calls of a module's entries. Each call is counted, and refused if the module is being unloaded.
 //!
-//! The problem: a call must not begin in a module that is about to be unmapped. And a module must not
-//! be unmapped while a call runs, or while somebody still has the future of a call. So a call first
-//! counts itself, and then begins only if the gate is open. Whoever unloads first closes the gate, and
-//! then reads the counts (`unload/gate.rs`). One of the two sees the other.
+//! The problem: a call must not begin in a module that is about to be unmapped. And a module must
+//! not be unmapped while a call runs, or while somebody still has the future of a call. So a call
+//! first counts itself, and then begins only if the gate is open. Whoever unloads first closes the
+//! gate, and then reads the counts (`unload/gate.rs`). One of the two sees the other.
 
 use std::fmt;
 use std::future::Future;
@@ -99,7 +99,7 @@ struct InProgress {
 impl InProgress {
     /// Counts a call, whether the gate is open or not.
     fn begin(loaded: &Arc<Loaded>) -> Self {
-        // SAFETY: the row belongs to this image (`alive/counters.rs`), and so its offset is in range.
+        // SAFETY: `alive/counters.rs` has given this row, and so this offset, to the image.
         unsafe { counters::begin_at(offset(loaded.image.row), Counted::Call) }
         Self {
             loaded: Arc::clone(loaded),
@@ -126,7 +126,7 @@ impl InProgress {
 
 impl Drop for InProgress {
     fn drop(&mut self) {
-        // SAFETY: the row belongs to this image, and so its offset is in range. `begin` has counted.
+        // SAFETY: `alive/counters.rs` has given this row, and so this offset, to the image.
         unsafe { counters::end_at(offset(self.loaded.image.row), Counted::Call) }
     }
 }
@@ -134,15 +134,16 @@ impl Drop for InProgress {
 impl Module {
     /// An entry that the module declares as `#[tokio::module] pub async fn`.
     ///
-    /// `S` is the function's type without `async`. For `async fn render(page: String) -> Html` it is
-    /// `fn(String) -> Html`.
+    /// `S` is the function's type without `async`. For `async fn render(page: String) -> Html` it
+    /// is `fn(String) -> Html`.
     ///
     /// # Errors
     ///
     /// - [`LoadError::NoEntry`]: the module has no entry of this name.
     /// - [`LoadError::Kind`]: the entry is no `async fn`.
     /// - [`LoadError::Signature`]: the entry has another type.
-    /// - [`LoadError::Layout`]: a type in the signature has another size or alignment in the module.
+    /// - [`LoadError::Layout`]: a type in the signature has another size or alignment in the
+    ///   module.
     pub fn entry<S: Signature>(&self, name: &str) -> Result<Entry<S>, LoadError> {
         let entry = self.find(name)?;
         // SAFETY: the module is loaded, and its manifest says that the same compiler built it.
@@ -180,11 +181,13 @@ impl Module {
             entries: self.loaded.entries.clone(),
         };
         let symbol = format!("{ENTRY_PREFIX}{name}");
-        // SAFETY: the prefix is reserved for statics of the type `Entry`, and a static's symbol stands
-        // for its address. The callers of this copy what they need while the module is loaded.
+        // SAFETY: the prefix is reserved for statics of the type `Entry`, and a static's symbol
+        // stands for its address. The callers of this copy what they need while the module is
+        // loaded.
         let symbol = unsafe { self.loaded.get::<*const entry::Entry>(&symbol) };
         let symbol = symbol.map_err(|_| missing())?;
-        // SAFETY: `symbol` is null or the address of a static `Entry` of the module, which is loaded.
+        // SAFETY: `symbol` is null or the address of a static `Entry` of the module, which is
+        // loaded.
         unsafe { symbol.as_ref() }.ok_or_else(missing)
     }
 
@@ -212,8 +215,8 @@ impl Module {
         }
     }
 
-    /// Begins a call of the module's entry `shutdown`, if it has one without arguments and result. If
-    /// that is no `async fn`, the call is over when this returns.
+    /// Begins a call of the module's entry `shutdown`, if it has one without arguments and result.
+    /// If that is no `async fn`, the call is over when this returns.
     ///
     /// Only for `unload`, which has closed the gate before.
     pub(crate) fn shutdown(&self) -> Option<Call<()>> {
@@ -244,8 +247,8 @@ impl<S: Signature> Entry<S> {
     ///
     /// # Errors
     ///
-    /// The future gives [`CallError::Panicked`] if the function panics, and [`CallError::Closed`] if the
-    /// module was being unloaded when this was called.
+    /// The future gives [`CallError::Panicked`] if the function panics, and [`CallError::Closed`]
+    /// if the module was being unloaded when this was called.
     pub fn call(&self, args: S::Args) -> Call<S::Output> {
         self.call_counted(args, InProgress::begin_if_open(&self.loaded))
     }
@@ -302,8 +305,8 @@ impl<S: Signature> Function<S> {
     ///
     /// # Errors
     ///
-    /// [`CallError::Panicked`] if the function panics, and [`CallError::Closed`] if the module is being
-    /// unloaded.
+    /// [`CallError::Panicked`] if the function panics, and [`CallError::Closed`] if the module is
+    /// being unloaded.
     pub fn call(&self, args: S::Args) -> Result<S::Output, CallError> {
         self.begin()?.call(args)
     }

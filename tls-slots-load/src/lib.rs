@@ -1,11 +1,11 @@
-//! The loader: opens modules that were checked, knows what of them is alive, and unloads and reloads
-//! them.
+//! The loader: opens modules that were checked, knows what of them is alive, and unloads and
+//! reloads them.
 //!
 //! # The problem
 //!
-//! `dlopen` opens whatever a path leads to. `dlclose` may unmap code that is still going to run, or it
-//! may leave the file mapped and not say so. A host wants errors instead of crashes, typed functions
-//! instead of addresses, and modules that are really gone after they were unloaded.
+//! `dlopen` opens whatever a path leads to. `dlclose` may unmap code that is still going to run, or
+//! it may leave the file mapped and not say so. A host wants errors instead of crashes, typed
+//! functions instead of addresses, and modules that are really gone after they were unloaded.
 //!
 //! # How to use it
 //!
@@ -35,10 +35,10 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A host may open its modules by other means, and still link this crate. Then it gets the parts that
-//! need no [`Module`]. The functions of libc that this crate takes over (`alive/libc`) know every
-//! module that the registry has accepted, and [`left_behind`] tells what a module keeps in shared
-//! state.
+//! A host may open its modules by other means, and still link this crate. Then it gets the parts
+//! that need no [`Module`]. The functions of libc that this crate takes over (`alive/libc`) know
+//! every module that the registry has accepted, and [`left_behind`] tells what a module keeps in
+//! shared state.
 //!
 //! # How it fits
 //!
@@ -57,9 +57,9 @@
 //! | `open` | from a path to checked bytes to an image |
 //! | `alive` | what of an image is alive: counters, holds, what libc knows, shared state |
 //!
-//! There is one error type for each of the four doors: [`LoadError`] for loading and for looking up an
-//! entry or a symbol, [`CallError`] for calls, [`UnloadError`] for unloading, and `ReloadError` for
-//! reloading.
+//! There is one error type for each of the four doors: [`LoadError`] for loading and for looking up
+//! an entry or a symbol, [`CallError`] for calls, [`UnloadError`] for unloading, and `ReloadError`
+//! for reloading.
 //!
 //! # Cargo features
 //!

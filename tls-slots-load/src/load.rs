@@ -1,8 +1,8 @@
 //! A module comes: the steps of `open/`, in order.
 //!
 //! The problem: `dlopen` opens whatever a path leads to. If the file is damaged, or was built for
-//! something else, the process may end. So a file is checked before it is opened, step by step. Each
-//! step that fails has an error of its own:
+//! something else, the process may end. So a file is checked before it is opened, step by step.
+//! Each step that fails has an error of its own:
 //!
 //! | step | file in `open/` | errors |
 //! | --- | --- | --- |
@@ -17,11 +17,11 @@
 //!
 //! # One file, one image
 //!
-//! A file that is loaded twice is one image, as with `dlopen`. The second [`Module`] is a clone of the
-//! first. *The same file* means: the same path after links are followed, and the same content. If the
-//! content has changed since, the file is another build. It gets an image of its own beside the old
-//! one, where `dlopen` would give the old one. A copy under another name also gets its own image, and
-//! so does [`LoadOptions::new_instance`].
+//! A file that is loaded twice is one image, as with `dlopen`. The second [`Module`] is a clone of
+//! the first. *The same file* means: the same path after links are followed, and the same content.
+//! If the content has changed since, the file is another build. It gets an image of its own beside
+//! the old one, where `dlopen` would give the old one. A copy under another name also gets its own
+//! image, and so does [`LoadOptions::new_instance`].
 //!
 //! All images share the host's shared keys. Each image has its own private keys and plain statics.
 
@@ -76,8 +76,8 @@ impl LoadOptions {
 
     /// Refuses a file with another SHA-256.
     ///
-    /// The digest is that of the bytes that are loaded. It is compared before anything else is read from
-    /// these bytes. A second call replaces the first.
+    /// The digest is that of the bytes that are loaded. It is compared before anything else is read
+    /// from these bytes. A second call replaces the first.
     pub fn sha256(&mut self, digest: [u8; 32]) -> &mut Self {
         self.sha256 = Some(digest);
         self
@@ -89,9 +89,9 @@ impl LoadOptions {
     /// their group nor everybody may have the right to write. A sticky folder such as `/tmp` is an
     /// exception, because only the owner of an entry can remove or rename the entry there.
     ///
-    /// Links are followed first, and the folders above the result are checked. So whoever may change a
-    /// link can choose among the files that pass. Access control lists count as far as the bits of the
-    /// group show them.
+    /// Links are followed first, and the folders above the result are checked. So whoever may
+    /// change a link can choose among the files that pass. Access control lists count as far as the
+    /// bits of the group show them.
     ///
     /// On systems without such modes (Windows), every file is refused.
     pub fn private(&mut self, private: bool) -> &mut Self {
@@ -105,18 +105,19 @@ impl LoadOptions {
         self
     }
 
-    /// Loads a new image, with its own statics, even if the same file with the same content is loaded
-    /// already.
+    /// Loads a new image, with its own statics, even if the same file with the same content is
+    /// loaded already.
     ///
-    /// This works only with [`Source::Copy`]. For a descriptor or a path, the system gives the image
-    /// that it has, and the load ends with [`LoadError::Replaced`].
+    /// This works only with [`Source::Copy`]. For a descriptor or a path, the system gives the
+    /// image that it has, and the load ends with [`LoadError::Replaced`].
     pub fn new_instance(&mut self, new_instance: bool) -> &mut Self {
         self.new_instance = new_instance;
         self
     }
 
-    /// Adds the host's own check. `verify` is called after all other checks, with the bytes of the file,
-    /// before anything of them is loaded. Its error becomes the source of [`LoadError::Rejected`].
+    /// Adds the host's own check. `verify` is called after all other checks, with the bytes of the
+    /// file, before anything of them is loaded. Its error becomes the source of
+    /// [`LoadError::Rejected`].
     ///
     /// # Examples
     ///
@@ -148,13 +149,13 @@ impl LoadOptions {
     ///
     /// # Errors
     ///
-    /// As [`Module::load`], and those of the options: [`LoadError::Writable`], [`LoadError::Digest`] and
-    /// [`LoadError::Rejected`].
+    /// As [`Module::load`], and those of the options: [`LoadError::Writable`],
+    /// [`LoadError::Digest`] and [`LoadError::Rejected`].
     ///
     /// # Safety
     ///
-    /// As [`Module::load`]. With [`Source::Path`] and [`Source::Descriptor`], the promise must hold for
-    /// what the file contains when the system opens it.
+    /// As [`Module::load`]. With [`Source::Path`] and [`Source::Descriptor`], the promise must hold
+    /// for what the file contains when the system opens it.
     pub unsafe fn load(&self, path: impl AsRef<Path>) -> Result<Module, LoadError> {
         // SAFETY: the caller promises the same.
         unsafe { load(self, path.as_ref()) }
@@ -176,16 +177,16 @@ impl fmt::Debug for LoadOptions {
 impl Module {
     /// Checks a module's file, loads it, and confirms that it registered with this host.
     ///
-    /// Exactly the bytes that were checked are loaded: the file is read once, and the code comes from a
-    /// private copy of these bytes ([`Source`] has other ways). All symbols of the module are bound at
-    /// once, and no other image sees them, as with `dlopen(path, RTLD_NOW | RTLD_LOCAL)`. A bare file
-    /// name is a file in the current folder, and is not searched for. A file that is loaded already
-    /// gives the same image.
+    /// Exactly the bytes that were checked are loaded: the file is read once, and the code comes
+    /// from a private copy of these bytes ([`Source`] has other ways). All symbols of the module
+    /// are bound at once, and no other image sees them, as with
+    /// `dlopen(path, RTLD_NOW | RTLD_LOCAL)`. A bare file name is a file in the current folder, and
+    /// is not searched for. A file that is loaded already gives the same image.
     ///
     /// # Errors
     ///
-    /// [`LoadError`] has a variant for each step. Up to [`LoadError::Copy`], nothing of the module has
-    /// run.
+    /// [`LoadError`] has a variant for each step. Up to [`LoadError::Copy`], nothing of the module
+    /// has run.
     ///
     /// # Safety
     ///
@@ -194,10 +195,10 @@ impl Module {
     ///
     /// - The file is not malicious, and its code has no undefined behaviour. A damaged header is an
     ///   error. Other damage and malice are not noticed (see [`LoadOptions::sha256`]).
-    /// - Types that cross the boundary are the same on both sides, if they belong to crates that the
-    ///   manifests do not list. Forked crates and what they depend on are compared. Arguments and
-    ///   results of entries are compared by name, size and alignment. A field that has changed its
-    ///   meaning but not its size is not noticed.
+    /// - Types that cross the boundary are the same on both sides, if they belong to crates that
+    ///   the manifests do not list. Forked crates and what they depend on are compared. Arguments
+    ///   and results of entries are compared by name, size and alignment. A field that has changed
+    ///   its meaning but not its size is not noticed.
     /// - Memory that crosses the boundary is freed by the allocator that it came from, where the
     ///   manifests do not tell the allocators apart.
     /// - The module's constructors load no modules.

@@ -1,7 +1,7 @@
 //! The image behind a [`Module`](crate::Module), and the list of all images that are loaded.
 //!
-//! The problem: two loads of one file should give one image. The system decides that by the path, and
-//! a copy has another path each time. So this list decides it, by the file's path and content.
+//! The problem: two loads of one file should give one image. The system decides that by the path,
+//! and a copy has another path each time. So this list decides it, by the file's path and content.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -45,8 +45,8 @@ pub(crate) struct Loaded {
     /// The names of its entries, sorted.
     pub(crate) entries: Vec<String>,
     pub(crate) image: Image,
-    /// `None` when it is closed. Invariant: it is not `None` while there is a `Module`, except inside of
-    /// `unload/`.
+    /// `None` when it is closed. Invariant: it is not `None` while there is a `Module`, except
+    /// inside of `unload/`.
     pub(crate) library: Mutex<Option<Library>>,
     /// What it was opened from.
     pub(crate) opened_from: Openable,
@@ -58,7 +58,8 @@ pub(crate) struct Loaded {
     pub(crate) modules: AtomicUsize,
     /// Whether calls are refused. Sequentially consistent, see `unload/gate.rs`.
     pub(crate) closed: AtomicBool,
-    /// Why calls are refused. Invariant: `closed` is true if there is a gate, or if it stays closed.
+    /// Why calls are refused. Invariant: `closed` is true if there is a gate, or if it stays
+    /// closed.
     pub(crate) gate: Mutex<GateState>,
 }
 
@@ -132,8 +133,8 @@ pub(crate) type Images = Arc<Mutex<Vec<Arc<Loaded>>>>;
 
 /// All images, by the path of the file without links and by where the code was loaded from.
 ///
-/// The outer lock is held only for a look-up. An inner lock is held while the file is loaded, so two
-/// threads that load one file get one image.
+/// The outer lock is held only for a look-up. An inner lock is held while the file is loaded, so
+/// two threads that load one file get one image.
 static LOADED: Mutex<BTreeMap<(PathBuf, Source), Images>> = Mutex::new(BTreeMap::new());
 
 /// The images of a file. `real` is its path without links.

@@ -1,10 +1,12 @@
 //! [`Module`]: the handle of a loaded module.
 //!
 //! The problem: an address that `dlsym` gives has no type, and is valid until somebody closes the
-//! library. So a [`Module`] gives *entries*, functions that the module marked with `#[tokio::module]`,
-//! with their type checked (`entry.rs`). Plain symbols borrow from the [`Module`].
+//! library. So a [`Module`] gives *entries*, functions that the module marked with
+//! `#[tokio::module]`, with their type checked (`entry.rs`). Plain symbols borrow from the
+//! [`Module`].
 //!
-//! A module stays loaded until it is unloaded ([`Module::unload`]), even if all [`Module`]s are dropped.
+//! A module stays loaded until it is unloaded ([`Module::unload`]), even if all [`Module`]s are
+//! dropped.
 
 use std::ffi::c_void;
 use std::fmt;
@@ -42,7 +44,8 @@ impl Clone for Module {
 
 impl Drop for Module {
     fn drop(&mut self) {
-        // Release: all uses of what was borrowed from this happen before. `Loaded::modules` acquires.
+        // Release: all uses of what was borrowed from this happen before. `Loaded::modules`
+        // acquires.
         self.loaded.modules.fetch_sub(1, Ordering::Release);
     }
 }
@@ -77,8 +80,8 @@ impl Module {
     /// A symbol that the module exports, such as a `#[unsafe(no_mangle)] pub fn`. The result is its
     /// address as a `T`, most often a function pointer.
     ///
-    /// Prefer [`entry`](Self::entry) and [`function`](Self::function). They check the type and catch
-    /// panics.
+    /// Prefer [`entry`](Self::entry) and [`function`](Self::function). They check the type and
+    /// catch panics.
     ///
     /// # Errors
     ///
@@ -86,8 +89,8 @@ impl Module {
     ///
     /// # Safety
     ///
-    /// `T` must be the type of a pointer to what the symbol stands for. If it is a function, no panic
-    /// may leave it, or this process aborts.
+    /// `T` must be the type of a pointer to what the symbol stands for. If it is a function, no
+    /// panic may leave it, or this process aborts.
     ///
     /// # Examples
     ///
@@ -105,8 +108,8 @@ impl Module {
                 "a symbol is an address: `T` is the type of a pointer or a function pointer"
             );
         }
-        // SAFETY: the caller promises the type. The result borrows from this `Module`, and the library
-        // is not closed while a `Module` of it exists.
+        // SAFETY: the caller promises the type. The result borrows from this `Module`, and the
+        // library is not closed while a `Module` of it exists.
         match unsafe { self.loaded.get::<T>(name) } {
             Ok(value) => Ok(Symbol {
                 value,
@@ -130,11 +133,11 @@ impl Module {
     ///
     /// `T` must be the type of the static, and the static must not be `mut`.
     pub unsafe fn variable<T: Sync>(&self, name: &str) -> Result<&T, LoadError> {
-        // SAFETY: the caller promises that the symbol stands for a static `T`, so `*const T` is the type
-        // of a pointer to it.
+        // SAFETY: the caller promises that the symbol stands for a static `T`, so `*const T` is the
+        // type of a pointer to it.
         let symbol = unsafe { self.symbol::<*const T>(name)? };
-        // SAFETY: the caller promises that a `T` is there which nobody mutates. A static lives as long
-        // as the module, from which the result borrows.
+        // SAFETY: the caller promises that a `T` is there which nobody mutates. A static lives as
+        // long as the module, from which the result borrows.
         Ok(unsafe { &**symbol })
     }
 }

@@ -1,9 +1,9 @@
 //! What `tls-slots` tells this crate: a table of functions that it calls.
 //!
-//! The problem: modules may come before the host's `main` runs, and a host may open them without this
-//! crate's [`Module`](crate::Module). So a constructor of the executable adds the table, in every
-//! program that links this crate. A module can come even earlier, if the executable depends on it at
-//! link time. `tls-slots` tells of such modules when the table is added.
+//! The problem: modules may come before the host's `main` runs, and a host may open them without
+//! this crate's [`Module`](crate::Module). So a constructor of the executable adds the table, in
+//! every program that links this crate. A module can come even earlier, if the executable depends
+//! on it at link time. `tls-slots` tells of such modules when the table is added.
 
 use std::sync::OnceLock;
 
@@ -30,6 +30,8 @@ fn image_came(image: AcceptedImage) {
     libc::image_came(image);
 }
 
+/// An image is about to go: has the calling thread run its destructors.
+///
 /// # Safety
 ///
 /// As [`Observer::image_leaves`].
@@ -38,12 +40,15 @@ unsafe fn image_leaves(image: AcceptedImage) {
     unsafe { libc::image_leaves(image) }
 }
 
+/// An image has gone, as far as the registry knows: forgets it everywhere.
+///
 /// # Safety
 ///
 /// As [`Observer::image_left`].
 unsafe fn image_left(image: AcceptedImage) {
     holds::image_left(image.start);
-    // SAFETY: the caller promises that the image is still mapped, and that no code of it runs any more.
+    // SAFETY: the caller promises that the image is still mapped, and that no code of it runs any
+    // more.
     unsafe {
         counters::image_left(image);
         libc::image_left(image);

@@ -1,9 +1,9 @@
 //! What of a module is alive in the process, as a report.
 //!
 //! The problem: when a module is not unloaded, somebody has to find out why and do something about
-//! it. So the report counts each kind of thing, and names threads, packages and values. `alive/` has
-//! the facts. Here they come together, once in full and once in part (`counts`), because the search
-//! for pointers takes longer.
+//! it. So the report counts each kind of thing, and names threads, packages and values. `alive/`
+//! has the facts. Here they come together, once in full and once in part (`counts`), because the
+//! search for pointers takes longer.
 
 use std::fmt;
 
@@ -27,7 +27,8 @@ pub struct ThreadUse {
 
 /// What of a module is alive, see [`Module::usage`](crate::Module::usage).
 ///
-/// Each field counts something that would use the module's code or data after the module is unmapped.
+/// Each field counts something that would use the module's code or data after the module is
+/// unmapped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Usage {
@@ -47,8 +48,8 @@ pub struct Usage {
     /// Values of `std::thread_local!`s and the like that have a destructor. It runs when the thread
     /// ends.
     pub destructors: Vec<ThreadUse>,
-    /// Functions of the module that `crossbeam-epoch` runs later. It frees the contents of its queues
-    /// and maps when no thread can read them any more.
+    /// Functions of the module that `crossbeam-epoch` runs later. It frees the contents of its
+    /// queues and maps when no thread can read them any more.
     pub deferred: usize,
     /// Values of the module's private keys that need to be dropped.
     pub values: Vec<ThreadUse>,
@@ -56,19 +57,19 @@ pub struct Usage {
     pub signal_actions: Vec<i32>,
     /// Shared thread-locals and statics that point into the module, a sentence each.
     pub pointers: Vec<String>,
-    /// What the module has registered with shared crates that have a recipe, and must take back: kind
-    /// and number.
+    /// What the module has registered with shared crates that have a recipe, and must take back:
+    /// kind and number.
     pub registered: Vec<(String, usize)>,
-    /// What the module has registered with such crates, and is taken out when the module is unloaded:
-    /// kind and number. This is no reason to stay loaded.
+    /// What the module has registered with such crates, and is taken out when the module is
+    /// unloaded: kind and number. This is no reason to stay loaded.
     pub taken_out: Vec<(String, usize)>,
     /// What keeps the system from unmapping the file, a sentence each.
     pub kept_mapped_by: Vec<String>,
 }
 
 impl Usage {
-    /// Whether the calling thread could unload the module now: nothing of the module is alive, except
-    /// for values that this thread can drop itself.
+    /// Whether the calling thread could unload the module now: nothing of the module is alive,
+    /// except for values that this thread can drop itself.
     pub fn allows_unload(&self) -> bool {
         let elsewhere = |threads: &[ThreadUse]| threads.iter().any(|it| !it.is_current);
         self.is_only_on_threads()
@@ -174,11 +175,11 @@ impl fmt::Display for Usage {
 }
 
 impl Module {
-    /// What of this module is alive in the process. All [`Module`]s of its image are counted, except
-    /// for this one.
+    /// What of this module is alive in the process. All [`Module`]s of its image are counted,
+    /// except for this one.
     ///
-    /// The report covers everything that happened before this call. Other threads go on meanwhile, so
-    /// what they do may be in the report or not.
+    /// The report covers everything that happened before this call. Other threads go on meanwhile,
+    /// so what they do may be in the report or not.
     ///
     /// # Examples
     ///
@@ -299,8 +300,9 @@ mod tests {
             usage.to_string(),
             "1 other `Module`; 2 calls of entries; 1 task; 3 blocking calls; 1 action of a signal; \
              1 thread that it has started (`poller`); destructors of thread-locals (2 on thread \
-             `worker`, 1 on thread `main`, the calling one); 3 functions deferred with `crossbeam-epoch`; values of private keys (1 on thread \
-             `worker`); the action of signal 15; 2 actions for signals; the static `log::LOGGER` points to it"
+             `worker`, 1 on thread `main`, the calling one); 3 functions deferred with \
+             `crossbeam-epoch`; values of private keys (1 on thread `worker`); the action of \
+             signal 15; 2 actions for signals; the static `log::LOGGER` points to it"
         );
         assert!(!usage.allows_unload());
         let own = Usage {

@@ -45,8 +45,8 @@ pub type ValueOf<'a> = dyn Fn(usize) -> Option<*mut u8> + 'a;
 /// The addresses in the arguments are valid during the call.
 pub struct Observer {
     /// A module was accepted. Called by its constructor, after its keys are resolved and before
-    /// other code of it runs; and by [`observe`](crate::loader::observe) for modules that came before.
-    /// May be called twice for one image.
+    /// other code of it runs; and by [`observe`](crate::loader::observe) for modules that came
+    /// before. May be called twice for one image.
     pub image_came: fn(AcceptedImage),
     /// The destructor of a module's image runs. Its keys still resolve; destructors of its values
     /// may run on the calling thread. No other code of it runs any more.

@@ -1,7 +1,7 @@
 //! What shared crates do about a module's places in their state when the module is unloaded.
 //!
-//! The problem, and the crates' half, are described in `tls-keys`' `on_unload.rs`. Here is the list
-//! of the hooks that modules have asked for:
+//! The problem, and the crates' half, are described in `unload_hook.rs` of `tls-keys`. Here is the
+//! list of the hooks that modules have asked for:
 //!
 //! | who | does |
 //! | --- | --- |

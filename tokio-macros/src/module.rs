@@ -153,7 +153,8 @@ fn check(function: &syn::ItemFn) -> syn::Result<Vec<&syn::Type>> {
             "an entry of a module cannot be generic: it is one symbol",
         ));
     }
-    // By its tokens: the field's name differs between the versions of syn that tokio's releases use.
+    // By its tokens: the field's name differs between the versions of syn that tokio's releases
+    // use.
     let is_unsafe = quote!(#signature)
         .into_iter()
         .take_while(|token| token.to_string() != "fn")

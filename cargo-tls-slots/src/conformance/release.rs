@@ -125,6 +125,9 @@ impl Release {
     }
 
     /// Makes the tree of a mode, and returns the folder of tokio in it.
+    ///
+    /// The tree has the crates of the fork side by side, as the fork's own folder has them, so that
+    /// tokio's path dependencies on them hold in the copy, too.
     fn tree(&self, mode: Mode) -> Result<PathBuf, Error> {
         let tree = self.work.join(mode.to_string());
         let tokio = tree.join("tokio");
@@ -164,6 +167,9 @@ fn registry_folder(name: &str, version: &Version, offline: bool) -> Result<PathB
 }
 
 /// The features that the tests of a suite are built with in a mode, commas between.
+///
+/// They are upstream's own, and in mode `self-hosted` the fork's feature besides. A companion
+/// package turns that on in tokio: it has no such feature itself.
 fn features(suite: Suite, mode: Mode) -> String {
     let companion = suite.companion().is_some();
     let mut features = match suite {

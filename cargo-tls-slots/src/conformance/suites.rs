@@ -147,9 +147,9 @@ fn binaries(messages: &str) -> Vec<Binary> {
 
 /// Runs the tests of one binary, and adds their outcomes to `tests`.
 ///
-/// The working folder and `CARGO_MANIFEST_DIR` are those of the package, as under `cargo test`: some
-/// tests read files of the package. Backtraces are off: the reason of a failure is read from the
-/// lines after a panic.
+/// The working folder and `CARGO_MANIFEST_DIR` are those of the package, as under `cargo test`:
+/// some tests read files of the package. Backtraces are off: the reason of a failure is read from
+/// the lines after a panic.
 fn run_binary(
     context: &Context,
     suite: Suite,

@@ -68,7 +68,7 @@ impl<'r> Run<'r> {
     fn classify(&mut self, tree: &Tree) {
         let all = self.recipe.entries().into_iter().map(|(_, entry)| entry);
         let entries: Vec<_> = all
-            .filter(|entry| entry.why().applies(self.version))
+            .filter(|entry| entry.about().applies(self.version))
             .collect();
         let mut claims: Vec<Claim<'r>> = entries.iter().flat_map(|entry| entry.claims()).collect();
         for (path, bytes) in tree.iter() {
@@ -91,19 +91,17 @@ impl<'r> Run<'r> {
                     }
                 }
             }
-            for entry in entries.iter().filter(|entry| entry.file() == path) {
+            for entry in entries.iter().filter(|entry| entry.about().file == *path) {
                 if let Some(message) = entry.complaint(&source) {
-                    let hint = entry.why().hint(&self.recipe.until);
-                    self.problems
-                        .push(Problem::new(path, None, message).with_hint(hint));
+                    let problem = entry.about().problem(message, &self.recipe.until);
+                    self.problems.push(problem);
                 }
             }
         }
         for claim in &claims {
             if let Some(message) = claim.complaint() {
-                let hint = claim.why.hint(&self.recipe.until);
-                self.problems
-                    .push(Problem::new(claim.file, None, message).with_hint(hint));
+                let problem = claim.about.problem(message, &self.recipe.until);
+                self.problems.push(problem);
             }
         }
     }
@@ -180,10 +178,10 @@ impl<'r> Run<'r> {
     /// An entry may name any file of the package, so this step does not stop at `src/`.
     fn edit(&mut self, tree: &Tree) {
         for entry in self.recipe.edit_entries() {
-            if !entry.why().applies(self.version) {
+            if !entry.about().applies(self.version) {
                 continue;
             }
-            let path = entry.file();
+            let path = &entry.about().file;
             let edits = match tree.get(path).map(|bytes| read(bytes)) {
                 None => Err("is not there, but the recipe edits it".to_owned()),
                 // No Rust: if it is a source, `classify` has said so.
@@ -191,11 +189,10 @@ impl<'r> Run<'r> {
                 Some(Ok(source)) => entry.edits(&source),
             };
             match edits {
-                Ok(edits) => self.edits.entry(path.to_owned()).or_default().extend(edits),
+                Ok(edits) => self.edits.entry(path.clone()).or_default().extend(edits),
                 Err(message) => {
-                    let hint = entry.why().hint(&self.recipe.until);
-                    self.problems
-                        .push(Problem::new(path, None, message).with_hint(hint));
+                    let problem = entry.about().problem(message, &self.recipe.until);
+                    self.problems.push(problem);
                 }
             }
         }

@@ -11,8 +11,8 @@
 //! A claim that no static answers shows that upstream renamed or removed the static, so it is an
 //! error as well. A recipe without such claims is as short as it can be.
 
+use super::about::About;
 use super::count::differs;
-use super::why::Why;
 use crate::source::statics::Found;
 use crate::source::tokens::{Run, Source};
 
@@ -21,10 +21,8 @@ type Matches<'r> = Box<dyn Fn(&str, &Found) -> bool + 'r>;
 
 /// One entry's claim on the statics of a file, while a release is being classified.
 pub(super) struct Claim<'r> {
-    /// The entry's reason.
-    pub(super) why: &'r Why,
-    /// The file that the entry names. It may be a folder's `…/**`.
-    pub(super) file: &'r str,
+    /// The entry's reason and file.
+    pub(super) about: &'r About,
     /// The subject of a sentence about the claim, such as "`static A` to be shared".
     pub(super) subject: String,
     /// What happens to the statics.
@@ -61,15 +59,14 @@ pub(super) enum Action {
 impl<'r> Claim<'r> {
     /// A claim that nothing has answered yet.
     pub(super) fn new(
-        (why, file): (&'r Why, &'r str),
+        about: &'r About,
         subject: String,
         matches: impl Fn(&str, &Found) -> bool + 'r,
         wanted: Wanted,
         action: Action,
     ) -> Self {
         Claim {
-            why,
-            file,
+            about,
             subject,
             action,
             found: 0,

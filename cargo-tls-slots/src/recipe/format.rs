@@ -235,7 +235,7 @@ impl Recipe {
             .map(|(kind, why)| (kind, "Cargo.toml", why))
             .collect();
         let entries = self.entries().into_iter();
-        all.extend(entries.map(|(kind, one)| (kind, one.file(), one.why())));
+        all.extend(entries.map(|(kind, one)| (kind, &*one.about().file, &one.about().why)));
         all
     }
 }

@@ -22,7 +22,9 @@
 //! | [`count`] | how often a run of tokens is there |
 //! | [`signature`] | reads a function's signature, for `[[on_host]]` |
 //! | [`why`] | what every entry carries: its reason, and when it can go |
+//! | [`about`] | the same, with the file that an entry is about |
 
+pub(crate) mod about;
 pub(crate) mod apply;
 pub(crate) mod entry;
 pub(crate) mod format;

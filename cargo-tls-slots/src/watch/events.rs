@@ -38,8 +38,8 @@ pub struct WatchOptions {
 /// Something that [`Watch::run`](super::Watch::run) did.
 ///
 /// A project of several libraries gives one [`Built`](WatchEvent::Built) for each that is new. A
-/// project that was built to no effect gives one [`Unchanged`](WatchEvent::Unchanged). So each build
-/// gives an event, and a caller knows when the watch has caught up.
+/// project that was built to no effect gives one [`Unchanged`](WatchEvent::Unchanged). So each
+/// build gives an event, and a caller knows when the watch has caught up.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WatchEvent {

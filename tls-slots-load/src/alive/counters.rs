@@ -1,16 +1,21 @@
 //! What is counted: tasks, blocking calls, calls of entries, deferred functions.
 //!
-//! The problem: a module may be unmapped only when nothing refers to its code. Frequent things are
-//! counted by each thread for itself, as `tls-keys`' `counters.rs` describes. Each image has a row in
-//! every thread's block of counters. Here the rows are given out, and the counters are added up.
+//! # The problem
+//!
+//! A module may be unmapped only when nothing refers to its code. Tasks and calls are so frequent
+//! that a shared counter would slow them down. So each thread counts for itself, as `counters.rs`
+//! of `tls-keys` describes. Each thread has a block of counters, and each image has a row in every
+//! block. Here the rows are given out, and the counters are added up.
 //!
 //! # Why the sum is exact
 //!
-//! [`alive`] reads all counters of what has ended, then all counters of what has begun. Counters only
-//! grow (they wrap, which differences do not mind). Let E be the first sum and B the second. At the
-//! moment between the two readings, at least E things had ended, and at most B had begun. So if E
-//! equals B, nothing was alive at that moment. A thread that ends adds its counters to [`GONE`] under
-//! the lock of the list of threads, and both readings are done under that lock.
+//! [`alive`] first reads all counters of what has ended, and then all counters of what has begun.
+//! Counters only grow. (They wrap around, but differences stay right.) Let E be the first sum, and
+//! B the second. At the moment between the two readings, at least E things had ended, and at most B
+//! had begun. So if E equals B, nothing was alive at that moment.
+//!
+//! A thread that ends adds its counters to [`GONE`] under the lock of the list of threads. Both
+//! readings are under that lock.
 
 use std::sync::Mutex;
 use std::sync::atomic::{Ordering, fence};
@@ -19,13 +24,13 @@ use tls_keys::abi::Key;
 use tls_keys::counters::{self, Counted, Counters, ROW_SIZE, ROWS};
 use tls_slots::loader::{self, AcceptedImage, ValueOf, lock};
 
-/// What threads that have ended had counted, and what they counted while they ended.
+/// The counters of threads that have ended, and what threads have counted after that.
 static GONE: Counters = Counters::new();
 
-/// Which rows of the counters are taken.
+/// Which rows are taken.
 ///
-/// Invariant: a row below `next` is an image's or free. The last row is shared by all images that
-/// found no other.
+/// Invariant: a row below `next` is free or belongs to an image. All images that found no free row
+/// share the last row.
 struct Rows {
     next: usize,
     free: Vec<usize>,
@@ -33,11 +38,11 @@ struct Rows {
     of: Vec<(usize, usize)>,
 }
 
-/// Lock order: after the registry's. Nobody's code runs under this lock.
+/// Lock order: after the registry's. Under this lock runs no code but this file's.
 static ROWS_TAKEN: Mutex<Rows> = Mutex::new(Rows::new());
 
 impl Rows {
-    /// All free but the first row, the host's.
+    /// All rows are free but the first, which is the host's.
     const fn new() -> Self {
         Self {
             next: 1,
@@ -46,7 +51,7 @@ impl Rows {
         }
     }
 
-    /// A row for an image.
+    /// Takes a row for an image.
     fn take(&mut self) -> usize {
         self.free.pop().unwrap_or_else(|| {
             let row = self.next.min(ROWS - 1);
@@ -55,7 +60,7 @@ impl Rows {
         })
     }
 
-    /// The row of an image that is gone, and that had nothing alive.
+    /// Gives back the row of an image that is gone and had nothing alive.
     fn give_back(&mut self, row: usize) {
         if row != ROWS - 1 {
             self.free.push(row);
@@ -72,7 +77,8 @@ pub(crate) fn image_came(image: AcceptedImage) {
     }
     let row = rows.take();
     rows.of.push((start, row));
-    // SAFETY: the image is loaded, and says where it keeps its row's offset.
+    // SAFETY: the registry has just accepted the image, so it is loaded, and it has told where it
+    // keeps the offset of its row.
     unsafe { (*image.row).store(offset(row), Ordering::Relaxed) };
 }
 
@@ -82,7 +88,8 @@ pub(crate) fn image_came(image: AcceptedImage) {
 ///
 /// The image must still be mapped.
 pub(crate) unsafe fn image_left(image: AcceptedImage) {
-    // SAFETY: the caller's promise; the image says where it keeps its row's offset.
+    // SAFETY: the caller promises that the image is mapped, and the image has told where it keeps
+    // the offset of its row.
     unsafe { (*image.row).store(0, Ordering::Relaxed) };
     let start = image.start.addr();
     let taken = {
@@ -90,20 +97,20 @@ pub(crate) unsafe fn image_left(image: AcceptedImage) {
         let at = rows.of.iter().position(|(known, _)| *known == start);
         at.map(|at| rows.of.swap_remove(at).1)
     };
-    // With something alive, the next image with this row would have it.
+    // If something is alive, the row is not used again. Else it would count for the next image.
     if let Some(row) = taken.filter(|row| alive(*row) == Alive::default()) {
         lock(&ROWS_TAKEN).give_back(row);
     }
 }
 
-/// An image's row; the host's for an image that has none.
+/// The row of an image. For an image without a row, the host's.
 pub(crate) fn row_of(start: *const Key) -> usize {
     let rows = lock(&ROWS_TAKEN);
     let found = rows.of.iter().find(|(known, _)| *known == start.addr());
     found.map_or(0, |(_, row)| *row)
 }
 
-/// The offset of a row, which is what an image knows of it.
+/// The offset of a row in a block, in bytes. An image knows only this.
 pub(crate) fn offset(row: usize) -> usize {
     row * ROW_SIZE
 }
@@ -124,7 +131,8 @@ pub(crate) fn alive(row: usize) -> Alive {
     loader::with_values(index(), |blocks| {
         let sum = |of: &dyn Fn(&Counters) -> u32| {
             let all = blocks.iter().map(|block| {
-                // SAFETY: a live value of this key, as `with_values` promises.
+                // SAFETY: `with_values` gives live values of this key, which are of the type
+                // `Counters`.
                 of(unsafe { &*block.cast::<Counters>() })
             });
             all.fold(of(&GONE), u32::wrapping_add)
@@ -132,7 +140,7 @@ pub(crate) fn alive(row: usize) -> Alive {
         for what in Counted::ALL {
             ended[what as usize] = sum(&|counters| counters.ended(row, what));
         }
-        // What has begun is read after what has ended.
+        // What has begun is read after what has ended, see the top of this file.
         fence(Ordering::SeqCst);
         for what in Counted::ALL {
             begun[what as usize] = sum(&|counters| counters.begun(row, what));
@@ -147,23 +155,24 @@ pub(crate) fn alive(row: usize) -> Alive {
     }
 }
 
-/// The index of the threads' blocks among their values.
+/// The index of the definition by which a thread's block is found among its values.
 fn index() -> usize {
-    // SAFETY: a key of this executable.
+    // SAFETY: the key is one of this executable, which is loaded.
     let index = unsafe { loader::index_of(counters::key()) };
-    // The host's first code registers the key. Before that no thread has a block.
+    // The host's first code registers the key. Before that, no thread has a block.
     index.unwrap_or(usize::MAX)
 }
 
-/// A thread ends: takes over its counters. Called under the lock of the list of threads.
+/// A thread ends. Adds its counters to [`GONE`]. Called under the lock of the list of threads.
 pub(crate) fn thread_ended(value_of: &ValueOf<'_>) {
     if let Some(block) = value_of(index()) {
-        // SAFETY: a live value of this key.
+        // SAFETY: the observer is given live values, and that of this key is of the type
+        // `Counters`.
         GONE.absorb(unsafe { &*block.cast::<Counters>() });
     }
 }
 
-/// Counts for a thread that has no block any more.
+/// Counts for a thread that has no block any more, because it is ending.
 pub(crate) fn count(offset: usize, what: Counted, ended: bool) {
     GONE.count(offset / ROW_SIZE, what, ended);
 }
@@ -173,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_used_again_and_the_last_one_is_shared() {
+    fn rows_are_used_again_and_the_last_one_is_shared() {
         let mut rows = Rows::new();
         let all: Vec<_> = (1..ROWS).map(|_| rows.take()).collect();
         assert_eq!(all, (1..ROWS).collect::<Vec<_>>());
@@ -187,9 +196,9 @@ mod tests {
     fn what_begins_on_one_thread_may_end_on_another_and_threads_may_be_gone() {
         let row = 77;
         let offset = offset(row);
-        // SAFETY: a row that no image of this test has.
+        // SAFETY: the row is in range, and no image of this test has it.
         let begin = move || unsafe { counters::begin_at(offset, Counted::Task) };
-        // SAFETY: as above.
+        // SAFETY: the row is in range, and no image of this test has it.
         let end = move || unsafe { counters::end_at(offset, Counted::Task) };
         assert_eq!(alive(row), Alive::default());
         begin();

@@ -1,8 +1,9 @@
-//! Named holds: seldom things that keep an image loaded, in a list.
+//! Named holds: a list of things that keep an image loaded.
 //!
-//! The problem: code of a module may be kept where nothing can count it, such as a closure in a
-//! registry. Whoever stores it keeps a `tls_keys::Hold` beside it, with a name. A module with a hold is
-//! not unloaded, and the refusal lists the holds by name.
+//! The problem: code of a module may be stored where nothing counts it, for instance as a closure
+//! in a registry. Whoever stores it keeps a `tls_keys::Hold` with a name beside it. A module with a
+//! hold is not unloaded, and the error lists the holds by name. Holds begin and end seldom, so one
+//! list with a lock is enough.
 
 use std::sync::Mutex;
 use std::time::Instant;
@@ -17,25 +18,26 @@ struct Named {
     count: usize,
 }
 
-// SAFETY: the address is only compared.
+// SAFETY: the address is only compared, and never dereferenced.
 unsafe impl Send for Named {}
 
-/// The holds of all images. Invariant: no count is zero. Lock order: after the registry's. Nobody's
-/// code runs under this lock.
+/// The holds of all images. Invariant: no count is zero.
+///
+/// Lock order: after the registry's. Under this lock runs no code but this file's.
 static HOLDS: Mutex<Vec<Named>> = Mutex::new(Vec::new());
 
 /// When the last hold of each image ended. Lock order: after [`HOLDS`].
 static LAST_ENDS: Mutex<Vec<(usize, Instant)>> = Mutex::new(Vec::new());
 
-/// When a hold of an image last ended. The thread that ended it may still be about to free the memory
-/// that the hold was part of.
+/// When a hold of an image last ended. The thread that has ended it may not have freed yet the
+/// memory that the hold was a part of.
 pub(crate) fn last_end(image: *const Key) -> Option<Instant> {
     let ends = lock(&LAST_ENDS);
     let found = ends.iter().find(|(known, _)| *known == image.addr());
     found.map(|(_, when)| *when)
 }
 
-/// The holds of an image by name, with their number.
+/// The holds of an image: names and numbers, sorted.
 pub(crate) fn of(image: *const Key) -> Vec<(String, usize)> {
     let holds = lock(&HOLDS);
     let of_image = holds.iter().filter(|hold| hold.image == image);
@@ -52,13 +54,13 @@ pub(crate) fn image_left(image: *const Key) {
     lock(&LAST_ENDS).retain(|(known, _)| *known != image.addr());
 }
 
-/// A hold begins or ends.
+/// Takes note that a hold begins or ends.
 ///
 /// # Safety
 ///
-/// `image` must be what identifies a loaded image, `name` a text of its own.
+/// `image` must be the first key of a loaded image, and `name` a text of this image.
 pub(crate) unsafe fn hold(image: *const Key, name: Text, begins: bool) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that the text's image is loaded, so its bytes are there.
     let name = unsafe { name.as_str() };
     let mut holds = lock(&HOLDS);
     let found = holds

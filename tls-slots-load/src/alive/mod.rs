@@ -1,14 +1,20 @@
-//! What of an image is alive: whatever would run its code, or read its data, once it is unmapped.
+//! What of an image is alive: everything that would run its code, or read its data, after it is
+//! unmapped.
+//!
+//! The problem: no single place knows that. Tasks and calls come and go too often for a list, libc
+//! knows destructors and threads, and shared crates have state of their own. So there is one file
+//! for each kind:
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `counters.rs` | tasks, blocking calls, calls of entries, deferred functions: counted by each thread for itself |
+//! | `counters.rs` | tasks, blocking calls, calls of entries, deferred functions: each thread counts for itself |
 //! | `holds.rs` | named holds, in a list |
 //! | `libc/` | what the image's std leaves with libc: destructors, pthread keys, threads, signal actions |
 //! | `shared_state.rs` | what the image has registered with shared crates |
 //! | `pointers.rs` | pointers into the image, in values of shared keys |
 //!
-//! Nothing here knows a `Module`: an image is known by its first key, or by its memory.
+//! No file here knows a [`Module`](crate::Module). An image is known by its first key, or by its
+//! memory.
 
 pub(crate) mod counters;
 pub(crate) mod holds;

@@ -1,38 +1,47 @@
-//! Which values in shared state point into a module.
+//! Finds the values in shared state that point into a module.
 //!
 //! # The problem
 //!
-//! A module may leave a pointer to its code or data in a value that outlives it: a logger in `log::LOGGER`, a
-//! subscriber in tracing's state of a thread, a function of its own in a `process_local!` that the host
-//! declares. Unmapped, the module would be called all the same. The registry does not know the types
-//! of the values; but it knows where each lies, and how long it is.
+//! A module may leave a pointer to its code or data in a value that lives longer than the module: a
+//! logger in `log::LOGGER`, a subscriber in tracing's state of a thread, a function in a
+//! `process_local!` of the host. After the module is unmapped, somebody would still follow the
+//! pointer. The registry does not know the types of the values. But it knows where each value lies,
+//! and how long it is.
 //!
-//! # How this fits
+//! # The way
 //!
-//! The search looks at each word of each value that another image owns, and reports each word that is an
-//! address of the module. A module that is pointed to is not unloaded. The search is
+//! The search looks at each word of each value that another image owns. It reports each word that
+//! is an address in the module. A module with such a pointer is not unloaded. The search is
 //!
 //! | | |
 //! | --- | --- |
-//! | *conservative* | a number that happens to be an address of the module counts as a pointer |
-//! | *shallow* | what a value keeps behind a pointer of its own, in a `Vec` or a `Box`, is not seen |
-//! | *a snapshot* | what other threads write meanwhile may or may not be seen. Nothing of the module may run: then what another thread can still write is what it has read from somewhere |
+//! | *conservative* | a number that happens to be an address in the module counts as a pointer |
+//! | *shallow* | what lies behind a pointer of the value's own, as in a `Vec` or a `Box`, is not seen |
+//! | *a snapshot* | what other threads write meanwhile may be seen or not. No code of the module runs, so another thread can only write a pointer that it has read somewhere |
 //!
-//! Not seen: a pointer that is not aligned, as in a packed struct; a value that its thread is dropping
-//! at this moment; and whatever is in no key, such as a `static` or a local variable of the host. What a
-//! shared crate takes out by itself (`shared_state.rs`) is left out.
+//! Not seen are:
+//!
+//! - a pointer that is not aligned, as in a packed struct;
+//! - a value that its thread is dropping at this moment;
+//! - everything that is not in a key, such as a `static` or a local variable of the host.
+//!
+//! A word that a shared crate clears by itself when the module goes (`shared_state.rs`) is left
+//! out.
 //!
 //! # How values are read
 //!
-//! Other threads may be writing to them, without atomics: a `Cell` of theirs, a static under a lock that the
-//! search cannot know. And there may be padding. A read by Rust code, volatile or atomic, would be a data race
-//! with the first, and undefined for the second. So no Rust code reads: the kernel is asked to copy the
-//! bytes, through a pipe. As with a debugger, that is no access of the program's own; what arrives
-//! are initialised bytes, whatever they mean. Memory that cannot be read is an error, not a fault. A
-//! pipe needs two descriptors for as long as the search takes, and no privilege; `process_vm_readv` of one's
-//! own process needs none, but sandboxes forbid it or kill for it.
+//! Other threads may write to the values without atomics: to a `Cell` of their own, or to a static
+//! under a lock that the search does not know. And values may have padding. A read by Rust code,
+//! volatile or atomic, would be a data race in the first case, and undefined in the second. So no
+//! Rust code reads. The kernel is asked to copy the bytes, through a pipe. As with a debugger, the
+//! program itself does not access the memory. It gets initialised bytes, whatever they mean. Memory
+//! that cannot be read is an error, and not a fault.
 //!
-//! A value is not freed while it is read: [`loader::each_value`] holds the locks that freeing takes.
+//! A pipe needs two descriptors during the search, and no privilege. `process_vm_readv` on one's
+//! own process needs no descriptors, but some sandboxes forbid it, or kill the process for it.
+//!
+//! No value is freed while it is read, because [`loader::each_value`] holds the locks that freeing
+//! takes.
 
 use std::fmt;
 use std::io;
@@ -50,20 +59,20 @@ pub(crate) struct SharedPointer {
     pub(crate) version: String,
     /// The key's path.
     pub(crate) path: String,
-    /// Static or thread-local.
+    /// Whether it is a static or a thread-local.
     pub(crate) kind: Kind,
-    /// Of a thread-local: whose value it is.
+    /// For a thread-local: the thread whose value it is.
     pub(crate) thread: Option<Owner>,
-    /// Where in the value the pointer is.
+    /// Where the pointer is in the value, in bytes.
     pub(crate) offset: usize,
-    /// Where in the module it points to, from the module's first address.
+    /// Where in the module the pointer leads, in bytes from the module's lowest address.
     pub(crate) into: usize,
 }
 
 /// The thread of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
-    /// As the system knows it.
+    /// Its name, as the system has it.
     pub(crate) name: Option<String>,
     /// Whether it is the calling thread.
     pub(crate) is_current: bool,
@@ -90,22 +99,22 @@ impl fmt::Display for SharedPointer {
         let thread = thread.unwrap_or_default();
         write!(
             f,
-            "the {kind} `{}` of {} {}{thread} points into the module (offset {:#x}); take the value back \
-             before the module is unloaded",
+            "the {kind} `{}` of {} {}{thread} points into the module (offset {:#x}); take the \
+             value back before the module is unloaded",
             self.path, self.package, self.version, self.into
         )
     }
 }
 
-/// The values that point into this range of addresses, one entry for each value.
+/// The values that point into this range of addresses. Each value is listed once.
 ///
 /// # Errors
 ///
-/// Where there is no pipe to be had, or a value cannot be read. Then nothing is known.
+/// There is no pipe to be had, or a value cannot be read. Then nothing is known.
 pub(crate) fn pointers_into(range: &Range<usize>) -> io::Result<Vec<SharedPointer>> {
     let mut copier = Copier::new()?;
     let mut result = Ok(());
-    // The pointer with the address of the word it is in.
+    // Each pointer, with the address of the word that holds it.
     let mut found: Vec<(SharedPointer, usize)> = Vec::new();
     loader::each_value(range, |storage| {
         if result.is_err() {
@@ -131,7 +140,7 @@ pub(crate) fn pointers_into(range: &Range<usize>) -> io::Result<Vec<SharedPointe
         });
     });
     result?;
-    // Asks code of shared crates, so no lock is held.
+    // This calls code of shared crates. No lock is held any more.
     found.retain(|(_, at)| !is_taken_out(std::ptr::without_provenance(*at)));
     let mut last = None;
     found.retain(|(pointer, at)| {
@@ -147,14 +156,14 @@ unsafe extern "C" {
     fn write(descriptor: std::ffi::c_int, bytes: *const std::ffi::c_void, count: usize) -> isize;
 }
 
-/// Whether a shared crate clears a word of its static, at this address, when the module goes that the
-/// word points to.
+/// Whether a shared crate clears the word at this address when the module goes to which the word
+/// points.
 fn is_taken_out(word: *const u8) -> bool {
     let hooks = loader::all_unload_hooks();
     hooks.iter().any(|hook| (hook.takes_out)(word))
 }
 
-/// Copies memory by way of the kernel.
+/// Copies memory through the kernel.
 #[cfg(unix)]
 struct Copier {
     from: io::PipeReader,
@@ -163,8 +172,8 @@ struct Copier {
 
 #[cfg(unix)]
 impl Copier {
-    /// What every pipe takes at once, so that nobody has to empty it meanwhile (POSIX, `_POSIX_PIPE_BUF`),
-    /// in bytes.
+    /// How many bytes are copied at once. Every pipe takes this many before somebody empties it
+    /// (POSIX, `_POSIX_PIPE_BUF`).
     const CHUNK: usize = 512;
 
     fn new() -> io::Result<Self> {
@@ -172,7 +181,11 @@ impl Copier {
         Ok(Self { from, to })
     }
 
-    /// Shows each aligned word of the memory, with its address.
+    /// Shows `look` each aligned word of the memory: first the address, then the word.
+    ///
+    /// # Errors
+    ///
+    /// The memory cannot be read.
     fn words(
         &mut self,
         at: *const u8,
@@ -194,7 +207,11 @@ impl Copier {
         Ok(())
     }
 
-    /// Copies so many bytes from there.
+    /// Fills `bytes` with what is at that address.
+    ///
+    /// # Errors
+    ///
+    /// The memory cannot be read.
     fn copy(&mut self, at: *const u8, bytes: &mut [u8]) -> io::Result<()> {
         use std::io::Read;
         use std::os::fd::AsRawFd;
@@ -202,8 +219,9 @@ impl Copier {
         debug_assert!(bytes.len() <= Self::CHUNK);
         let mut written = 0;
         while written < bytes.len() {
-            // SAFETY: the descriptor is ours and open. The kernel checks the memory, and copies what is
-            // there: nothing in this process reads it (see the top of this file).
+            // SAFETY: the descriptor is open, and belongs to this pipe. The kernel checks the
+            // memory before it copies, and nothing in this process reads it (see the top of this
+            // file).
             let count = unsafe {
                 write(
                     self.to.as_raw_fd(),
@@ -225,7 +243,7 @@ impl Copier {
     }
 }
 
-/// No range of a module is known there (`image_memory.rs`), so nobody asks.
+/// On these systems the memory of a module is not known, so nobody searches.
 #[cfg(not(unix))]
 struct Copier;
 
@@ -251,7 +269,8 @@ mod tests {
     use super::{Copier, pointers_into};
     use tls_slots::Kind;
 
-    /// A range that no image is in, as the addresses of user space end before it: it is "the module" of a test.
+    /// "The module" of a test: a range without an image, as it is beyond the addresses of user
+    /// space.
     fn nowhere(number: usize) -> std::ops::Range<usize> {
         let start = (usize::MAX >> 1) + 1 + number * 0x10000;
         start..start + 0x1000
@@ -266,7 +285,7 @@ mod tests {
         static OF_THREAD: Cell<(u16, usize)> = const { Cell::new((0, 0)) };
     }
 
-    /// So that the host's keys are registered.
+    /// Has the host's keys registered.
     fn images() {
         assert!(tls_slots::images()[0].is_host);
     }
@@ -276,7 +295,8 @@ mod tests {
         images();
         let range = nowhere(0);
         assert_eq!(pointers_into(&range).unwrap(), []);
-        // Beyond the first chunk; the second is in the same value, and told once.
+        // The first is beyond the first chunk. The second is in the same value, which is listed
+        // once.
         POINTER[70].store(range.start + 0x234, Relaxed);
         POINTER[99].store(range.start, Relaxed);
         let found = pointers_into(&range).unwrap();
@@ -290,8 +310,9 @@ mod tests {
         assert_eq!(
             pointer.to_string(),
             format!(
-                "the static `tls_slots_load::alive::pointers::tests::POINTER` of tls-slots-load {} points into the module \
-                 (offset 0x234); take the value back before the module is unloaded",
+                "the static `tls_slots_load::alive::pointers::tests::POINTER` of tls-slots-load {} \
+                 points into the module (offset 0x234); take the value back before the module is \
+                 unloaded",
                 env!("CARGO_PKG_VERSION")
             )
         );
@@ -335,7 +356,8 @@ mod tests {
         assert_eq!(seen(), []);
     }
 
-    /// With padding, and while others write: the numbers of a run are those of this test.
+    /// The value has padding, and another thread writes to it. The search finds one of the two
+    /// pointers, or none.
     #[test]
     fn values_that_change_meanwhile_are_seen_or_not() {
         images();
@@ -370,7 +392,8 @@ mod tests {
         let nothing = std::ptr::without_provenance(size_of::<usize>());
         let error = copier.words(nothing, 64, |_, _| panic!("nothing is there"));
         assert_eq!(error.unwrap_err().raw_os_error(), Some(14));
-        // And it can be used again. Of memory that is not aligned, whole words are looked at.
+        // The copier can be used again. In memory that is not aligned, it looks at whole aligned
+        // words.
         let words = [1_usize, 2, 3];
         let mut seen = Vec::new();
         let at = words.as_ptr().cast::<u8>().wrapping_add(1);

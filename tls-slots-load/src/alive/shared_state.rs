@@ -1,14 +1,15 @@
 //! What a module keeps in the state of shared crates.
 //!
-//! The problem: a crate such as `tracing-core` keeps, in a shared static, pointers to statics of the
-//! module that called it. `tls-slots` has the list of hooks by which such crates can be asked
-//! (`unload_hooks.rs` there). Here the hooks are asked:
+//! The problem: a crate such as `tracing-core` has a shared static in which it keeps pointers to
+//! statics of the modules that called it. Only the crate itself can find and clear them. So such
+//! crates have *unload hooks*, and `tls-slots` has the list of them (`unload_hooks.rs`). They are
+//! called here:
 //!
-//! | who | asks |
+//! | caller | what it wants of the hook |
 //! | --- | --- |
-//! | a report of what is alive | how much there is ([`left`]) |
-//! | a thread in a quiescent state | to do what would be done later ([`quiescent`]) |
-//! | the search for pointers (`pointers.rs`) | whether a word will be cleared when the module goes |
+//! | a report of what is alive | how much is left ([`left`]) |
+//! | a thread in a quiescent state | do now what would be done later ([`quiescent`]) |
+//! | the search for pointers (`pointers.rs`) | will this word be cleared when the module goes? |
 
 use std::fmt;
 use std::io;
@@ -23,12 +24,12 @@ use super::pointers;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LeftBehind {
-    /// A noun in the plural with the crate that keeps the things, or a sentence about the one value
-    /// that points into the module.
+    /// What it is: a noun in the plural, with the crate that keeps the things; or a sentence about
+    /// one value that points into the module.
     pub what: String,
     /// How many there are.
     pub count: usize,
-    /// Whether the module must stay because of these. If not, they are taken out when the module is
+    /// Whether the module must stay because of it. If not, it is taken out when the module is
     /// unloaded.
     pub refuses: bool,
 }
@@ -42,17 +43,19 @@ impl fmt::Display for LeftBehind {
     }
 }
 
-/// What shared state keeps of the image that contains `address`: what the image has registered with
-/// crates that have a recipe, and values of shared keys that point into it.
+/// What shared state keeps of the image that contains `address`.
 ///
-/// For hosts that load modules by other means than [`Module`](crate::Module), which looks for itself.
-/// If the list is empty, nothing of this kind stands against unloading the image. There are other
-/// kinds, such as the image's tasks and threads.
+/// The list has what the image has registered with crates that have a recipe, and the values of
+/// shared keys that point into the image.
+///
+/// This is for hosts that load modules by other means than [`Module`](crate::Module), which asks by
+/// itself. If the list is empty, shared state is no reason against unloading the image. There may
+/// be other reasons, such as tasks and threads of the image.
 ///
 /// # Errors
 ///
-/// The system does not tell which image an address is in, or a value cannot be read. Then nothing is
-/// known.
+/// The system does not tell which image the address is in, or a value cannot be read. Then nothing
+/// is known.
 ///
 /// # Safety
 ///
@@ -62,7 +65,7 @@ impl fmt::Display for LeftBehind {
 ///
 /// ```no_run
 /// # fn example(entry: fn()) -> std::io::Result<()> {
-/// // SAFETY: the module of `entry` is unloaded further below, if at all.
+/// // SAFETY: nobody unloads the module of `entry` before this returns.
 /// for left in unsafe { tls_slots_load::left_behind(entry as *const u8)? } {
 ///     println!("{left}");
 /// }
@@ -73,7 +76,7 @@ pub unsafe fn left_behind(address: *const u8) -> io::Result<Vec<LeftBehind>> {
     let memory = loader::memory::of(address)
         .ok_or(io::ErrorKind::Unsupported)?
         .all;
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that the image stays loaded.
     let registered = unsafe { left(&memory) };
     let pointers = pointers::pointers_into(&memory)?;
     let pointers = pointers.into_iter().map(|pointer| LeftBehind {
@@ -84,29 +87,32 @@ pub unsafe fn left_behind(address: *const u8) -> io::Result<Vec<LeftBehind>> {
     Ok(registered.into_iter().chain(pointers).collect())
 }
 
-/// What the module in this range has registered with shared crates. Kinds of which there is nothing are
-/// left out.
+/// What the module in this range has registered with shared crates, by kind. A kind of which there
+/// is nothing is left out.
 ///
-/// Runs code of the host's shared crates, which take their own locks. The caller holds no lock.
+/// This runs code of the host's shared crates, which take their own locks. So the caller must hold
+/// no lock.
 ///
 /// # Safety
 ///
 /// The module must stay loaded until this returns.
 pub(crate) unsafe fn left(memory: &Range<usize>) -> Vec<LeftBehind> {
     let span = Span::new(memory.start, memory.end);
-    let left = loader::unload_hooks(memory).into_iter().map(|hook| LeftBehind {
-        what: hook.what.to_owned(),
-        // The image is loaded, by the caller's promise.
-        count: (hook.count)(span),
-        refuses: hook.refuses,
-    });
+    let left = loader::unload_hooks(memory)
+        .into_iter()
+        .map(|hook| LeftBehind {
+            what: hook.what.to_owned(),
+            // The image is loaded, by the caller's promise.
+            count: (hook.count)(span),
+            refuses: hook.refuses,
+        });
     left.filter(|left| left.count != 0).collect()
 }
 
-/// Has shared crates do now what they would do later, where that may be code of the module in this
+/// Has shared crates do now what they have deferred, as that may be code of the module in this
 /// range.
 ///
-/// Any code may run: the caller holds no lock.
+/// Any code may run, so the caller must hold no lock.
 pub(crate) fn quiescent(memory: &Range<usize>) {
     for hook in loader::unload_hooks(memory) {
         (hook.quiescent)();

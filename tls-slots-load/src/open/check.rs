@@ -33,8 +33,8 @@ pub(crate) fn digest(path: &Path, bytes: &[u8], expected: [u8; 32]) -> Result<()
 ///
 /// # Errors
 ///
-/// [`LoadError::NotShared`], `Architecture`, `Corrupt`, `ContainsHost`, `NoManifest`, `Manifest`, `Abi`,
-/// `Mismatch`; or `Host`, if the host has no manifest.
+/// [`LoadError::NotShared`], `Architecture`, `Corrupt`, `ContainsHost`, `NoManifest`, `Manifest`,
+/// `Abi`, `Mismatch`; or `Host`, if the host has no manifest.
 pub(crate) fn check(path: &Path, bytes: &[u8]) -> Result<Description, LoadError> {
     let path = path.to_owned();
     let seen = match format::describe(bytes) {

@@ -2,8 +2,8 @@
 //!
 //! The problem: between a look at a path and the opening of that path, another file can take its
 //! place. So the path is resolved and opened once. Everything else is asked of that descriptor, and
-//! the bytes are read once. Later these bytes are loaded (see `copy/`), and not what is at the path by
-//! then.
+//! the bytes are read once. Later these bytes are loaded (see `copy/`), and not what is at the path
+//! by then.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -27,8 +27,8 @@ pub(crate) struct ReadFile {
 
 /// Opens a file and reads it.
 ///
-/// With `private`, refuses a file that somebody else may change or replace. With `copied`, the content
-/// is read into a copy that can be opened, if the system has such copies.
+/// With `private`, refuses a file that somebody else may change or replace. With `copied`, the
+/// content is read into a copy that can be opened, if the system has such copies.
 ///
 /// # Errors
 ///
@@ -58,7 +58,8 @@ pub(crate) fn read(path: &Path, private: bool, copied: bool) -> Result<ReadFile,
     if private {
         check_not_writable(path, &real, &metadata)?;
     }
-    let content = Content::read(&file, metadata.len(), openable::copy_name(&real), copied).map_err(failed)?;
+    let content =
+        Content::read(&file, metadata.len(), openable::copy_name(&real), copied).map_err(failed)?;
     Ok(ReadFile {
         path: path.to_owned(),
         real,
@@ -135,8 +136,8 @@ fn check_not_writable(path: &Path, real: &Path, metadata: &Metadata) -> Result<(
     // SAFETY: the function takes nothing, always succeeds and gives a number.
     let user = unsafe { libc::geteuid() };
     let mode = metadata.mode();
-    // In a sticky folder, such as `/tmp`, only the owner of an entry and the owner of the folder can
-    // rename or remove the entry. Both owners are checked.
+    // In a sticky folder, such as `/tmp`, only the owner of an entry and the owner of the folder
+    // can rename or remove the entry. Both owners are checked.
     let sticky = metadata.is_dir() && mode & STICKY != 0;
     let by = if metadata.uid() != 0 && metadata.uid() != user {
         format!("user {}, who owns it", metadata.uid())

@@ -1,8 +1,8 @@
 //! What kind of file it is, from its bytes alone.
 //!
-//! The problem: for a file that is no module, `dlopen` gives a line in the words of its object format,
-//! if it gives an error at all. Here each way of not being a module for this machine is told apart.
-//! On the way, the exported names that the loader needs are collected.
+//! The problem: for a file that is no module, `dlopen` gives a line in the words of its object
+//! format, if it gives an error at all. Here each way of not being a module for this machine is
+//! told apart. On the way, the exported names that the loader needs are collected.
 
 use object::{
     Architecture, BinaryFormat, Endianness, FileKind, Object as _, ObjectKind, ObjectSymbol as _,
@@ -23,8 +23,8 @@ pub(crate) struct Description {
 }
 
 impl Description {
-    /// One of the symbols that only a host may define. Prefers the one that registers modules, as its
-    /// name says the most.
+    /// One of the symbols that only a host may define. Prefers the one that registers modules, as
+    /// its name says the most.
     pub(crate) fn host_symbol(&self) -> Option<&str> {
         let symbols = &self.host_symbols;
         let registers = symbols.iter().find(|name| name.contains("_register_"));

@@ -1,12 +1,13 @@
 //! Checks that this program can load modules at all.
 //!
-//! The problem: a module finds its host by exported symbols. If the host's build script does not call
-//! `tls_slots_build::host()`, there are none. If another library has them, the module would register
-//! with that one. Both must be found out before the first module runs.
+//! The problem: a module finds its host by exported symbols. If the host's build script does not
+//! call `tls_slots_build::host()`, there are none. If another library has them, the module would
+//! register with that one. Both must be found out before the first module runs.
 
 use super::error::HostProblem;
 
-/// The host's symbol that is looked for. If it is exported, all are: one linker argument names them.
+/// The host's symbol that is looked for. If it is exported, all are: one linker argument names
+/// them.
 #[cfg(unix)]
 const SYMBOL: &str = "tls_slots_register_v1";
 

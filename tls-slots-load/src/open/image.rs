@@ -48,7 +48,7 @@ pub(crate) unsafe fn open(source: Source, file: ReadFile) -> Result<OpenImage, L
         path: file.path.clone(),
         source,
     })?;
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises the same.
     let (library, opened_from) = unsafe {
         match source {
             Source::Copy => open_copy(&file)?,
@@ -74,8 +74,8 @@ pub(crate) unsafe fn open(source: Source, file: ReadFile) -> Result<OpenImage, L
     })
 }
 
-/// Opens a private copy. The ways of this system are tried in turn, because a copy may be impossible
-/// to make or to map.
+/// Opens a private copy. The ways of this system are tried in turn, because a copy may be
+/// impossible to make or to map.
 ///
 /// # Safety
 ///
@@ -95,7 +95,7 @@ unsafe fn open_copy(file: &ReadFile) -> Result<(Library, Openable), LoadError> {
                 continue;
             }
         };
-        // SAFETY: the caller's promise covers the bytes that were checked, and these are they.
+        // SAFETY: the caller's promise is about the bytes that were checked, and these are opened.
         match unsafe { open_as(openable, &file.path) } {
             Err(LoadError::Open { path, source }) if system::could_not_map(&source) => {
                 last = Some(LoadError::Open { path, source });
@@ -128,7 +128,7 @@ unsafe fn open_original(source: Source, file: &ReadFile) -> Result<(Library, Ope
             path: file.path.clone(),
         });
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises the same.
     unsafe { open_as(openable, &file.path) }
 }
 
@@ -144,13 +144,10 @@ fn not_copied(file: &ReadFile, source: std::io::Error) -> LoadError {
 /// # Safety
 ///
 /// As [`open`].
-unsafe fn open_as(
-    mut openable: Openable,
-    path: &Path,
-) -> Result<(Library, Openable), LoadError> {
+unsafe fn open_as(mut openable: Openable, path: &Path) -> Result<(Library, Openable), LoadError> {
     let opened = openable.path.to_string_lossy().into_owned();
     loader::file::note_copy(opened.clone(), path.to_string_lossy().into_owned());
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises the same.
     match unsafe { system::open(&openable.path) } {
         Ok(library) => {
             openable.until_open = None;
@@ -176,11 +173,11 @@ unsafe fn open_as(
 /// The registry has refused the image, or does not know it.
 fn registered(path: &Path, opened_from: &Openable) -> Result<*const u8, LoadError> {
     let mut found = std::ptr::null();
-    // The last one first. The system searches all images for an address, so if each load asked about
-    // all images, the time would grow with the square of their number.
+    // The last one first. The system searches all images for an address, so if each load asked
+    // about all images, the time would grow with the square of their number.
     for (start, refused) in loader::by_address().into_iter().rev() {
-        let same =
-            loader::file::opened_as(start).is_some_and(|opened| Path::new(&opened) == opened_from.path);
+        let same = loader::file::opened_as(start)
+            .is_some_and(|opened| Path::new(&opened) == opened_from.path);
         if !same {
             continue;
         }
@@ -193,8 +190,8 @@ fn registered(path: &Path, opened_from: &Openable) -> Result<*const u8, LoadErro
         }
         break;
     }
-    // Where the system cannot tell which file an address is in, an image that was not refused counts
-    // as accepted.
+    // Where the system cannot tell which file an address is in, an image that was not refused
+    // counts as accepted.
     if found.is_null() && cfg!(unix) {
         return Err(LoadError::NotRegistered {
             path: path.to_owned(),

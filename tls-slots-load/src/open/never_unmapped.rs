@@ -42,7 +42,8 @@ where
         .filter(|entry| entry.tag(endian) == elf::DT_FLAGS_1);
     if flags.any(|entry| entry.val(endian) & elf::DF_1_NODELETE.0 != 0) {
         reasons.push(
-            "a mark in the file, for which the system never unmaps it (link it without `-z nodelete`)"
+            "a mark in the file, for which the system never unmaps it (link it without \
+             `-z nodelete`)"
                 .to_owned(),
         );
     }

@@ -1,4 +1,7 @@
-//! [`Source`]: where a module's code is loaded from, a choice of [`LoadOptions`](crate::LoadOptions).
+//! [`Source`]: where a module's code is loaded from, as [`LoadOptions`](crate::LoadOptions) has it.
+//!
+//! The problem: a private copy is safe, but it has another path than the module, and needs memory.
+//! So the host chooses.
 
 /// Where a module's code is loaded from, after its file has been checked.
 ///
@@ -27,8 +30,8 @@ pub enum Source {
     /// A private copy of the bytes that were checked.
     ///
     /// On Linux this is sealed memory (memfd_create(2)), which nobody can write to any more. Where
-    /// memory files are forbidden, it is a file without a name in the temporary folder. On Windows it
-    /// is the file itself, which nobody can change while it is open.
+    /// memory files are forbidden, it is a file without a name in the temporary folder. On Windows
+    /// it is the file itself, which nobody can change while it is open.
     #[default]
     Copy,
     /// The file that was opened and checked, by its descriptor. Only on Linux.

@@ -1,8 +1,8 @@
 //! Calls that go to the newest build.
 //!
 //! The problem: between reading which build is the newest and beginning the call, that build may be
-//! replaced and unloaded. So the call is counted inside of the read (`cell.rs`): no build is given up
-//! during a read, and a build with a counted call is not unloaded.
+//! replaced and unloaded. So the call is counted inside of the read (`cell.rs`): no build is given
+//! up during a read, and a build with a counted call is not unloaded.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,15 +12,16 @@ use tls_keys::entry::Signature;
 use super::generation::Shared;
 use crate::entry::{Call, CallError, Entry, Function};
 
-/// An `async` entry of the newest build, see [`Reload::entry`](super::Reload::entry). A clone is cheap.
+/// An `async` entry of the newest build, see [`Reload::entry`](super::Reload::entry). A clone is
+/// cheap.
 pub struct ReloadEntry<T, S: Signature> {
     pub(super) shared: Arc<Shared<T>>,
     pub(super) select: fn(&T) -> &Entry<S>,
 }
 
 impl<T, S: Signature> ReloadEntry<T, S> {
-    /// Calls the entry of the newest build, as [`Entry::call`] does. A call ends in the build in which it
-    /// began.
+    /// Calls the entry of the newest build, as [`Entry::call`] does. A call ends in the build in
+    /// which it began.
     ///
     /// # Errors
     ///
@@ -52,8 +53,8 @@ impl<T, S: Signature> fmt::Debug for ReloadEntry<T, S> {
     }
 }
 
-/// A synchronous entry of the newest build, see [`Reload::function`](super::Reload::function). A clone
-/// is cheap.
+/// A synchronous entry of the newest build, see [`Reload::function`](super::Reload::function). A
+/// clone is cheap.
 pub struct ReloadFunction<T, S: Signature> {
     pub(super) shared: Arc<Shared<T>>,
     pub(super) select: fn(&T) -> &Function<S>,
@@ -64,7 +65,8 @@ impl<T, S: Signature> ReloadFunction<T, S> {
     ///
     /// # Errors
     ///
-    /// As [`Function::call`]; [`CallError::Closed`] only after [`Reload::stop`](super::Reload::stop).
+    /// As [`Function::call`]; [`CallError::Closed`] only after
+    /// [`Reload::stop`](super::Reload::stop).
     pub fn call(&self, args: S::Args) -> Result<S::Output, CallError> {
         // The call is counted during the read and made afterwards, because a read must be short.
         let begun = self.shared.newest.read(|newest| match newest {

@@ -3,14 +3,14 @@
 //! # The problem
 //!
 //! Each call reads which generation is the newest, on all workers of a runtime at once. A lock, or
-//! the count of an `Arc`, would be one cache line that all of them write to. And whoever replaces the
-//! value must know when no thread is between the read and the use. Only then no call can find a
+//! the count of an `Arc`, would be one cache line that all of them write to. And whoever replaces
+//! the value must know when no thread is between the read and the use. Only then no call can find a
 //! closed gate.
 //!
 //! # The way
 //!
-//! There are several counts of readers, each in a cache line of its own, and each thread uses one of
-//! them:
+//! There are several counts of readers, each in a cache line of its own, and each thread uses one
+//! of them:
 //!
 //! ```text
 //! reader:  count += 1;  read the pointer;  use it;  count -= 1
@@ -47,7 +47,8 @@ pub(super) struct Cell<T> {
 
 // SAFETY: the cell is an `Arc<T>` that may be dropped on any thread, which needs `T: Send + Sync`.
 unsafe impl<T: Send + Sync> Send for Cell<T> {}
-// SAFETY: through a shared cell, any thread gets a `&T` or an `Arc<T>`, which needs `T: Send + Sync`.
+// SAFETY: through a shared cell, any thread gets a `&T` or an `Arc<T>`, which needs
+// `T: Send + Sync`.
 unsafe impl<T: Send + Sync> Sync for Cell<T> {}
 
 /// The number of the count that the calling thread uses.
@@ -77,15 +78,15 @@ impl<T> Cell<T> {
         }
     }
 
-    /// Uses the value, if there is one. [`replace`](Self::replace) does not give the value to anybody
-    /// before `read` has returned.
+    /// Uses the value, if there is one. [`replace`](Self::replace) does not give the value to
+    /// anybody before `read` has returned.
     pub(super) fn read<R>(&self, read: impl FnOnce(Option<&T>) -> R) -> R {
         let count = &self.readers[own_count()].0;
         count.fetch_add(1, Ordering::SeqCst);
         let _reading = Reading(count);
         // SAFETY: by the invariant, the pointer is null or the cell's reference. It was in the cell
-        // after this read was counted, so `replace` does not give the reference away before this read
-        // is over.
+        // after this read was counted, so `replace` does not give the reference away before this
+        // read is over.
         read(unsafe { self.current.load(Ordering::SeqCst).as_ref() })
     }
 
@@ -93,8 +94,8 @@ impl<T> Cell<T> {
     pub(super) fn get(&self) -> Option<Arc<T>> {
         self.read(|value| {
             let pointer: *const T = value?;
-            // SAFETY: `current` is from `Arc::into_raw`, and the cell owns a reference during the read.
-            // The new reference is the result's.
+            // SAFETY: `current` is from `Arc::into_raw`, and the cell owns a reference during the
+            // read. The new reference is the result's.
             unsafe {
                 Arc::increment_strong_count(pointer);
                 Some(Arc::from_raw(pointer))
@@ -102,11 +103,11 @@ impl<T> Cell<T> {
         })
     }
 
-    /// Replaces the value, and waits until no read uses the old one any more. A thread that has an `Arc`
-    /// of the old value keeps it.
+    /// Replaces the value, and waits until no read uses the old one any more. A thread that has an
+    /// `Arc` of the old value keeps it.
     ///
-    /// While this runs, a new read finds the old or the new value. After this has returned, every read
-    /// finds the new value.
+    /// While this runs, a new read finds the old or the new value. After this has returned, every
+    /// read finds the new value.
     pub(super) fn replace(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
         let new = value.map_or(ptr::null(), Arc::into_raw).cast_mut();
         let old = self.current.swap(new, Ordering::SeqCst);
@@ -117,8 +118,8 @@ impl<T> Cell<T> {
                 pause = (pause * 2).min(Duration::from_millis(1));
             }
         }
-        // SAFETY: by the invariant, `old` is null or the cell's reference. It has left the cell, and no
-        // read uses it any more.
+        // SAFETY: by the invariant, `old` is null or the cell's reference. It has left the cell,
+        // and no read uses it any more.
         unsafe { owned(old) }
     }
 }
@@ -129,14 +130,15 @@ impl<T> Cell<T> {
 ///
 /// The pointer must be null, or from `Arc::into_raw` with a reference that the caller owns.
 unsafe fn owned<T>(pointer: *const T) -> Option<Arc<T>> {
-    // SAFETY: the pointer is not null, so the caller owns a reference of it, and gives it to the result.
+    // SAFETY: the pointer is not null, so the caller owns a reference of it, and gives it to the
+    // result.
     (!pointer.is_null()).then(|| unsafe { Arc::from_raw(pointer) })
 }
 
 impl<T> Drop for Cell<T> {
     fn drop(&mut self) {
-        // SAFETY: by the invariant, it is null or the cell's reference. Nobody reads, as the cell is
-        // borrowed exclusively.
+        // SAFETY: by the invariant, it is null or the cell's reference. Nobody reads, as the cell
+        // is borrowed exclusively.
         drop(unsafe { owned(*self.current.get_mut()) });
     }
 }
@@ -187,8 +189,8 @@ mod tests {
                     }
                 });
             }
-            // The old values are kept, so that a reader that is too late finds `is_closed`, and not a new
-            // value at the same address.
+            // The old values are kept, so that a reader that is too late finds `is_closed`, and not
+            // a new value at the same address.
             let mut kept = Vec::new();
             for number in 1..20_000 {
                 let old = cell.replace(Some(value(number)));

@@ -1,6 +1,7 @@
 //! What a reload reports: [`ReloadEvent`] for each step, and [`ReloadError`] for what went wrong.
 //!
-//! After the first build, nobody waits for a result of the reloading thread. So errors are events too.
+//! After the first build, nobody waits for a result of the reloading thread. So errors are events
+//! too.
 
 use std::error::Error;
 use std::fmt;
@@ -48,8 +49,8 @@ pub enum ReloadEvent {
     StillInUse {
         /// That build.
         generation: u64,
-        /// How many references to its [`Generation`](super::Generation) others hold. If there are any,
-        /// the unloading has not begun.
+        /// How many references to its [`Generation`](super::Generation) others hold. If there are
+        /// any, the unloading has not begun.
         references: usize,
         /// What [`Module::unload`](crate::Module::unload) said, if the unloading has begun.
         error: Option<String>,

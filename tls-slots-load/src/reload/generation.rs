@@ -50,7 +50,8 @@ impl<T> Generation<T> {
         &self.module
     }
 
-    /// Gives the module, if nobody else holds this generation. A host needs it to unload the last build.
+    /// Gives the module, if nobody else holds this generation. A host needs it to unload the last
+    /// build.
     ///
     /// # Errors
     ///

@@ -1,6 +1,7 @@
 //! [`Reload`]: a module that is reloaded when its file changes. The handle that a host has.
 //!
-//! The work is done by a thread (`worker.rs`). The handle starts it, sends it messages, and stops it.
+//! The work is done by a thread (`worker.rs`). The handle starts it, sends it messages, and stops
+//! it.
 
 use std::fmt;
 use std::path::Path;
@@ -27,8 +28,8 @@ impl ReloadOptions {
     /// Loads the module, and watches its file from now on.
     ///
     /// `bind` looks up what the host needs of a build. It runs on the calling thread for the first
-    /// build, and on the reloading thread for all others. It may start things that belong to the build.
-    /// If it gives an error, the build is refused.
+    /// build, and on the reloading thread for all others. It may start things that belong to the
+    /// build. If it gives an error, the build is refused.
     ///
     /// # Errors
     ///
@@ -39,14 +40,15 @@ impl ReloadOptions {
     ///
     /// The caller promises:
     ///
-    /// - what [`Module::load`] asks for, for every file that comes to this path while it is watched;
+    /// - what [`Module::load`] asks for, for every file that comes to this path while it is
+    ///   watched;
     /// - what [`Module::unload`] asks for, for every build that a newer one replaces or that `bind`
     ///   refuses, from the moment when its [`Generation`] is dropped.
     ///
-    /// A file that is written in place may be read between two writes. That is noticed if the file is
-    /// cut off or still changes. It is not noticed if the writer pauses for longer than
-    /// [`settle`](Self::settle) when a part of the new content is over the old one. So builds should
-    /// come by a rename, as from `cargo tls-slots watch --out`.
+    /// A file that is written in place may be read between two writes. That is noticed if the file
+    /// is cut off or still changes. It is not noticed if the writer pauses for longer than
+    /// [`settle`](Self::settle) when a part of the new content is over the old one. So builds
+    /// should come by a rename, as from `cargo tls-slots watch --out`.
     pub unsafe fn watch<T: Send + Sync + 'static>(
         self,
         path: impl AsRef<Path>,
@@ -74,7 +76,8 @@ pub struct Reload<T> {
 }
 
 impl<T: Send + Sync + 'static> Reload<T> {
-    /// Loads the module and watches its file, with the default options. See [`ReloadOptions::watch`].
+    /// Loads the module and watches its file, with the default options. See
+    /// [`ReloadOptions::watch`].
     ///
     /// # Errors
     ///
@@ -101,8 +104,8 @@ impl<T: Send + Sync + 'static> Reload<T> {
         self.shared.newest.get().expect("`stop` consumes this")
     }
 
-    /// An entry of the newest build, at the time of each call. `select` finds the entry in the value that
-    /// `bind` has returned.
+    /// An entry of the newest build, at the time of each call. `select` finds the entry in the
+    /// value that `bind` has returned.
     pub fn entry<S: Signature>(&self, select: fn(&T) -> &Entry<S>) -> ReloadEntry<T, S> {
         ReloadEntry {
             shared: Arc::clone(&self.shared),
@@ -125,18 +128,19 @@ impl<T: Send + Sync + 'static> Reload<T> {
     }
 
     /// Stops watching, and waits until each older build is unloaded or was reported as
-    /// [`ReloadEvent::StillInUse`](super::ReloadEvent::StillInUse). Gives the newest build, which stays
-    /// loaded until somebody unloads it. Calls of [`ReloadEntry`]s give
+    /// [`ReloadEvent::StillInUse`](super::ReloadEvent::StillInUse). Gives the newest build, which
+    /// stays loaded until somebody unloads it. Calls of [`ReloadEntry`]s give
     /// [`CallError::Closed`](crate::CallError::Closed) from now on.
     ///
-    /// This blocks the calling thread. On a runtime, call it inside of `spawn_blocking`. While it waits,
-    /// the calling thread drops its own values of older builds, as no other thread can.
+    /// This blocks the calling thread. On a runtime, call it inside of `spawn_blocking`. While it
+    /// waits, the calling thread drops its own values of older builds, as no other thread can.
     pub fn stop(mut self) -> Arc<Generation<T>> {
         let _ = self.sender.send(Message::Stop { drain: true });
         if let Some(thread) = self.thread.take() {
             while !thread.is_finished() {
-                // This thread may have run the module before, for instance as a thread of a blocking
-                // pool. Then it has thread-locals of the module, and the thread waits for these.
+                // This thread may have run the module before, for instance as a thread of a
+                // blocking pool. Then it has thread-locals of the module, and the thread waits for
+                // these.
                 tls_keys::quiescence::quiescent_state();
                 std::thread::sleep(PAUSE);
             }

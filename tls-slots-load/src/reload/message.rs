@@ -1,7 +1,7 @@
 //! What the reloading thread is told, and by whom.
 //!
-//! The problem: three sides have something to tell, each on its own thread: the system's watcher, the
-//! host, and futures that end. So all of them send messages to one channel.
+//! The problem: three sides have something to tell, each on its own thread: the system's watcher,
+//! the host, and futures that end. So all of them send messages to one channel.
 
 use std::path::Path;
 use std::sync::mpsc::Sender;
@@ -21,8 +21,8 @@ pub(super) enum Message {
     Check,
     /// A future that the thread polls has something to do.
     Wake,
-    /// A future that the host runs has ended. The number is the build's. `None` if the future was dropped
-    /// before its end.
+    /// A future that the host runs has ended. The number is the build's. `None` if the future was
+    /// dropped before its end.
     Ended(u64, Option<Result<(), UnloadError>>),
     /// The host wants the thread to end.
     Stop {
@@ -56,8 +56,8 @@ impl Wake for Alarm {
     }
 }
 
-/// Watches the folder of a file. A file that is replaced by a rename is another file, so the file itself
-/// cannot be watched.
+/// Watches the folder of a file. A file that is replaced by a rename is another file, so the file
+/// itself cannot be watched.
 ///
 /// # Errors
 ///

@@ -3,8 +3,8 @@
 //! # The problem
 //!
 //! For a path that it knows, `dlopen` gives the old code. A file may be read while it is written. A
-//! new build may not fit. An old build cannot be unmapped while its calls run. And no call that comes
-//! meanwhile may fail for any of these reasons.
+//! new build may not fit. An old build cannot be unmapped while its calls run. And no call that
+//! comes meanwhile may fail for any of these reasons.
 //!
 //! # The way
 //!
@@ -38,20 +38,20 @@
 //!
 //! # No call is lost
 //!
-//! A generation refuses calls ([`CallError::Closed`](crate::CallError::Closed)) only when nobody can
-//! call it any more: nobody holds an `Arc` of it, and no thread is between the moment when it reads
-//! which generation is the newest and the moment when it begins its call. So every call by a
+//! A generation refuses calls ([`CallError::Closed`](crate::CallError::Closed)) only when nobody
+//! can call it any more: nobody holds an `Arc` of it, and no thread is between the moment when it
+//! reads which generation is the newest and the moment when it begins its call. So every call by a
 //! [`ReloadEntry`], or by what [`Reload::current`] has given, begins. It begins in the newest
-//! generation, or in one that was the newest when the caller asked. After `Switched` was reported, no
-//! call of a [`ReloadEntry`] begins in an older generation.
+//! generation, or in one that was the newest when the caller asked. After `Switched` was reported,
+//! no call of a [`ReloadEntry`] begins in an older generation.
 //!
 //! # State
 //!
-//! Each generation has its own statics. State that must survive belongs into the host, or into shared
-//! keys. State that a generation needs for itself belongs into the value that `bind` returns. It is
-//! dropped when nobody holds the generation any more, before the module is unloaded. An example is the
-//! sending half of a channel: when it is dropped, a long call of the module that receives from the
-//! channel ends.
+//! Each generation has its own statics. State that must survive belongs into the host, or into
+//! shared keys. State that a generation needs for itself belongs into the value that `bind`
+//! returns. It is dropped when nobody holds the generation any more, before the module is unloaded.
+//! An example is the sending half of a channel: when it is dropped, a long call of the module that
+//! receives from the channel ends.
 
 mod calls;
 mod cell;

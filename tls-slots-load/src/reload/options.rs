@@ -68,8 +68,8 @@ impl ReloadOptions {
     /// The conditions on which a build is loaded. By default those of
     /// [`Module::load`](crate::Module::load).
     ///
-    /// [`LoadOptions::source`] and [`LoadOptions::new_instance`] have no effect here, because each build is
-    /// loaded from a copy of its own.
+    /// [`LoadOptions::source`] and [`LoadOptions::new_instance`] have no effect here, because each
+    /// build is loaded from a copy of its own.
     pub fn load(mut self, load: LoadOptions) -> Self {
         self.load = load;
         self
@@ -103,26 +103,26 @@ impl ReloadOptions {
         self
     }
 
-    /// How often the time and size of the file are looked at when the system has reported no change. This
-    /// is for links whose target changes, and for file systems that report nothing. One second by
-    /// default.
+    /// How often the time and size of the file are looked at when the system has reported no
+    /// change. This is for links whose target changes, and for file systems that report nothing.
+    /// One second by default.
     pub fn poll(mut self, poll: Duration) -> Self {
         self.poll = poll;
         self
     }
 
-    /// Calls `on_event` after each step, on the reloading thread, which waits for it. A panic in it is
-    /// discarded.
+    /// Calls `on_event` after each step, on the reloading thread, which waits for it. A panic in it
+    /// is discarded.
     pub fn on_event(mut self, on_event: impl FnMut(ReloadEvent) + Send + 'static) -> Self {
         self.on_event = Some(Box::new(on_event));
         self
     }
 
-    /// Gives the futures that unload old builds to `drive`, which runs them, for instance on a runtime:
-    /// `drive(move |work| { handle.spawn(work); })`.
+    /// Gives the futures that unload old builds to `drive`, which runs them, for instance on a
+    /// runtime: `drive(move |work| { handle.spawn(work); })`.
     ///
-    /// Without this, the reloading thread polls the futures. That is enough unless the module's entry
-    /// `shutdown` needs a runtime around it.
+    /// Without this, the reloading thread polls the futures. That is enough unless the module's
+    /// entry `shutdown` needs a runtime around it.
     pub fn drive(mut self, drive: impl Fn(Work) + Send + 'static) -> Self {
         self.drive = Some(Box::new(drive));
         self

@@ -84,7 +84,7 @@ impl<T: Send + Sync + 'static> Worker<T> {
         let verify: Option<Arc<Verify>> = options.load.verify.take().map(Arc::from);
         file.was_read(stamp(path));
         options.load.verify = verify.clone().map(boxed);
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises what `LoadOptions::load` asks for.
         let module = unsafe { options.load.load(path)? };
         let generation = bind_entries(&bind, path, 1, module).map_err(|(error, _)| error)?;
         let shared = Arc::new(Shared {
@@ -136,16 +136,16 @@ impl<T: Send + Sync + 'static> Worker<T> {
         }
     }
 
-    /// The next message, or `None` if something is due. While old builds are drained, the file is not
-    /// read.
+    /// The next message, or `None` if something is due. While old builds are drained, the file is
+    /// not read.
     fn next(&self, drain: bool) -> Option<Message> {
         let now = Instant::now();
         let due = self.retiring.iter().filter_map(Retiring::due);
         let read = self.file.due().filter(|_| !drain);
         let due = due.chain(read).chain([now + self.options.poll]);
-        let wait = due.min().map_or(self.options.poll, |due| {
-            due.saturating_duration_since(now)
-        });
+        let wait = due
+            .min()
+            .map_or(self.options.poll, |due| due.saturating_duration_since(now));
         match self.messages.recv_timeout(wait) {
             Ok(message) => Some(message),
             Err(RecvTimeoutError::Timeout) => None,
@@ -160,7 +160,11 @@ impl<T: Send + Sync + 'static> Worker<T> {
         let known = Known {
             state,
             newest: self.shared.newest.get(),
-            refused: self.refused.content.as_ref().and_then(|copy| copy.try_clone().ok()),
+            refused: self
+                .refused
+                .content
+                .as_ref()
+                .and_then(|copy| copy.try_clone().ok()),
             verify: self.verify.clone(),
         };
         // SAFETY: the promise of who called `watch`.
@@ -196,7 +200,8 @@ impl<T: Send + Sync + 'static> Worker<T> {
                     generation: number,
                     since_change: noticed.elapsed(),
                 });
-                // Only `stop` takes the newest build away, and it waits for this thread's end first.
+                // Only `stop` takes the newest build away, and it waits for this thread's end
+                // first.
                 let Some(old) = old else { return };
                 self.retiring
                     .push(Retiring::replaced(old, self.options.deadline));

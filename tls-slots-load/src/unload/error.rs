@@ -14,8 +14,8 @@ use crate::usage::Usage;
 pub enum UnloadProblem {
     /// Something of the module is alive.
     InUse(Box<Usage>),
-    /// A thread may still run the last instructions of the module, or nobody can see whether it does.
-    /// The text says which threads, or why.
+    /// A thread may still run the last instructions of the module, or nobody can see whether it
+    /// does. The text says which threads, or why.
     NotSeenOutside(String),
     /// The system has not unmapped it.
     StillMapped {
@@ -77,8 +77,8 @@ impl fmt::Display for UnloadError {
         match &self.problem {
             UnloadProblem::InUse(usage) => write!(
                 f,
-                "{path} was not unloaded, as this host still has of it: {usage}; end these, or wait \
-                 for them, and unload it again"
+                "{path} was not unloaded, as this host still has of it: {usage}; end these, or \
+                 wait for them, and unload it again"
             )?,
             UnloadProblem::NotSeenOutside(why) => {
                 write!(
@@ -93,7 +93,8 @@ impl fmt::Display for UnloadError {
                 )?;
                 match kept_mapped_by.is_empty() {
                     true => f.write_str(
-                        "something else in this process has opened it, or depends on it; close that",
+                        "something else in this process has opened it, or depends on it; close \
+                         that",
                     )?,
                     false => f.write_str(&kept_mapped_by.join("; "))?,
                 }

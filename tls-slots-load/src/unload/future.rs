@@ -2,8 +2,8 @@
 //!
 //! The problem: unloading waits for others, and a host's runtime must go on meanwhile, of whatever
 //! kind it is. So a thread does the work (`work.rs`), and the future only waits for it. The future
-//! itself does two things: it polls the module's `shutdown` entry, and it lets the thread that polls
-//! it drop its values of the module.
+//! itself does two things: it polls the module's `shutdown` entry, and it lets the thread that
+//! polls it drop its values of the module.
 
 use std::fmt;
 use std::future::Future;
@@ -30,16 +30,16 @@ impl Module {
     /// 1. New calls give [`CallError::Closed`](crate::CallError). The host waits until the other
     ///    [`Module`]s of the image are dropped.
     /// 2. If the module has an entry `shutdown` without arguments and result, it is called.
-    /// 3. The host waits for calls, tasks, blocking calls, threads and holds. After half of the time
-    ///    (see [`Unload::abort_after`]) it aborts the tasks on tokio's runtimes. Tasks of a
+    /// 3. The host waits for calls, tasks, blocking calls, threads and holds. After half of the
+    ///    time (see [`Unload::abort_after`]) it aborts the tasks on tokio's runtimes. Tasks of a
     ///    `LocalSet`, blocking calls that run, and threads cannot be aborted.
     /// 4. Threads of tokio's runtimes drop their values of the module's thread-locals. Idle threads
     ///    of the blocking pool end. Other threads of the host cannot be asked, so the host waits
     ///    until they have no such value any more.
     /// 5. When every thread has left the module's code, the file is unmapped.
     ///
-    /// A thread of its own does the work, and ends with it. Any executor may poll the future. If the
-    /// future is dropped, the work stops at the next step, and the module stays loaded.
+    /// A thread of its own does the work, and ends with it. Any executor may poll the future. If
+    /// the future is dropped, the work stops at the next step, and the module stays loaded.
     ///
     /// # Errors
     ///
@@ -51,9 +51,9 @@ impl Module {
     ///
     /// # Safety
     ///
-    /// What [`try_unload`](Self::try_unload) asks for must hold when the future gives `Ok`. And while
-    /// the future runs, a thread that sleeps in a runtime of tokio must not have, further up its
-    /// stack, a reference to a value of one of the module's thread-locals.
+    /// What [`try_unload`](Self::try_unload) asks for must hold when the future gives `Ok`. And
+    /// while the future runs, a thread that sleeps in a runtime of tokio must not have, further up
+    /// its stack, a reference to a value of one of the module's thread-locals.
     ///
     /// # Examples
     ///
@@ -102,8 +102,8 @@ enum Step {
 }
 
 impl Unload {
-    /// Aborts tasks after this time, instead of after half of the deadline. Both are counted from the
-    /// call of [`Module::unload`].
+    /// Aborts tasks after this time, instead of after half of the deadline. Both are counted from
+    /// the call of [`Module::unload`].
     #[must_use = "futures do nothing unless polled"]
     pub fn abort_after(mut self, time: Duration) -> Self {
         self.abort_at = self.begun + time;
@@ -154,8 +154,8 @@ impl Future for Unload {
         };
         drop(state);
         if let Step::Running { thread, .. } = std::mem::replace(&mut this.step, Step::Over) {
-            // The thread has nothing left to do. It is joined so that an unloaded module has left no
-            // thread. An executor may poll inside of `wake`, and then this is that thread.
+            // The thread has nothing left to do. It is joined so that an unloaded module has left
+            // no thread. An executor may poll inside of `wake`, and then this is that thread.
             if thread.thread().id() != std::thread::current().id() {
                 let _ = thread.join();
             }

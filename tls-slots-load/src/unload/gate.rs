@@ -1,9 +1,9 @@
 //! The gate of an image: while it is closed, no call begins.
 //!
-//! The problem: a call may begin at the moment in which somebody decides that no call is running. So
-//! a call first counts itself, and then looks whether the gate is closed (`entry.rs`). Whoever
-//! unloads first closes the gate, and then reads the counts. All four are sequentially consistent, so
-//! one of the two sees the other.
+//! The problem: a call may begin at the moment in which somebody decides that no call is running.
+//! So a call first counts itself, and then looks whether the gate is closed (`entry.rs`). Whoever
+//! unloads first closes the gate, and then reads the counts. All four are sequentially consistent,
+//! so one of the two sees the other.
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};

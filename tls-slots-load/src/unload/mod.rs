@@ -2,8 +2,8 @@
 //!
 //! # The problem
 //!
-//! `dlclose` unmaps code that somebody is still going to run, which is a crash a second later. Or it
-//! leaves the file mapped, and does not say so.
+//! `dlclose` unmaps code that somebody is still going to run, which is a crash a second later. Or
+//! it leaves the file mapped, and does not say so.
 //!
 //! # The way
 //!

@@ -1,16 +1,16 @@
 //! Unloading without waiting: [`Module::try_unload`].
 //!
 //! The same steps as in `work.rs`, without the waits. A host without a runtime, or in a test, wants
-//! an answer at once. The only wait is for threads to leave the last instructions of the module, and
-//! that is a moment.
+//! an answer at once. The only wait is for threads to leave the last instructions of the module,
+//! and that is a moment.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::error::{UnloadError, UnloadProblem};
 use super::gate::Gate;
-use super::requests;
 use super::outside::{self, SOON};
+use super::requests;
 use crate::alive::holds;
 use crate::module::Module;
 
@@ -30,15 +30,15 @@ impl Module {
     /// When this returns `Ok`, nobody may use what belonged to the module and is not counted by
     /// [`usage`](Self::usage):
     ///
-    /// - Values from the module that contain a function or a `'static` reference of the module, whether
-    ///   an entry has returned them or they were sent to the host. These are trait objects,
-    ///   `&'static str`, function pointers, panic payloads and `tracing` spans. Some types hide one:
-    ///   `Box<dyn Error>`, an `io::Error` with a message of its own, `bytes::Bytes`. Plain data is
-    ///   fine, and so are channels, locks and other types of tokio.
+    /// - Values from the module that contain a function or a `'static` reference of the module,
+    ///   whether an entry has returned them or they were sent to the host. These are trait objects,
+    ///   `&'static str`, function pointers, panic payloads and `tracing` spans. Some types hide
+    ///   one: `Box<dyn Error>`, an `io::Error` with a message of its own, `bytes::Bytes`. Plain
+    ///   data is fine, and so are channels, locks and other types of tokio.
     /// - Futures, streams and iterators of the module that did not come from an
     ///   [`Entry`](crate::Entry).
-    /// - Memory from a global allocator of the module's own. (With `host_allocator!` the allocator is
-    ///   the host's.)
+    /// - Memory from a global allocator of the module's own. (With `host_allocator!` the allocator
+    ///   is the host's.)
     /// - What C code of the module has registered elsewhere. Only TLS destructors, pthread keys and
     ///   signal actions are counted.
     ///
@@ -80,8 +80,8 @@ unsafe fn unload_now(gate: &Gate) -> Result<(), UnloadProblem> {
     }
     if !usage.is_on_no_thread() {
         gate.stay_closed();
-        // SAFETY: the module is loaded. No thread runs its code, as nothing of it is alive and no call
-        // can begin.
+        // SAFETY: the module is loaded. No thread runs its code, as nothing of it is alive and no
+        // call can begin.
         unsafe { requests::drop_own_values(loaded.image.start(), &loaded.image.memory) }
         // A destructor may have started something.
         let usage = loaded.usage(1);
@@ -94,7 +94,7 @@ unsafe fn unload_now(gate: &Gate) -> Result<(), UnloadProblem> {
         .map_err(UnloadProblem::NotSeenOutside)?;
     // From here on the library is closed, even if the memory stays mapped.
     gate.stay_closed();
-    // SAFETY: nothing of the module is alive, and every thread has left its code. The caller promises
-    // that nobody uses what belongs to it.
+    // SAFETY: nothing of the module is alive, and every thread has left its code. The caller
+    // promises that nobody uses what belongs to it.
     unsafe { loaded.unmap() }
 }

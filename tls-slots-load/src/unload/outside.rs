@@ -2,15 +2,15 @@
 //!
 //! # The problem
 //!
-//! The last thing that a task of a module does is to count itself out. It does so in the module's own
-//! code. So when the host sees that nothing is alive, a thread may still have to run a few
+//! The last thing that a task of a module does is to count itself out. It does so in the module's
+//! own code. So when the host sees that nothing is alive, a thread may still have to run a few
 //! instructions there: a return or two. If that thread was interrupted, the code must not be
 //! unmapped yet.
 //!
 //! # The way
 //!
-//! Those instructions neither call nor wait. So a thread has left them if it is seen in one of these
-//! states, after the host has seen that nothing is alive:
+//! Those instructions neither call nor wait. So a thread has left them if it is seen in one of
+//! these states, after the host has seen that nothing is alive:
 //!
 //! - It is blocked in the kernel, and its program counter is elsewhere
 //!   (`/proc/self/task/TID/syscall`, proc(5)).
@@ -20,15 +20,16 @@
 //! Nothing is done to the threads: they get no signal, and are not stopped.
 //!
 //! There is one exception to "neither call nor wait". A named hold is a part of some value, and the
-//! value's memory is freed after the hold has ended. That is a call of the allocator, which may wait
-//! for another thread. So [`SETTLE`] has to pass after the end of the last hold.
+//! value's memory is freed after the hold has ended. That is a call of the allocator, which may
+//! wait for another thread. So [`SETTLE`] has to pass after the end of the last hold.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-/// After this processor time, a thread has run far more instructions than it had left in the module.
+/// After this processor time, a thread has run far more instructions than it had left in the
+/// module.
 const ENOUGH: Duration = Duration::from_millis(1);
 
 /// How long the thread that has ended a hold may take to free the memory that the hold was part of.
@@ -111,7 +112,8 @@ fn processor_time(thread: u32) -> u64 {
         .unwrap_or(0)
 }
 
-/// Whether a thread was seen outside of `memory`, or has run on since its processor time was `then`.
+/// Whether a thread was seen outside of `memory`, or has run on since its processor time was
+/// `then`.
 fn has_left(thread: u32, then: u64, memory: &Range<usize>) -> bool {
     let Ok(state) = fs::read_to_string(format!("/proc/self/task/{thread}/syscall")) else {
         // The thread is gone, or the file is hidden from us. Then its processor time tells.
@@ -173,10 +175,16 @@ mod tests {
     #[test]
     fn a_thread_that_is_inside_is_named() {
         let (end, until) = mpsc::channel::<()>();
+        let (ready, is_ready) = mpsc::channel();
         let sleeper = std::thread::Builder::new()
             .name("sleeper".to_owned())
-            .spawn(move || until.recv())
+            .spawn(move || {
+                // The system knows the thread's name when this runs.
+                ready.send(()).expect("somebody waits");
+                until.recv()
+            })
             .unwrap();
+        is_ready.recv().expect("the thread runs");
         // Wherever it sleeps is inside of this range.
         let soon = Instant::now() + Duration::from_millis(5);
         let error = wait(&(0..usize::MAX), None, soon).unwrap_err();

@@ -41,13 +41,14 @@ struct Pending {
 
 /// The modules that threads are asked about.
 ///
-/// Invariant: `quiescence::pending()` is their number, and each is loaded while it is listed. No code
-/// of others runs under this lock.
+/// Invariant: `quiescence::pending()` is their number, and each is loaded while it is listed. Under
+/// this lock runs no code but this file's.
 static PENDING: Mutex<Vec<Pending>> = Mutex::new(Vec::new());
 
 /// The runtimes of this process that can be woken.
 ///
-/// Under this lock runs no code of others but the runtimes', which is the host's copy of tokio.
+/// Under this lock the only other code that runs is the runtimes', which is the host's copy of
+/// tokio.
 static RUNTIMES: Mutex<Vec<Arc<dyn Runtime>>> = Mutex::new(Vec::new());
 
 /// While this lives, threads in a quiescent state drop their values of a module.

@@ -1,8 +1,8 @@
 //! The steps *close* and *look*: `dlclose`, and whether the memory is unmapped.
 //!
 //! The problem: `dlclose` reports success when it has only counted down, and the file stays mapped.
-//! So the memory is looked at afterwards. If it is still there, the library is opened again, so that
-//! the host can try once more.
+//! So the memory is looked at afterwards. If it is still there, the library is opened again, so
+//! that the host can try once more.
 //!
 //! Garbage that nobody reads any more, but that a shared crate frees later, is freed here first.
 
@@ -33,7 +33,8 @@ impl Loaded {
     ///
     /// # Errors
     ///
-    /// Something of the module is alive, or the memory is still mapped. The library stays open then.
+    /// Something of the module is alive, or the memory is still mapped. The library stays open
+    /// then.
     ///
     /// # Safety
     ///

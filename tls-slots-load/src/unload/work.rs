@@ -77,9 +77,9 @@ pub(super) unsafe fn work(
             break;
         }
         gate.stay_closed();
-        // SAFETY: nothing of the module is alive but thread-locals, and no call can begin, so no code
-        // of it runs. It stays loaded until no thread is dropping its values, as the loop below
-        // waits for that.
+        // SAFETY: nothing of the module is alive but thread-locals, and no call can begin, so no
+        // code of it runs. It stays loaded until no thread is dropping its values, as the loop
+        // below waits for that.
         let request = unsafe { requests::Request::to_all_threads(image, memory.clone()) };
         let dropped = wait_until(shared, deadline, loaded, |usage| {
             requests::wake_runtimes();
@@ -107,8 +107,8 @@ pub(super) unsafe fn work(
     }
     // From here on the library is closed, even if the memory stays mapped.
     gate.stay_closed();
-    // SAFETY: nothing of the module is alive, and every thread has left its code. The caller promises
-    // that nobody uses what belongs to it.
+    // SAFETY: nothing of the module is alive, and every thread has left its code. The caller
+    // promises that nobody uses what belongs to it.
     unsafe { loaded.unmap() }
 }
 

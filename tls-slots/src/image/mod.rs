@@ -3,9 +3,11 @@
 //! | file | question | who answers |
 //! | --- | --- | --- |
 //! | `file.rs` | which file an image was loaded from | `dladdr`, and loaders that open copies |
-//! | `memory.rs` | where an image lies, and what of it is writable | `dl_iterate_phdr` |
+//! | `memory.rs` | where an image lies, and what of it is writable | `program_headers.rs`, where images are ELF |
 //!
-//! Both are the bottom of this crate: they know no keys.
+//! All are at the bottom of this crate: they know no keys.
 
 pub mod file;
 pub mod memory;
+#[cfg(tls_slots_program_headers)]
+mod program_headers;

@@ -67,9 +67,9 @@ pub fn set_module_panic_hook(hook: impl Fn(&PanicHookInfo<'_>) + Send + Sync + '
 pub struct ModulePanic {
     /// The module's file, where the system tells.
     pub module: Option<String>,
-    /// The backtrace, if `RUST_BACKTRACE` or `RUST_LIB_BACKTRACE` asks for one. The module's own std
-    /// has written it, which knows the module's functions. The host's std does not know them if it
-    /// has printed a backtrace before the module was loaded.
+    /// The backtrace, if `RUST_BACKTRACE` or `RUST_LIB_BACKTRACE` asks for one. The module's own
+    /// std has written it, which knows the module's functions. The host's std does not know them if
+    /// it has printed a backtrace before the module was loaded.
     pub backtrace: Option<String>,
 }
 

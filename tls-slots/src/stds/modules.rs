@@ -1,7 +1,7 @@
 //! The list of modules that have presented their std.
 //!
-//! The problem, and the module's half, are described in `tls-keys`' `image_std.rs`. Who asks this
-//! list:
+//! The problem, and the module's half, are described in `image_std/present.rs` of `tls-keys`. Who
+//! asks this list:
 //!
 //! | who | asks |
 //! | --- | --- |

@@ -360,8 +360,8 @@ fn end() {
     release();
 }
 
-/// Sees to it that observers are told when the calling thread ends. For a thread that is ending, this
-/// is called once more. False where the system refuses.
+/// Sees to it that observers are told when the calling thread ends. For a thread that is ending,
+/// this is called once more. False where the system refuses.
 pub fn arm_end() -> bool {
     exit::arm_release(end)
 }

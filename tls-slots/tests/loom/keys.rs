@@ -1,5 +1,5 @@
-//! What the files of `tls-slots` know of `tls-keys`: the files of that crate that are under test, among
-//! stand-ins for the others.
+//! What the files of `tls-slots` know of `tls-keys`: the files of that crate that are under test,
+//! among stand-ins for the others.
 
 #[path = "../../../tls-keys/src/shared/access.rs"]
 pub(crate) mod access;

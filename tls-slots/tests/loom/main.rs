@@ -4,8 +4,8 @@
 //! RUSTFLAGS="--cfg loom" cargo test -p tls-slots --release --test loom
 //! ```
 //!
-//! Loom runs each model once for every order in which its threads can meet at a lock or an atomic, with
-//! at most `LOOM_MAX_PREEMPTIONS` (3 unless set) switches away from a thread that could go on.
+//! Loom runs each model once for every order in which its threads can meet at a lock or an atomic,
+//! with at most `LOOM_MAX_PREEMPTIONS` (3 unless set) switches away from a thread that could go on.
 //!
 //! The files under test are compiled here as they are; only the two `sync.rs` and what the system
 //! provides (`stand_ins.rs`) are replaced. The contracts that callers owe stay: in a model too, no
@@ -330,8 +330,8 @@ fn use_host(image: Loaded) {
 /// The host's constructor has not run: three threads use its keys for the first time. Each has one
 /// value, made once and dropped once, and all have the same static.
 ///
-/// Seen to fail when `register_host` does not look whether the host is known, and when `Key::resolve`
-/// stores the definition, or `Key::definition` loads it, `Relaxed`.
+/// Seen to fail when `register_host` does not look whether the host is known, and when
+/// `Key::resolve` stores the definition, or `Key::definition` loads it, `Relaxed`.
 #[test]
 fn first_access_on_many_threads() {
     model(|| {
@@ -350,10 +350,11 @@ fn first_access_on_many_threads() {
     });
 }
 
-/// The same in a module: one of its constructors runs before the one of its keys and starts threads.
-/// Its private keys are the module's, its shared ones the host's.
+/// The same in a module: one of its constructors runs before the one of its keys and starts
+/// threads. Its private keys are the module's, its shared ones the host's.
 ///
-/// Seen to fail when `register` does not look whether the module is known, and by the damages above.
+/// Seen to fail when `register` does not look whether the module is known, and by the damages
+/// above.
 #[test]
 fn first_access_in_a_module() {
     model(|| {
@@ -446,7 +447,8 @@ fn two_modules_register_at_once() {
 /// One module is unloaded while another is loaded and used by another thread, which takes over
 /// indices and slots of the first, or does not.
 ///
-/// Seen to fail when `unregister` gives indices and slots back before it has forgotten their values.
+/// Seen to fail when `unregister` gives indices and slots back before it has forgotten their
+/// values.
 #[test]
 fn registration_against_unregistration() {
     model(|| {
@@ -508,8 +510,8 @@ fn slots_and_indices_are_used_again() {
     });
 }
 
-/// A thread that has left a module's code ends while the module is unloaded: its values are freed by
-/// one of the two, and its table is not written once it is gone.
+/// A thread that has left a module's code ends while the module is unloaded: its values are freed
+/// by one of the two, and its table is not written once it is gone.
 ///
 /// Seen to fail when `release` takes the thread from the list after freeing it.
 #[test]
@@ -535,9 +537,9 @@ fn thread_exit_against_unloading() {
 /// Threads begin and end while a module with values of the unloading thread goes. The destructor of
 /// one such value uses keys: the host's, another of the module's, and its own, which is gone.
 ///
-/// Seen to fail when `forget` makes all entries empty before it drops values (as it once did: what a
-/// destructor then made stayed behind, for the next module to find), and as a deadlock when it drops
-/// values under the lock of the list of threads or `unregister` keeps the registry's.
+/// Seen to fail when `forget` makes all entries empty before it drops values (as it once did: what
+/// a destructor then made stayed behind, for the next module to find), and as a deadlock when it
+/// drops values under the lock of the list of threads or `unregister` keeps the registry's.
 #[test]
 fn unloading_runs_destructors_that_use_keys() {
     loom::lazy_static! {
@@ -593,8 +595,8 @@ fn exit_against_access() {
     });
 }
 
-/// A thread lists the images while one is loaded, used and unloaded: it never looks into one that is
-/// gone.
+/// A thread lists the images while one is loaded, used and unloaded: it never looks into one that
+/// is gone.
 ///
 /// Seen to fail when `images` reads keys after it has let go of the registry's lock.
 #[test]

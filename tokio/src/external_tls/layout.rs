@@ -1,13 +1,13 @@
 //! Layouts of types that host and module share, for the record that `cargo tls-slots fork` adds.
 //!
-//! Most of what tokio's layouts depend on is compared by name: compiler, versions, features, cfgs. This table
-//! is for the rest. Dependencies may have been built with debug assertions where tokio was not, or with
-//! a feature or a cfg of their own: mio's `TcpStream` has 32 bytes or 40. So there are mio's, bytes' and
-//! socket2's types here, and those of tokio that contain them; tokio's other types follow from what is
-//! compared by name, and some stand here as samples.
+//! Most of what tokio's layouts depend on is compared by name: compiler, versions, features, cfgs.
+//! This table is for the rest. Dependencies may have been built with debug assertions where tokio
+//! was not, or with a feature or a cfg of their own: mio's `TcpStream` has 32 bytes or 40. So there
+//! are mio's, bytes' and socket2's types here, and those of tokio that contain them; tokio's other
+//! types follow from what is compared by name, and some stand here as samples.
 //!
-//! The features named here are those that tokio's users name: one that only brings a dependency in is not
-//! compared, unless some source names it.
+//! The features named here are those that tokio's users name: one that only brings a dependency in
+//! is not compared, unless some source names it.
 
 use tls_keys::record::TypeLayout;
 #[allow(unused_imports)] // which features have a type here varies

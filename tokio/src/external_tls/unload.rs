@@ -2,14 +2,14 @@
 //!
 //! # The problem
 //!
-//! A module's tasks are run by functions of the module, on threads of the host. When the module is to be
-//! unmapped, none of them may be left, and its thread-locals on these threads must be dropped by them.
+//! Functions of a module run its tasks on threads of the host. Before the module is unmapped, all
+//! of its tasks must have ended, and these threads must have dropped the module's thread-locals.
 //!
 //! # How this fits
 //!
 //! | upstream | here |
 //! | --- | --- |
-//! | a task's cell is allocated, deallocated | [`task_begins`], [`TaskEnds`]: counted, for the image that does it |
+//! | a task's cell is allocated, deallocated | [`task_begins`], [`TaskEnds`]: the task counts for the image that does it |
 //! | a worker, or a thread in `block_on`, is about to sleep | [`quiescent_state`], [`block_on_parks`] |
 //! | a runtime is made | [`add_multi_thread`], [`add_current_thread`]: the host can wake it, and abort tasks |
 //!
@@ -41,7 +41,8 @@ pub(crate) fn task_begins<S: Schedule>() {
     begin(counted::<S>());
 }
 
-/// While the cell of a task is deallocated: what the task owns may run code as it is dropped, and panic.
+/// Lives while the cell of a task is deallocated. What the task owns may run code as it is dropped,
+/// and panic.
 #[cfg(feature = "rt")]
 pub(crate) struct TaskEnds<S: Schedule>(PhantomData<S>);
 
@@ -61,23 +62,13 @@ impl<S: Schedule> Drop for TaskEnds<S> {
     }
 }
 
-/// As the builder has it.
-#[cfg(feature = "rt")]
-type ThreadName = std::sync::Arc<dyn Fn() -> String + Send + Sync>;
-
-/// A function that gives the name, and is the host's.
-#[cfg(feature = "rt")]
-pub(crate) fn name_on_host(name: String) -> ThreadName {
-    crate::external_tls::on_host!(NAME: fn(String) -> ThreadName = name_on_host; (name));
-    std::sync::Arc::new(move || name.clone())
-}
-
 // loom's `Arc` has no weak references, and its models load no modules.
 #[cfg(all(feature = "rt", not(loom)))]
 mod runtime {
     use std::ops::Range;
     use std::sync::{Arc, Weak};
 
+    use crate::external_tls::on_host::on_host;
     use crate::runtime::scheduler::current_thread;
     #[cfg(feature = "rt-multi-thread")]
     use crate::runtime::scheduler::multi_thread;
@@ -111,7 +102,7 @@ mod runtime {
 
     /// Makes a runtime known to the host.
     pub(crate) fn add_current_thread(handle: &Arc<current_thread::Handle>) {
-        crate::external_tls::on_host!(ADD_CURRENT_THREAD:
+        on_host!(ADD_CURRENT_THREAD:
             fn(&Arc<current_thread::Handle>) = add_current_thread; (handle));
         tls_keys::quiescence::add_runtime(Box::new(Known(Arc::downgrade(handle))));
     }
@@ -119,7 +110,7 @@ mod runtime {
     /// Makes a runtime known to the host.
     #[cfg(feature = "rt-multi-thread")]
     pub(crate) fn add_multi_thread(handle: &Arc<multi_thread::Handle>) {
-        crate::external_tls::on_host!(ADD_MULTI_THREAD:
+        on_host!(ADD_MULTI_THREAD:
             fn(&Arc<multi_thread::Handle>) = add_multi_thread; (handle));
         tls_keys::quiescence::add_runtime(Box::new(Known(Arc::downgrade(handle))));
     }
@@ -134,6 +125,8 @@ mod parker {
     use std::cell::Cell;
     use std::ops::Range;
 
+    use crate::external_tls::keys::thread_local;
+    use crate::external_tls::on_host::on_host;
     use crate::runtime::park::{UnparkThread, WeakUnparkThread};
 
     struct Parker(WeakUnparkThread);
@@ -153,13 +146,13 @@ mod parker {
     }
 
     fn add(unpark: UnparkThread) {
-        crate::external_tls::on_host!(ADD_PARKER: fn(UnparkThread) = add; (unpark));
+        on_host!(ADD_PARKER: fn(UnparkThread) = add; (unpark));
         tls_keys::quiescence::add_runtime(Box::new(Parker(unpark.downgrade())));
     }
 
     /// A thread in `block_on` is about to sleep: it can be woken from now on.
     pub(crate) fn block_on_parks<E>(unpark: impl FnOnce() -> Result<UnparkThread, E>) {
-        crate::external_tls::thread_local! {
+        thread_local! {
             static IS_KNOWN: Cell<bool> = const { Cell::new(false) };
         }
         super::quiescent_state();

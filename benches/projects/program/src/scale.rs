@@ -25,8 +25,8 @@ pub(crate) fn measure(args: &[&str]) -> Result<String, String> {
                     late = Instant::now();
                 }
                 match *how {
-                    // A module stays loaded when its `Module` is dropped.
-                    // SAFETY: the driver has built the file for this host, and does not write to it.
+                    // A module stays loaded when its `Module` is dropped. SAFETY: the driver has
+                    // built the file for this host, and does not write to it.
                     "checked" => drop(unsafe { Module::load(file) }.map_err(text)?),
                     _ => std::mem::forget(open(file)?),
                 }

@@ -1,7 +1,8 @@
 //! Workloads that use the pool for blocking work, closures and files.
 //!
-//! The problem: whether the pool's thread or the runtime's is faster changes what each of them does,
-//! and so how many instructions are counted. So all is queued behind a [`Gate`] first, and then run.
+//! The problem: whether the pool's thread or the runtime's is faster changes what each of them
+//! does, and so how many instructions are counted. So all is queued behind a [`Gate`] first, and
+//! then run.
 
 use std::future::Future;
 use std::hint::black_box;

@@ -2,7 +2,8 @@
 //! process whose runtime is built by the host's copy.
 //!
 //! Three projects are written, each a workspace of its own. Host and module are built by two cargo
-//! invocations, into two target folders, with the same profile, features and lock file:
+//! invocations, with the same profile, features and lock file. They share a target folder, so what
+//! both depend on is compiled once:
 //!
 //! | project | what |
 //! | --- | --- |

@@ -30,6 +30,8 @@ use crate::conformance::suites::TEST;
 use crate::process;
 
 /// A host and a module that are built.
+///
+/// Both are used as they are for all tests: no test changes a file of theirs.
 struct Built {
     host: PathBuf,
     module: PathBuf,
@@ -201,6 +203,9 @@ fn parse_list(text: &str) -> BTreeMap<String, bool> {
 }
 
 /// Why a test failed, from what its host printed to standard error and how the host ended.
+///
+/// The host's last line is `FAILED: why`. If the test has panicked, the panic's own lines before it
+/// also say where. A host that died has printed neither, and the way it ended is all there is.
 fn verdict(stderr: &str, status: &str) -> String {
     let said = libtest::reason(stderr);
     let reason = stderr

@@ -9,6 +9,10 @@
 //! | failed, hung, missing, ignored | passed, or was not run | `regression` |
 //!
 //! A failure of upstream's own run is called `upstream`.
+//!
+//! A test that passed alone after it had failed among others is `noted`: it counts as passed, and
+//! is listed, because a test that needs a second try in one mode only may be a regression that
+//! shows now and then.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +27,9 @@ use crate::conformance::suite::{Mode, Suite};
 impl Report {
     /// Adds what one suite did in its modes. Exceptions can be out of date only if the suite was
     /// run as a `whole`.
+    ///
+    /// A suite of which only some files were run lacks most tests, and would have every exception
+    /// of the others out of date.
     pub(in crate::conformance) fn add(
         &mut self,
         version: &Version,

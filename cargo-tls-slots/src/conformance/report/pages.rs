@@ -45,6 +45,9 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
 
 impl Report {
     /// The table as text, and below it each test that does not pass and is not excepted.
+    ///
+    /// Columns are as wide as their headings, and as release, suite, mode and numbers need. What is
+    /// wrong with the list of exceptions comes last.
     pub fn render(&self) -> String {
         let line = |cells: [String; COLUMNS.len()]| {
             let mut line = String::new();
@@ -76,6 +79,9 @@ impl Report {
     }
 
     /// The report as a Markdown page, `RESULTS.md`.
+    ///
+    /// A test holds the page in the repository to be this text of the data beside it. Figures that
+    /// documents quote are held to be lines of the page.
     pub fn markdown(&self) -> String {
         let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
         let mut text = String::from(

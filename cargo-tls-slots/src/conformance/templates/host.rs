@@ -102,6 +102,9 @@ fn run(path: &str, name: &str) -> Verdict {
 }
 
 /// Runs the body as `#[tokio::test]` with these arguments would.
+///
+/// An argument that is not known here is an error, not a default: a new release of tokio may have
+/// new ones, and a test must not run on another runtime than it asks for.
 fn on_runtime(args: &str, body: Body) -> Verdict {
     let mut flavor = "current_thread";
     let mut workers = None;

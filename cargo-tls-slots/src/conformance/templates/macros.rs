@@ -7,6 +7,12 @@
 use proc_macro::{Delimiter, TokenStream, TokenTree};
 
 /// Registers a test.
+///
+/// `#[should_panic]` and `#[ignore]` are taken away and noted: without the built-in attribute,
+/// nobody would look at them. Other attributes stay with the function.
+///
+/// The test is registered by a constructor of the module, so the list needs no build script and no
+/// knowledge of the files: whatever was compiled is in it.
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     let tokens: Vec<TokenTree> = item.into_iter().collect();

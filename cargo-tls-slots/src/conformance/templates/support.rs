@@ -103,6 +103,8 @@ impl Body {
 }
 
 /// Whether a test passed, from how it ended and how it should.
+///
+/// `should_panic` is the text that a panic must contain; the empty one is contained in every text.
 fn judge(ended: Result<Verdict, Box<dyn Any + Send>>, should_panic: Option<&str>) -> Verdict {
     match (ended, should_panic) {
         (Ok(verdict), None) => verdict,

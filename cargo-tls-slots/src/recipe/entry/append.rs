@@ -13,28 +13,23 @@
 use serde::Deserialize;
 
 use super::kind::{EditEntry, Entry};
-use crate::recipe::why::Why;
+use crate::recipe::about::About;
 use crate::source::edit::Edit;
 use crate::source::tokens::Source;
 
 /// A text at the end of a file, behind an empty line.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Append {
+    /// Its reason, and its file.
     #[serde(flatten)]
-    pub(crate) why: Why,
-    /// The file.
-    pub(crate) file: String,
+    pub(crate) about: About,
     /// The text.
     pub(crate) text: String,
 }
 
 impl Entry for Append {
-    fn why(&self) -> &Why {
-        &self.why
-    }
-
-    fn file(&self) -> &str {
-        &self.file
+    fn about(&self) -> &About {
+        &self.about
     }
 }
 

@@ -14,18 +14,17 @@
 use serde::Deserialize;
 
 use super::kind::{EditEntry, Entry};
+use crate::recipe::about::About;
 use crate::recipe::count::{one, places};
-use crate::recipe::why::Why;
 use crate::source::edit::Edit;
 use crate::source::tokens::Source;
 
 /// A text that is put beside a run of tokens. Exactly one of `before` and `after` is there.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Insert {
+    /// Its reason, and its file.
     #[serde(flatten)]
-    pub(crate) why: Why,
-    /// The file.
-    pub(crate) file: String,
+    pub(crate) about: About,
     /// The run that the text goes before.
     pub(crate) before: Option<String>,
     /// The run that the text goes after.
@@ -38,12 +37,8 @@ pub(crate) struct Insert {
 }
 
 impl Entry for Insert {
-    fn why(&self) -> &Why {
-        &self.why
-    }
-
-    fn file(&self) -> &str {
-        &self.file
+    fn about(&self) -> &About {
+        &self.about
     }
 }
 

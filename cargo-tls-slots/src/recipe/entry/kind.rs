@@ -1,17 +1,14 @@
 //! What entries about source files have in common.
 
+use crate::recipe::about::About;
 use crate::recipe::claim::Claim;
-use crate::recipe::why::Why;
 use crate::source::edit::Edit;
 use crate::source::tokens::Source;
 
 /// An entry about one source file, or about all below a folder.
 pub(in crate::recipe) trait Entry {
-    /// Its reason, and which releases it is for.
-    fn why(&self) -> &Why;
-
-    /// The file, inside the crate.
-    fn file(&self) -> &str;
+    /// Its reason, its releases and its file.
+    fn about(&self) -> &About;
 
     /// What it says about statics.
     fn claims(&self) -> Vec<Claim<'_>> {

@@ -15,17 +15,16 @@
 use serde::Deserialize;
 
 use super::kind::Entry;
+use crate::recipe::about::About;
 use crate::recipe::claim::{Action, Claim, Wanted};
-use crate::recipe::why::Why;
 use crate::source::statics::{Form, Found};
 
 /// Statics that stay: each copy of the crate has its own, and that is right.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Left {
+    /// Its reason, and its file: one, or with `folder/**` all below a folder.
     #[serde(flatten)]
-    pub(crate) why: Why,
-    /// One file, or with `folder/**` all below a folder.
-    pub(crate) file: String,
+    pub(crate) about: About,
     /// Which statics of it. Without it, all.
     pub(crate) names: Option<Vec<String>>,
     /// Whether `static ref` is meant, and no plain `static` of the same name.
@@ -37,9 +36,9 @@ impl Left {
     /// Whether the entry is about the file at `path`: `src/a/**` covers all below `src/a/`, other
     /// patterns do not exist.
     pub(crate) fn covers(&self, path: &str) -> bool {
-        match self.file.strip_suffix("**") {
+        match self.about.file.strip_suffix("**") {
             Some(folder) => path.starts_with(folder),
-            None => path == self.file,
+            None => path == self.about.file,
         }
     }
 
@@ -52,7 +51,7 @@ impl Left {
             name.is_none_or(|name| found.name == *name && (found.form == Form::Lazy) == self.lazy)
         };
         Claim::new(
-            (&self.why, &self.file),
+            &self.about,
             subject,
             move |path, found| self.covers(path) && is_meant(found),
             Wanted::Some,
@@ -62,12 +61,8 @@ impl Left {
 }
 
 impl Entry for Left {
-    fn why(&self) -> &Why {
-        &self.why
-    }
-
-    fn file(&self) -> &str {
-        &self.file
+    fn about(&self) -> &About {
+        &self.about
     }
 
     fn claims(&self) -> Vec<Claim<'_>> {
@@ -91,16 +86,19 @@ impl Entry for Left {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::why::Why;
 
     #[test]
     fn globs_cover_folders() {
         let left = |file: &str| Left {
-            why: Why {
-                reason: String::new(),
-                until: None,
-                versions: None,
+            about: About {
+                why: Why {
+                    reason: String::new(),
+                    until: None,
+                    versions: None,
+                },
+                file: file.to_owned(),
             },
-            file: file.to_owned(),
             names: None,
             lazy: false,
         };

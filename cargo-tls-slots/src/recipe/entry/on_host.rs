@@ -16,8 +16,8 @@
 use serde::Deserialize;
 
 use super::kind::{EditEntry, Entry};
+use crate::recipe::about::About;
 use crate::recipe::signature;
-use crate::recipe::why::Why;
 use crate::source::edit::Edit;
 use crate::source::tokens::Source;
 
@@ -27,10 +27,9 @@ use crate::source::tokens::Source;
 /// function must have a type that a pointer can have: no generics, not `async`.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct OnHost {
+    /// Its reason, and its file.
     #[serde(flatten)]
-    pub(crate) why: Why,
-    /// The file.
-    pub(crate) file: String,
+    pub(crate) about: About,
     /// `function` or `Type::method`.
     #[serde(rename = "fn")]
     pub(crate) function: String,
@@ -39,12 +38,8 @@ pub(crate) struct OnHost {
 }
 
 impl Entry for OnHost {
-    fn why(&self) -> &Why {
-        &self.why
-    }
-
-    fn file(&self) -> &str {
-        &self.file
+    fn about(&self) -> &About {
+        &self.about
     }
 }
 

@@ -14,19 +14,18 @@
 use serde::Deserialize;
 
 use super::kind::{EditEntry, Entry};
+use crate::recipe::about::About;
 use crate::recipe::claim::{Action, Claim, Wanted};
 use crate::recipe::count::{one, places};
-use crate::recipe::why::Why;
 use crate::source::edit::Edit;
 use crate::source::tokens::{Run, Source};
 
 /// A run of tokens that becomes another text.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Replace {
+    /// Its reason, and its file.
     #[serde(flatten)]
-    pub(crate) why: Why,
-    /// The file.
-    pub(crate) file: String,
+    pub(crate) about: About,
     /// The run of tokens; it may stop inside a group.
     pub(crate) from: String,
     /// The text.
@@ -41,12 +40,8 @@ pub(crate) struct Replace {
 }
 
 impl Entry for Replace {
-    fn why(&self) -> &Why {
-        &self.why
-    }
-
-    fn file(&self) -> &str {
-        &self.file
+    fn about(&self) -> &About {
+        &self.about
     }
 
     /// The statics in the run are this entry's alone: no other entry may claim what is no longer
@@ -56,9 +51,9 @@ impl Entry for Replace {
             .iter()
             .map(|name| {
                 Claim::new(
-                    (&self.why, &self.file),
+                    &self.about,
                     format!("`static {name}` that a `replace` shares"),
-                    move |path, found| path == self.file && found.name == *name,
+                    move |path, found| path == self.about.file && found.name == *name,
                     Wanted::Exactly(self.count),
                     Action::Replace(Run::parse(&self.from).ok()),
                 )

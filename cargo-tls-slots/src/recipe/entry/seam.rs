@@ -15,19 +15,18 @@
 use serde::Deserialize;
 
 use super::kind::Entry;
+use crate::recipe::about::About;
 use crate::recipe::claim::{Action, Claim, Wanted};
 use crate::recipe::count::{differs, one};
-use crate::recipe::why::Why;
 use crate::source::tokens::{Kind, Source};
 
 /// A macro that declares thread-locals. What its definition expands to is changed by a
 /// `[[replace]]`; the statics in the definition are patterns, and this entry says so.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Seam {
+    /// Its reason, and its file.
     #[serde(flatten)]
-    pub(crate) why: Why,
-    /// The file that defines it.
-    pub(crate) file: String,
+    pub(crate) about: About,
     /// Its name, without `!`.
     #[serde(rename = "macro")]
     pub(crate) name: String,
@@ -38,19 +37,15 @@ pub(crate) struct Seam {
 }
 
 impl Entry for Seam {
-    fn why(&self) -> &Why {
-        &self.why
-    }
-
-    fn file(&self) -> &str {
-        &self.file
+    fn about(&self) -> &About {
+        &self.about
     }
 
     fn claims(&self) -> Vec<Claim<'_>> {
         vec![Claim::new(
-            (&self.why, &self.file),
+            &self.about,
             format!("the seam `{}!`", self.name),
-            |path, found| path == self.file && found.definition.as_ref() == Some(&self.name),
+            |path, found| path == self.about.file && found.definition.as_ref() == Some(&self.name),
             Wanted::Some,
             Action::Leave,
         )]

@@ -14,19 +14,18 @@
 use serde::Deserialize;
 
 use super::kind::Entry;
+use crate::recipe::about::About;
 use crate::recipe::claim::{Action, Claim, Wanted};
 use crate::recipe::count::one;
-use crate::recipe::why::Why;
 use crate::source::statics::Form;
 
 /// A static that becomes process-wide. It must be a plain `static`: the `mut` of a `static mut` and
 /// the `ref` of a `static ref` need a `[[replace]]`.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Share {
+    /// Its reason, and its file.
     #[serde(flatten)]
-    pub(crate) why: Why,
-    /// Its file.
-    pub(crate) file: String,
+    pub(crate) about: About,
     /// Its name.
     pub(crate) name: String,
     /// How many statics of this name the file has, each for another `cfg` or function.
@@ -35,19 +34,17 @@ pub(crate) struct Share {
 }
 
 impl Entry for Share {
-    fn why(&self) -> &Why {
-        &self.why
-    }
-
-    fn file(&self) -> &str {
-        &self.file
+    fn about(&self) -> &About {
+        &self.about
     }
 
     fn claims(&self) -> Vec<Claim<'_>> {
         vec![Claim::new(
-            (&self.why, &self.file),
+            &self.about,
             format!("`static {}` to be shared", self.name),
-            |path, found| path == self.file && found.name == self.name && found.form == Form::Plain,
+            |path, found| {
+                path == self.about.file && found.name == self.name && found.form == Form::Plain
+            },
             Wanted::Exactly(self.count),
             Action::Share,
         )]

@@ -14,36 +14,31 @@
 use serde::Deserialize;
 
 use super::kind::Entry;
+use crate::recipe::about::About;
 use crate::recipe::claim::{Action, Claim, Wanted};
-use crate::recipe::why::Why;
 
 /// A thread-local in a call of one of the recipe's seams. One that another macro declares is an
 /// error: it would not reach the host.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct ThreadLocal {
+    /// Its reason, and its file.
     #[serde(flatten)]
-    pub(crate) why: Why,
-    /// Its file.
-    pub(crate) file: String,
+    pub(crate) about: About,
     /// Its name.
     pub(crate) name: String,
 }
 
 impl Entry for ThreadLocal {
-    fn why(&self) -> &Why {
-        &self.why
-    }
-
-    fn file(&self) -> &str {
-        &self.file
+    fn about(&self) -> &About {
+        &self.about
     }
 
     fn claims(&self) -> Vec<Claim<'_>> {
         vec![Claim::new(
-            (&self.why, &self.file),
+            &self.about,
             format!("the thread-local `{}`", self.name),
             |path, found| {
-                path == self.file && found.name == self.name && found.thread_local.is_some()
+                path == self.about.file && found.name == self.name && found.thread_local.is_some()
             },
             Wanted::Exactly(1),
             Action::Seam,

@@ -191,8 +191,10 @@ impl<T: Send + Sync + 'static> Slot<T> {
                 event => say(&format!("{name}: {event}\n")),
             });
         let services = Arc::clone(services);
-        // SAFETY: as above, for each build that the driver's watcher publishes, by a rename. Of
-        // what the entries return, only plain data outlives the call.
+        // SAFETY: the driver's watcher builds each file as the driver does: from this repository's
+        // sources, with the compiler, the profile and the tokio of this program. The watcher
+        // publishes a file by a rename, so none changes while it is in use. Of what the entries
+        // return, only plain data outlives the call.
         let reload = unsafe { options.watch(file, move |module| Ok(bind(module, &services)?)) };
         reload.map(Self::Live).map_err(text)
     }

@@ -1,50 +1,51 @@
-//! What the std of a module leaves with libc, taken over by the host.
+//! What a module's std leaves with libc. The host takes it over.
 //!
 //! # The problem
 //!
-//! A module's std, as any library's, gives libc addresses of its own functions, which libc calls when a thread
-//! ends. So on a thread that lives on:
+//! A module's std, like that of any library, gives libc addresses of its own functions. libc calls
+//! them when a thread ends. On a thread that lives on, this has consequences:
 //!
-//! | the module did | libc has | after `dlclose`, without this |
+//! | the module | libc has | after `dlclose`, without this folder |
 //! | --- | --- | --- |
-//! | used a `std::thread_local!` with a destructor; started a thread; waited in a channel | a destructor, by `__cxa_thread_atexit_impl` | still mapped, until the next `dlclose` after the thread's end |
-//! | asked for `thread::current()` | a pthread key with a destructor | unmapped; SIGSEGV when the thread ends. 1,024 such loads, and there is no key left |
-//! | started a thread that still runs | that thread's start routine | unmapped under running code |
+//! | used a `std::thread_local!` with a destructor, started a thread, or waited in a channel | a destructor, by `__cxa_thread_atexit_impl` | still mapped, until the next `dlclose` after the thread's end |
+//! | asked for `thread::current()` | a pthread key with a destructor | unmapped; SIGSEGV when the thread ends. After 1,024 such loads no key is left |
+//! | started a thread that still runs | the start routine of that thread | unmapped under running code |
 //!
-//! # What is done
+//! # The way
 //!
-//! The host defines `__cxa_thread_atexit_impl`, `pthread_key_create`, `pthread_key_delete`, `pthread_setspecific` and
-//! `pthread_create`. A definition in the executable is found before libc's, by every image, so each call of these
-//! comes here. What concerns a module that the registry has accepted is kept here; everything else is handed on to
-//! libc, unchanged:
+//! The host defines `__cxa_thread_atexit_impl`, `pthread_key_create`, `pthread_key_delete`,
+//! `pthread_setspecific` and `pthread_create`. Every image finds a definition in the executable
+//! before libc's, so each call of these functions comes here. If the call is about a module that
+//! the registry has accepted, the address is kept here. All other calls go on to libc, unchanged.
 //!
 //! | file | what | libc gets instead |
 //! | --- | --- | --- |
-//! | `gnu/destructors.rs` | destructors of thread-locals, in a list per thread | a function of the host's at the same place of its own list |
-//! | `gnu/keys.rs` | destructors of pthread keys, in a table | one of 256 functions of the host's |
-//! | `gnu/threads.rs` | threads whose start routine is a module's, and the threads that have such a list | a function of the host's that calls the routine |
-//! | `gnu/signals.rs` | signal actions; asked for, not taken over | |
-//! | `gnu/images.rs` | which addresses are a module's | |
+//! | `gnu/destructors.rs` | destructors of thread-locals, in a list for each thread | a function of the host's at the same place of libc's list |
+//! | `gnu/pthread_keys.rs` | destructors of pthread keys, in a table | one of 256 functions of the host's |
+//! | `gnu/threads.rs` | threads whose start routine is a module's, and threads that have such a list | a function of the host's that calls the routine |
+//! | `gnu/signals.rs` | signal actions, which are asked for and not taken over | |
+//! | `gnu/images.rs` | tells which module an address is in | |
 //! | `gnu/next.rs` | libc's own functions | |
 //!
-//! So libc never holds an address of a module. What is registered can be counted, run on its own thread before that
-//! thread ends, or dropped.
+//! So libc never has an address of a module. The host can count what a module has registered. It
+//! can run destructors on their thread before that thread ends, or drop them.
 //!
 //! # Order of destructors
 //!
-//! That of libc without this: last registered first, over all images, with the host's own values of keys
-//! (`thread.rs`) in between; then pthread keys. `gnu/destructors.rs` tells how.
+//! The order is the same as without this folder: first the destructors of thread-locals of all
+//! images, the last registered first, with the host's own values of keys in between; then those of
+//! pthread keys. `gnu/destructors.rs` tells how.
 //!
 //! # What is not seen
 //!
-//! - Keys without a destructor: the key is leaked, unless the module deletes it.
-//! - Threads started by C11's `thrd_create`, which libc does without `pthread_create`; and those of a C++
-//!   library's `std::thread`, whose start routine is in libstdc++.
-//! - Modules opened by `RTLD_DEEPBIND`, which find libc's functions first.
-//! - A statically linked program has none of this, nor any modules.
+//! - pthread keys without a destructor. Such a key is leaked, unless the module deletes it.
+//! - Threads that C11's `thrd_create` starts, because libc does not call `pthread_create` for it.
+//!   And threads of a C++ library's `std::thread`, whose start routine is in libstdc++.
+//! - Modules that were opened by `RTLD_DEEPBIND`, because they find libc's functions first.
 //!
-//! On other systems nothing is taken over (`none.rs`). Windows leaks such destructors, and macOS never unmaps
-//! an image that has thread-locals.
+//! A statically linked program has none of this, and no modules either. On other systems nothing is
+//! taken over (`none.rs`). Windows leaks such destructors, and macOS never unmaps an image that has
+//! thread-locals.
 
 use std::ops::Range;
 
@@ -64,8 +65,8 @@ use none as system;
 
 use tls_slots::loader::{AcceptedImage, memory};
 
-pub use types::{ThreadDestructors, ThreadInfo};
 use types::Span;
+pub use types::{ThreadDestructors, ThreadInfo};
 
 /// Takes note of a module that the registry has accepted.
 pub(crate) fn image_came(image: AcceptedImage) {
@@ -74,52 +75,54 @@ pub(crate) fn image_came(image: AcceptedImage) {
     }
 }
 
-/// Has the calling thread run what an image has left with libc. The first step when the image goes: what
-/// runs may use keys and print.
+/// Has the calling thread run what an image has left with libc. This is the first step when the
+/// image goes, so the destructors may still use keys and print.
 ///
 /// # Safety
 ///
-/// No other code of the image may run any more, except for what runs here.
+/// No other code of the image may run any more.
 pub(crate) unsafe fn image_leaves(image: AcceptedImage) {
     if let Some(memory) = memory::of(image.start.cast()) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the image has a memory, so it is loaded. The caller promises that no code of it
+        // runs.
         unsafe { run_here(&memory.all) };
     }
 }
 
-/// Has the calling thread run what an image has left since, and drops what other threads have of it. The
-/// last step when the image goes: a destructor that ran before may have registered another.
+/// Has the calling thread run what an image has left with libc since [`image_leaves`], and drops
+/// what other threads have of it. This is the last step when the image goes.
 ///
 /// # Safety
 ///
 /// As [`image_leaves`].
 pub(crate) unsafe fn image_left(image: AcceptedImage) {
     if let Some(memory) = memory::of(image.start.cast()) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises that no code of the image runs any more. It is still mapped.
         unsafe { system::unregister(Span::from(&memory.all)) }
     }
 }
 
-/// The calling thread ends, and its thread-locals are gone: runs the destructors that came too late for
-/// libc, and forgets the thread.
+/// The calling thread ends, and its thread-locals are gone. Runs the destructors that were
+/// registered too late for libc, and forgets the thread.
 pub(crate) fn thread_ends() {
     system::thread_ends();
 }
 
-/// The threads that have destructors to run of an image's thread-locals, or of values of its pthread keys.
+/// The threads that have to run destructors of an image's thread-locals, or of values of its
+/// pthread keys.
 pub(crate) fn destructors(range: &Range<usize>) -> Vec<ThreadDestructors> {
     system::destructors(range.into())
 }
 
-/// The threads that run, or are about to run, a function of an image that it gave to libc: a start routine, or
-/// the destructor of a pthread key.
+/// The threads that run a function that an image gave to libc, or are about to run it: a start
+/// routine, or the destructor of a pthread key.
 pub(crate) fn threads(range: &Range<usize>) -> Vec<ThreadInfo> {
     system::threads(range.into())
 }
 
 /// How many pthread keys with a destructor an image has.
-pub(crate) fn keys(range: &Range<usize>) -> usize {
-    system::keys(range.into())
+pub(crate) fn pthread_keys(range: &Range<usize>) -> usize {
+    system::pthread_keys(range.into())
 }
 
 /// The signals whose action is a function of an image.
@@ -127,32 +130,34 @@ pub(crate) fn signal_actions(range: &Range<usize>) -> Vec<std::ffi::c_int> {
     system::signal_actions(range.into())
 }
 
-/// What of an image libc may still call that cannot be taken back, each as the end of a sentence "it cannot be
-/// unloaded, because of …".
+/// Functions of an image that libc may call and that cannot be taken back, each as the end of a
+/// sentence "it cannot be unloaded, because of …".
 pub(crate) fn kept_mapped_by(range: &Range<usize>) -> Vec<String> {
     system::kept_mapped_by(range.into())
 }
 
-/// Runs, on the calling thread, the destructors that an image has registered on it, last registered first, also
-/// those that are registered meanwhile; then those of its pthread keys' values on this thread. Panics are
-/// contained. Gives how many ran: of so many that there is no end to them, the first ones.
+/// Runs the destructors that an image has registered on the calling thread. Gives how many ran.
 ///
-/// The values are gone then: a later access to one of them panics, as at the thread's end.
+/// First those of thread-locals run, the last registered first, and also those that are registered
+/// meanwhile. Then those of this thread's values of the image's pthread keys run. Panics are
+/// discarded. If destructors register others without end, this stops after a large number.
+///
+/// The values are gone after this. A later access to one of them panics, as at the thread's end.
 ///
 /// # Safety
 ///
-/// The image must be loaded, and no code of it may run further up on this thread, nor refer to its
-/// thread-locals.
+/// The image must be loaded. No code of it may be further up on this thread's stack, and nothing
+/// there may refer to its thread-locals.
 pub(crate) unsafe fn run_here(range: &Range<usize>) -> usize {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises the same.
     unsafe { system::run_here(range.into()) }
 }
 
-/// Drops all destructors of an image, on all threads, without running them, and deletes its pthread keys. What
-/// the values own is leaked.
+/// Drops all destructors of an image on all threads without running them, and deletes its pthread
+/// keys. What the values own is leaked.
 ///
-/// No thread begins to run any of them after this returns; those that [`destructors`] and [`threads`] tell of
-/// are running still.
+/// After this has returned, no thread begins to run one of them. Those that [`destructors`] and
+/// [`threads`] still report are running.
 pub(crate) fn forget(range: &Range<usize>) {
     system::forget(range.into());
 }

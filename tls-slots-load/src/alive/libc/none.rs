@@ -1,4 +1,7 @@
-//! Systems on which nothing is taken over. **Not run here.**
+//! Systems on which nothing is taken over. **Not run by the authors.**
+//!
+//! Nothing is known of a module there. So [`kept_mapped_by`] always gives a reason, and no module
+//! is unloaded.
 
 use std::ffi::c_int;
 
@@ -8,7 +11,7 @@ pub(super) fn register(_: Span) {}
 
 /// # Safety
 ///
-/// None.
+/// There is nothing to promise: it does nothing.
 pub(super) unsafe fn unregister(_: Span) {}
 
 pub(super) fn thread_ends() {}
@@ -21,7 +24,7 @@ pub(super) fn threads(_: Span) -> Vec<ThreadInfo> {
     Vec::new()
 }
 
-pub(super) fn keys(_: Span) -> usize {
+pub(super) fn pthread_keys(_: Span) -> usize {
     0
 }
 
@@ -35,7 +38,7 @@ pub(super) fn kept_mapped_by(_: Span) -> Vec<String> {
 
 /// # Safety
 ///
-/// None.
+/// There is nothing to promise: it does nothing.
 pub(super) unsafe fn run_here(_: Span) -> usize {
     0
 }

@@ -1,4 +1,7 @@
-//! What is known of an image, for the tests of this repository.
+//! What is known of an image, for the tests of this repository. No stable interface.
+//!
+//! The tests open modules by plain libloading, without a [`Module`](crate::Module), so that they
+//! test this folder alone.
 
 use std::ffi::c_int;
 use std::ops::Range;
@@ -6,52 +9,54 @@ use std::ops::Range;
 pub use super::types::{ThreadDestructors, ThreadInfo};
 use tls_slots::loader::memory as image_memory;
 
-/// All that is known of the image that an address is in.
+/// Everything that this folder knows of an image.
 #[derive(Debug)]
 pub struct ImageReport {
-    /// Where it lies.
+    /// Where the image lies.
     pub memory: Range<usize>,
-    /// See the module.
+    /// The threads that have to run destructors of the image.
     pub destructors: Vec<ThreadDestructors>,
-    /// See the module.
+    /// The threads that run a function that the image gave to libc, or are about to.
     pub threads: Vec<ThreadInfo>,
-    /// See the module.
-    pub keys: usize,
-    /// See the module.
+    /// How many pthread keys with a destructor the image has.
+    pub pthread_keys: usize,
+    /// The signals whose action is a function of the image.
     pub signals: Vec<c_int>,
-    /// See the module.
+    /// Why the image cannot be unloaded, whatever is done: the end of a sentence each.
     pub kept_mapped_by: Vec<String>,
 }
 
-/// Looks at the image that an address is in.
+/// Looks at the image that an address is in. `None` if there is no image.
 pub fn look(address: *const u8) -> Option<ImageReport> {
     let memory = image_memory::of(address)?.all;
     Some(ImageReport {
         destructors: super::destructors(&memory),
         threads: super::threads(&memory),
-        keys: super::keys(&memory),
+        pthread_keys: super::pthread_keys(&memory),
         signals: super::signal_actions(&memory),
         kept_mapped_by: super::kept_mapped_by(&memory),
         memory,
     })
 }
 
-/// See the module.
+/// Runs the destructors that the image has registered on the calling thread. Gives how many ran.
 ///
 /// # Safety
 ///
-/// See the module.
+/// The image must be loaded. No code of it may be further up on this thread's stack, and nothing
+/// there may refer to its thread-locals.
 pub unsafe fn run_here(memory: &Range<usize>) -> usize {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises the same.
     unsafe { super::run_here(memory) }
 }
 
-/// See the module.
+/// Drops all destructors of the image on all threads without running them, and deletes its pthread
+/// keys.
 pub fn forget(memory: &Range<usize>) {
     super::forget(memory);
 }
 
-/// Whether an image lies there.
+/// Whether an image is mapped there.
 pub fn is_mapped(memory: &Range<usize>) -> bool {
     image_memory::is_mapped(memory)
 }

@@ -1,10 +1,10 @@
-//! What is told of an image and of threads.
+//! How an image is known to this folder, and what is reported of threads.
 
 use std::ops::Range;
 
-/// Where an image lies, from its lowest to its highest address: what identifies it here.
+/// Where an image lies, from its lowest to its highest address. This identifies the image here.
 ///
-/// Invariant: the C library reserves the whole range for the image, so no other image's code is in it.
+/// Invariant: libc reserves the whole range for the image, so no other image's code is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(super) start: usize,
@@ -12,7 +12,8 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    #[allow(dead_code)] // not where nothing is taken over
+    /// Whether an address is in the image.
+    #[allow(dead_code)] // where nothing is taken over
     pub(super) fn contains(self, address: usize) -> bool {
         self.start <= address && address < self.end
     }
@@ -27,14 +28,15 @@ impl From<&Range<usize>> for Span {
     }
 }
 
-/// A thread that has destructors of a module to run: of thread-locals, and of values of pthread keys.
+/// A thread that has to run destructors of a module: of thread-locals, or of values of pthread
+/// keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThreadDestructors {
-    /// The system's number of the thread; `None` where it does not tell.
+    /// The system's number of the thread. `None` if the system does not tell.
     pub tid: Option<u32>,
     /// Its name, as the system has it.
     pub name: Option<String>,
-    /// How many destructors, with the one that is running.
+    /// How many destructors it has to run, with the one that is running.
     pub count: usize,
     /// Whether it is the calling thread.
     pub is_current: bool,
@@ -43,8 +45,8 @@ pub struct ThreadDestructors {
 /// A thread that runs, or is about to run, a function that a module gave to libc.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThreadInfo {
-    /// The system's number of the thread; `None` before it runs, and for a thread that is ending, in a
-    /// destructor of a pthread key.
+    /// The system's number of the thread. `None` before the thread runs, and if the thread is
+    /// ending and in a destructor of a pthread key.
     pub tid: Option<u32>,
     /// Its name, as the system has it.
     pub name: Option<String>,

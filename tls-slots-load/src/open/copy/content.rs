@@ -1,7 +1,8 @@
 //! What was read of a file: the bytes that are checked, and then loaded.
 //!
 //! The problem: if the check reads the file once and the copy reads it again, they may differ. So
-//! the file is read once. On Linux it is read into the copy itself, and the check looks at the copy.
+//! the file is read once. On Linux it is read into the copy itself, and the check looks at the
+//! copy.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -34,8 +35,8 @@ impl Deref for Content {
 }
 
 impl Content {
-    /// Reads `length` bytes of a file. With `copy`, into sealed memory of that name if the system has
-    /// that.
+    /// Reads `length` bytes of a file. With `copy`, into sealed memory of that name if the system
+    /// has that.
     ///
     /// # Errors
     ///
@@ -57,7 +58,8 @@ impl Content {
         bytes
             .try_reserve_exact(room)
             .map_err(|_| io::ErrorKind::OutOfMemory)?;
-        // No more than the file had. Somebody may still write to it, but these bytes are what counts.
+        // No more than the file had. Somebody may still write to it, but these bytes are what
+        // counts.
         (&mut &*file).take(length).read_to_end(&mut bytes)?;
         Ok(Self::Read(bytes, why))
     }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use super::openable::{Original, Openable, Way};
+use super::openable::{Openable, Original, Way};
 
 pub(super) const WAYS: &[Way] = &[private_folder];
 

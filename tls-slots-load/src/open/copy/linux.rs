@@ -3,8 +3,8 @@
 //! The seals of a memory file make every later write fail, even by this process. The file is made
 //! non-executable (`MFD_NOEXEC_SEAL`). That forbids to start it as a program, but not to map its
 //! code, so it works with `vm.memfd_noexec` at any level. Where memory files are forbidden, for
-//! instance by a filter of system calls, the copy is a file in the temporary folder that never had a
-//! name.
+//! instance by a filter of system calls, the copy is a file in the temporary folder that never had
+//! a name.
 //!
 //! `dlopen` gets the path `/proc/PID/fd/N`. The path has the process's number, and not `self`: a
 //! debugger reads it from this process's list of images, and must find this process's file there.
@@ -16,7 +16,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use super::content::Content;
-use super::openable::{Original, Openable, Way};
+use super::openable::{Openable, Original, Way};
 use crate::open::system;
 
 pub(super) const WAYS: &[Way] = &[sealed_memory, unnamed_file];
@@ -48,9 +48,9 @@ pub(super) fn by_descriptor(file: &File) -> io::Result<Openable> {
 
 /// Gives a descriptor's file a path by which no image is loaded.
 ///
-/// The number of a closed descriptor is used again. For a path that the dynamic linker knows, it gives
-/// the image that it knows, even one that should have been unmapped and was not. So such a number is
-/// skipped.
+/// The number of a closed descriptor is used again. For a path that the dynamic linker knows, it
+/// gives the image that it knows, even one that should have been unmapped and was not. So such a
+/// number is skipped.
 fn openable(file: File) -> io::Result<Openable> {
     let mut file = file;
     let mut taken = Vec::new();

@@ -11,8 +11,8 @@ use super::content::Content;
 pub(crate) struct Openable {
     /// What to give to `dlopen`.
     pub(crate) path: PathBuf,
-    /// The file behind the path, if it must stay open while the module is loaded. The system and std
-    /// read symbols from it when they make a backtrace.
+    /// The file behind the path, if it must stay open while the module is loaded. The system and
+    /// std read symbols from it when they make a backtrace.
     pub(crate) kept_open: Option<File>,
     /// What may be dropped once the module is loaded.
     pub(crate) until_open: Option<Box<dyn Send + Sync>>,

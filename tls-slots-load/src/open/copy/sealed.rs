@@ -1,8 +1,8 @@
 //! Sealed memory: a file in memory whose content nobody can change any more (memfd_create(2)).
 //!
 //! The problem: a copy in a folder can be changed by whoever may write to the folder, and a copy in
-//! ordinary memory cannot be opened. A memory file has a descriptor that can be opened, and its seals
-//! forbid every change.
+//! ordinary memory cannot be opened. A memory file has a descriptor that can be opened, and its
+//! seals forbid every change.
 
 use std::ffi::{CString, OsStr};
 use std::fs::File;
@@ -38,7 +38,8 @@ impl Sealed {
         let name = name.as_bytes();
         let name = CString::new(&name[..name.len().min(249)])?;
         let create = |flags| {
-            // SAFETY: `name` is a C string that lives during the call. The flags are the function's.
+            // SAFETY: `name` is a C string that lives during the call. The flags are the
+            // function's.
             unsafe { libc::memfd_create(name.as_ptr(), flags) }
         };
         let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
@@ -51,7 +52,8 @@ impl Sealed {
         }
         // SAFETY: the descriptor was just made, so it is open and belongs to nobody else.
         let mut file = unsafe { File::from_raw_fd(descriptor) };
-        // No more than the original had. Somebody may still write to it, but the copy is what counts.
+        // No more than the original had. Somebody may still write to it, but the copy is what
+        // counts.
         io::copy(&mut original.take(length), &mut file)?;
         let seals =
             libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
@@ -69,8 +71,8 @@ impl Sealed {
                 length,
             });
         }
-        // SAFETY: the kernel chooses the address of the new mapping, so it replaces no other. The file
-        // is open.
+        // SAFETY: the kernel chooses the address of the new mapping, so it replaces no other. The
+        // file is open.
         let start = unsafe {
             libc::mmap(
                 ptr::null_mut(),
@@ -97,8 +99,8 @@ impl Sealed {
         if self.length == 0 {
             return &[];
         }
-        // SAFETY: by the invariant of `start`, `length` bytes are mapped there until this is dropped.
-        // The seals forbid every change of the bytes and of the file's length.
+        // SAFETY: by the invariant of `start`, `length` bytes are mapped there until this is
+        // dropped. The seals forbid every change of the bytes and of the file's length.
         unsafe { slice::from_raw_parts(self.start, self.length) }
     }
 }
@@ -106,8 +108,8 @@ impl Sealed {
 impl Drop for Sealed {
     fn drop(&mut self) {
         if self.length != 0 {
-            // SAFETY: by the invariant of `start`, this is a whole mapping of our own. Nobody borrows
-            // it any more. For a whole mapping the call does not fail.
+            // SAFETY: by the invariant of `start`, this is a whole mapping of our own. Nobody
+            // borrows it any more. For a whole mapping the call does not fail.
             unsafe { libc::munmap(self.start.cast_mut().cast(), self.length) };
         }
     }

@@ -144,7 +144,8 @@ impl Dynamic {
         Ok(())
     }
 
-    /// The table of names is a section, every name in it has an end, and every entry's name is in it.
+    /// The table of names is a section, every name in it has an end, and every entry's name is in
+    /// it.
     fn check_names(&self, data: &[u8], segments: &Segments, sections: &Sections) -> Checked {
         let start = self
             .value(elf::DT_STRTAB)

@@ -33,7 +33,7 @@
 //! | `dynamic.rs` | the dynamic section against the sections |
 //! | `relocations.rs` | the tables of relocations, and what they refer to |
 //!
-//! Every error is the end of a sentence "the module is damaged: …".
+//! Every error is the end of a sentence "the module is cut off or damaged: …".
 //!
 //! Sources: the System V ABI (chapters "Object Files" and "Program Loading and Dynamic Linking"),
 //! and glibc's `elf/dl-load.c` and `elf/dl-reloc.c`.

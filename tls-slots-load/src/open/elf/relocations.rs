@@ -97,10 +97,7 @@ fn named(dynamic: &Dynamic, kind: &Kind) -> Checked<Vec<Range>> {
         return Err("there are relocations of two kinds".to_owned());
     }
     let mut named = Vec::new();
-    for (address, size) in [
-        (kind.table, kind.size),
-        (elf::DT_JMPREL, elf::DT_PLTRELSZ),
-    ] {
+    for (address, size) in [(kind.table, kind.size), (elf::DT_JMPREL, elf::DT_PLTRELSZ)] {
         match (dynamic.value(address), dynamic.value(size)) {
             (Some(address), Some(size)) => {
                 named.push(Range::new("the relocations", address, size)?);

@@ -8,7 +8,8 @@ use tls_slots_manifest::{Mismatch, ParseError};
 
 use super::host_problem::HostProblem;
 
-/// Why a module was not loaded, or why it does not have an entry or a symbol that the host asked for.
+/// Why a module was not loaded, or why it does not have an entry or a symbol that the host asked
+/// for.
 ///
 /// # Examples
 ///
@@ -36,7 +37,8 @@ pub enum LoadError {
     },
     /// The file cannot be read.
     Read {
-        /// The file, or with [`LoadOptions::private`](crate::LoadOptions::private) a folder above it.
+        /// The file, or with [`LoadOptions::private`](crate::LoadOptions::private) a folder above
+        /// it.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -58,7 +60,7 @@ pub enum LoadError {
         /// Who can change it.
         by: String,
     },
-    /// The file has another SHA-256 than the options pin.
+    /// The file has another SHA-256 than the options expect.
     Digest {
         /// The file.
         path: PathBuf,
@@ -137,8 +139,8 @@ pub enum LoadError {
         /// What the system said.
         source: io::Error,
     },
-    /// An image of that path is loaded already. The system would give that one, which may not be the
-    /// file that was checked.
+    /// An image of that path is loaded already. The system would give that one, which may not be
+    /// the file that was checked.
     Replaced {
         /// The file.
         path: PathBuf,
@@ -213,7 +215,8 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    /// The file that the error is about. `None` for [`LoadError::Host`], which is about the program.
+    /// The file that the error is about. `None` for [`LoadError::Host`], which is about the
+    /// program.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Host { .. } => None,

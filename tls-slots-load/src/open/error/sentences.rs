@@ -105,12 +105,7 @@ fn other_digest(
     )
 }
 
-fn other_machine(
-    f: &mut Formatter<'_>,
-    at: &dyn Display,
-    host: &str,
-    module: &str,
-) -> fmt::Result {
+fn other_machine(f: &mut Formatter<'_>, at: &dyn Display, host: &str, module: &str) -> fmt::Result {
     write!(
         f,
         "module {at} was built for {module} and this host for {host}; build both for the same \

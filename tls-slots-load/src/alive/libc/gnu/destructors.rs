@@ -1,34 +1,44 @@
 //! Destructors of thread-locals: `__cxa_thread_atexit_impl`.
 //!
-//! libc (glibc, stdlib/cxa_thread_atexit_impl.c) has a list per thread, which it runs last registered first when
-//! the thread ends, or when the main thread leaves `main`; it keeps the image loaded that a destructor
-//! belongs to. A module's destructors are put on a list of the host's instead. The order over all images
-//! stays that of libc, by *tickets*: entries of libc's list with a function of the host's, [`run`], and a
-//! number.
+//! # The problem
 //!
-//! - Each destructor of a module has the number of a ticket. Those that are registered one after the other,
-//!   with none of another image's in between, have the same.
-//! - When libc comes to a ticket, the destructors that have its number run, last registered first.
+//! libc has a list of destructors for each thread (glibc, stdlib/cxa_thread_atexit_impl.c). It runs
+//! the list when the thread ends, or when the main thread leaves `main`, the last registered first.
+//! Until then libc keeps the image of each destructor mapped. So a module that has a thread-local
+//! on a thread that lives on is never unmapped.
+//!
+//! # The way
+//!
+//! A module's destructors go to a list of the host's instead. There they keep no module loaded.
+//!
+//! The order over all images must stay that of libc. So libc's list has *tickets*: entries with a
+//! number, and with a function of the host's, [`run_ticket`].
+//!
+//! - Each destructor of a module has the number of a ticket. Destructors of modules that are
+//!   registered one after the other have the same number, as long as no other image registers one
+//!   in between.
+//! - When libc comes to a ticket, the destructors with its number run, the last registered first.
 //!
 //! ```text
 //! libc's list:     A  ticket 1  B  C  ticket 2          (A, B, C: of the host or of libraries)
 //! the host's list:    m1 m2           m3                the order of running: m3 C B m2 m1 A
 //! ```
 //!
-//! So libc has at most one ticket more than it has other entries, however often modules come and go on a
-//! thread: a ticket whose destructors are gone is used again while it is the last entry of libc's list.
+//! While a ticket is the last entry of libc's list, it is used again, even if all its destructors
+//! are gone. So libc has at most one ticket more than it has other entries, however often modules
+//! come and go on a thread.
 //!
-//! | [`Top`]: the last entry of libc's list | a module registers | another image registers |
+//! | [`LastEntry`] of libc's list | a module registers a destructor | another image registers one |
 //! | --- | --- | --- |
-//! | `Other`, or nothing is known of it | a new ticket | |
-//! | `Ticket`, not reached yet | that ticket's number | becomes `Other` |
-//! | `Running`: it was a ticket, and its destructors are running | that ticket's number: it runs next | if any are left, the ticket is put back first, below the new entry, and `run` returns after the current one; becomes `Other` |
+//! | `Other`: no ticket, or nothing is known | it gets a new ticket | |
+//! | `Ticket`: libc has not come to it yet | it gets that ticket's number | becomes `Other` |
+//! | `Running`: its destructors are running | it gets that ticket's number, and runs next | becomes `Other`; if destructors are left, the ticket is put back below the new entry, and `run_ticket` returns after the current one |
 //!
-//! What libc itself registers for an image, or an image opened by `RTLD_DEEPBIND`, is not seen here, and only the
-//! order between that and modules' destructors may differ.
+//! A destructor belongs to the image that its function is in. If that is no module, it belongs to
+//! the image that the caller names: a C++ object may have a destructor of libstdc++.
 //!
-//! An image is known by the address of the destructor; if that is no module's, by the image that the caller
-//! names (a C++ object may have a destructor of libstdc++). A module is not kept loaded by what is listed here.
+//! Not seen are destructors that libc itself registers for an image, and those of images that were
+//! opened by `RTLD_DEEPBIND`. Only the order between these and modules' destructors may differ.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -38,31 +48,34 @@ use tls_keys::panic::discard_panic;
 
 use super::images;
 use super::next::{self, Destructor};
-use super::threads::{self, Node, Thread};
+use super::threads::{self, Registered, Thread};
 use crate::alive::libc::types::Span;
 
-/// The last entry of libc's list of the calling thread.
+/// The last entry of libc's list for the calling thread.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Top {
+enum LastEntry {
+    /// No ticket, or nothing is known of it.
     Other,
+    /// A ticket to which libc has not come yet.
     Ticket(u32),
+    /// A ticket whose destructors are running. libc has taken it off the list.
     Running(u32),
 }
 
 std::thread_local! {
-    /// No destructors: these are readable until the thread is gone.
-    static TOP: Cell<Top> = const { Cell::new(Top::Other) };
+    // Neither has a destructor, so both can be read until the thread is gone.
+    static LAST_ENTRY: Cell<LastEntry> = const { Cell::new(LastEntry::Other) };
     /// The number of the last ticket.
-    static LAST: Cell<u32> = const { Cell::new(0) };
+    static LAST_NUMBER: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Replaces libc's.
+/// Replaces libc's function.
 ///
 /// # Safety
 ///
-/// `function` must be one that can be called with `argument` on this thread, once, until the image that it
-/// belongs to is unloaded.
-// SAFETY: has the type and does what libc's function of that name does, which is found by `next`.
+/// It must be sound to call `function` with `argument` once, on this thread, at any time until its
+/// image is unloaded.
+// SAFETY: it has the type of libc's function of that name, and does the same by means of `next`.
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn __cxa_thread_atexit_impl(
     function: Destructor,
@@ -73,119 +86,126 @@ pub(super) unsafe extern "C" fn __cxa_thread_atexit_impl(
     if let Some(module) = module
         && let Some(thread) = threads::current_or_new()
     {
-        let node = Node {
+        let one = Registered {
             function,
             argument,
             image: module,
             ticket: ticket(),
         };
-        thread.state().nodes.push(node);
+        thread.state().registered.push(one);
         return 0;
     }
-    make_way();
-    // SAFETY: the caller's promise.
+    before_another_entry();
+    // SAFETY: the caller promises what libc's function asks for.
     unsafe { next::thread_atexit(function, argument, image) }
 }
 
-/// The number for a destructor that is registered now.
+/// The number of the ticket for a destructor that is registered now.
 fn ticket() -> u32 {
-    match TOP.get() {
-        Top::Ticket(number) | Top::Running(number) => number,
-        Top::Other => {
-            // More than four thousand million entries of others' are not on one list.
-            let number = LAST.get().wrapping_add(1);
-            LAST.set(number);
-            put(number);
-            TOP.set(Top::Ticket(number));
+    match LAST_ENTRY.get() {
+        LastEntry::Ticket(number) | LastEntry::Running(number) => number,
+        LastEntry::Other => {
+            // It takes four thousand million entries of other images to use a number twice.
+            let number = LAST_NUMBER.get().wrapping_add(1);
+            LAST_NUMBER.set(number);
+            put_ticket(number);
+            LAST_ENTRY.set(LastEntry::Ticket(number));
             number
         }
     }
 }
 
 /// Puts a ticket on libc's list.
-fn put(number: u32) {
+fn put_ticket(number: u32) {
     let argument = ptr::without_provenance_mut(number as usize);
-    // SAFETY: `run` lies in the host, which is never unloaded, and reads the number only. libc's function does
-    // not fail: it ends the process where there is no memory.
+    // SAFETY: `run_ticket` lies in the host, which is never unloaded, and only reads the number.
+    // libc's function does not fail: it ends the process if there is no memory.
     unsafe {
-        next::thread_atexit(run, argument, next::host());
+        next::thread_atexit(run_ticket, argument, next::host());
     }
 }
 
-/// Another image's destructor is about to be put on libc's list.
-fn make_way() {
-    if let Top::Running(number) = TOP.get()
+/// Keeps the order when another image is about to put a destructor on libc's list.
+fn before_another_entry() {
+    if let LastEntry::Running(number) = LAST_ENTRY.get()
         && let Some(thread) = threads::current()
     {
         let any_left = {
             let state = thread.state();
-            state.nodes.last().is_some_and(|node| node.ticket >= number)
+            state
+                .registered
+                .last()
+                .is_some_and(|one| one.ticket >= number)
         };
         if any_left {
-            put(number);
+            put_ticket(number);
         }
     }
-    TOP.set(Top::Other);
+    LAST_ENTRY.set(LastEntry::Other);
 }
 
-/// libc has come to a ticket.
+/// Runs the destructors of a ticket. libc calls this when it comes to the ticket.
 ///
 /// # Safety
 ///
-/// For libc, with a ticket's number.
-unsafe extern "C-unwind" fn run(argument: *mut c_void) {
+/// For libc, on the thread of the ticket, with the ticket's number.
+unsafe extern "C-unwind" fn run_ticket(argument: *mut c_void) {
     let number = argument.addr() as u32;
     let Some(thread) = threads::current() else {
         return;
     };
-    TOP.set(Top::Running(number));
-    // Higher numbers are left if a destructor has called `exit`: their ticket is gone.
-    while TOP.get() == Top::Running(number) && run_last(thread, |node| node.ticket >= number) {}
-    if TOP.get() == Top::Running(number) {
-        TOP.set(Top::Other);
+    LAST_ENTRY.set(LastEntry::Running(number));
+    // Also higher numbers: if a destructor has called `exit`, libc has taken their ticket off its
+    // list, and they are left.
+    while LAST_ENTRY.get() == LastEntry::Running(number)
+        && run_last(thread, |one| one.ticket >= number)
+    {}
+    if LAST_ENTRY.get() == LastEntry::Running(number) {
+        LAST_ENTRY.set(LastEntry::Other);
     }
 }
 
-/// Runs, on its own thread, the last registered destructor of those that are wanted; false if there is none.
-fn run_last(thread: &Thread, wanted: impl Fn(&Node) -> bool) -> bool {
-    let node = {
+/// Runs the last registered one of the wanted destructors. Gives false if there is none. `thread`
+/// is the calling one.
+fn run_last(thread: &Thread, wanted: impl Fn(&Registered) -> bool) -> bool {
+    let one = {
         let mut state = thread.state();
-        let Some(at) = state.nodes.iter().rposition(wanted) else {
+        let Some(at) = state.registered.iter().rposition(wanted) else {
             return false;
         };
-        let node = state.nodes.remove(at);
-        state.running.push(node.image);
-        node
+        let one = state.registered.remove(at);
+        state.running.push(one.image);
+        one
     };
     discard_panic(|| {
-        // SAFETY: registered by this thread for this call, by the promise of who registered it; taken from the
-        // list, so it happens once. Its image is loaded: it is listed as running, or was forgotten by
-        // somebody who promises that no code of it runs.
-        unsafe { (node.function)(node.argument) }
+        // SAFETY: this thread has registered the destructor, and promised that this call is sound.
+        // It was taken from the list, so this happens once. Its image is loaded: the image is
+        // listed as running, which keeps `unload/` from unmapping it.
+        unsafe { (one.function)(one.argument) }
     });
     thread.state().running.pop();
     true
 }
 
-/// Runs the calling thread's destructors of one image: see [`crate::alive::libc::run_here`].
+/// Runs the calling thread's destructors of one image. Gives how many ran.
 ///
 /// # Safety
 ///
-/// As there.
+/// As [`crate::alive::libc::run_here`].
 pub(super) unsafe fn run_here(span: Span) -> usize {
-    /// A destructor that registers itself again would go on for ever.
+    /// An end, because a destructor may register itself again for ever.
     const MOST: usize = 100_000;
 
     let Some(thread) = threads::current() else {
         return 0;
     };
     (0..MOST)
-        .take_while(|_| run_last(thread, |node| node.image == span))
+        .take_while(|_| run_last(thread, |one| one.image == span))
         .count()
 }
 
-/// Runs what libc does not run any more: destructors that were registered by pthread keys' destructors, when
-/// libc was through with its list. It would leak them.
+/// Runs the destructors that libc does not run any more: those that destructors of pthread keys
+/// have registered, when libc had finished its list. libc itself would leak them.
 pub(super) fn run_late() {
     if let Some(thread) = threads::current() {
         while run_last(thread, |_| true) {}
@@ -205,27 +225,27 @@ mod tests {
         static LOG: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
     }
 
-    /// Appends a digit to the thread's log, and hands it over with the last one.
+    /// Appends a digit to the thread's log.
     unsafe extern "C-unwind" fn log(digit: *mut c_void) {
         LOG.set(LOG.get() * 10 + digit.addr() as u64);
     }
 
-    /// The same in another "image": below, the pages of code are told apart by these two functions.
+    /// The same, for destructors that the tests register for a module.
     #[inline(never)]
     unsafe extern "C-unwind" fn module_log(digit: *mut c_void) {
         std::hint::black_box(0);
-        // SAFETY: a digit.
+        // SAFETY: takes any digit.
         unsafe { log(digit) }
     }
 
-    /// Registers one of the host's, then one of the module's.
+    /// Registers a destructor of the host's, and then one of the module's.
     unsafe extern "C-unwind" fn module_nests(_: *mut c_void) {
         host(7);
         module(8);
     }
 
     unsafe extern "C-unwind" fn report(sender: *mut c_void) {
-        // SAFETY: what `on_a_thread` registers.
+        // SAFETY: `on_a_thread` registers this with a boxed sender, and it runs once.
         let sender = unsafe { Box::from_raw(sender.cast::<std::sync::mpsc::Sender<u64>>()) };
         sender.send(LOG.get()).expect("somebody waits");
     }
@@ -239,7 +259,8 @@ mod tests {
         unsafe { register(log, digit(number), next::host()) };
     }
 
-    /// A destructor of the host's that the caller says is the module's: found by the handle.
+    /// Registers a function of the host's with the module's handle, by which it counts as the
+    /// module's.
     fn module(number: usize) {
         // SAFETY: takes a digit.
         unsafe { register(module_log, digit(number), ptr::without_provenance_mut(FAKE)) };
@@ -305,7 +326,7 @@ mod tests {
             module(5);
             // SAFETY: nothing refers to a digit.
             assert_eq!(unsafe { run_here(MODULE) }, 3);
-            // SAFETY: as above.
+            // SAFETY: nothing refers to a digit.
             assert_eq!(unsafe { run_here(MODULE) }, 0);
             module(6);
             LOG.with(|log| assert_eq!(log.get(), 532));
@@ -324,7 +345,7 @@ mod tests {
                 // SAFETY: nothing refers to a digit.
                 unsafe { run_here(MODULE) };
             }
-            *last.lock().expect("no panic") = super::LAST.get();
+            *last.lock().expect("no panic") = super::LAST_NUMBER.get();
             LOG.set(0);
         });
         assert_eq!(*tickets.lock().expect("no panic"), 1);

@@ -1,36 +1,41 @@
-//! Which addresses are a module's.
+//! Tells which module an address is in.
 //!
-//! This is asked by each call that is interposed, wherever it comes from: by constructors that run before the
-//! host's own, from inside of an allocator, under the loader's lock. So the list is a constant to
-//! start with, and nothing is called while its lock is held: no allocator, no loader.
+//! The problem: every call of a function that the host takes over asks this, wherever the call
+//! comes from: from a constructor that runs before the host's own, from inside of an allocator,
+//! under the loader's lock. So the list needs no initialisation, and nothing is called while its
+//! lock is held, neither an allocator nor the loader.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::RwLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tls_slots::loader::{read, write};
 
 use crate::alive::libc::types::Span;
 
-/// The modules that the registry has accepted and that are loaded. A lock that no other is taken under, nor
-/// any function of another crate called.
+/// The modules that the registry has accepted and that are loaded.
+///
+/// Under this lock no other lock is taken, and no function of another crate is called.
 static MODULES: RwLock<Vec<Span>> = RwLock::new(Vec::new());
 
-/// Whether there has been a module. Relaxed: a module's code runs after its constructor, in which this is set.
-pub(super) static ANY: AtomicBool = AtomicBool::new(false);
+/// Whether there has ever been a module. Relaxed: a module's code runs after its constructor, which
+/// sets this.
+pub(super) static HAS_MODULES: AtomicBool = AtomicBool::new(false);
 
 /// The module that an address is in.
 pub(super) fn of(address: usize) -> Option<Span> {
-    if !ANY.load(Ordering::Relaxed) {
+    if !HAS_MODULES.load(Ordering::Relaxed) {
         return None;
     }
     let modules = read(&MODULES);
     modules.iter().copied().find(|span| span.contains(address))
 }
 
-/// Adds a module, unless it is listed. Modules are added and removed by constructors and destructors of
-/// images, which the loader runs one after the other; were it otherwise, none would be lost either.
+/// Adds a module, unless it is listed.
+///
+/// Constructors and destructors of images add and remove modules, and the loader runs these one
+/// after the other. But this does not rely on it.
 pub(super) fn add(new: Span) {
-    ANY.store(true, Ordering::Relaxed);
+    HAS_MODULES.store(true, Ordering::Relaxed);
     let mut longer = Vec::new();
     loop {
         let room = {
@@ -48,7 +53,7 @@ pub(super) fn add(new: Span) {
             }
             2 * modules.len() + 4
         };
-        // Not under the lock: an allocator may start a thread.
+        // Not under the lock, because an allocator may start a thread, which asks this list.
         longer = Vec::with_capacity(room);
     }
 }

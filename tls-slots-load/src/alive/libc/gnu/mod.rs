@@ -1,4 +1,7 @@
-//! glibc, dynamically linked. See the parent module.
+//! glibc, dynamically linked: the functions that the host takes over.
+//!
+//! The folder above (`libc/mod.rs`) says why. Here its questions are answered from the files of
+//! this folder, and the functions are tied into the program.
 
 use std::ffi::{CStr, c_int, c_void};
 
@@ -7,15 +10,15 @@ use next::{Destructor, PthreadId, PthreadKey, Routine};
 
 mod destructors;
 mod images;
-mod keys;
 mod next;
+mod pthread_keys;
 mod signals;
 #[cfg(tls_slots_thread_sanitizer)]
 mod thread_sanitizer;
 mod threads;
 
 #[cfg(not(tls_slots_thread_sanitizer))]
-use keys::{pthread_key_create, pthread_setspecific};
+use pthread_keys::{pthread_key_create, pthread_setspecific};
 #[cfg(tls_slots_thread_sanitizer)]
 use thread_sanitizer::{pthread_key_create, pthread_setspecific};
 
@@ -31,13 +34,14 @@ struct Ours {
 static OURS: Ours = Ours {
     thread_atexit: destructors::__cxa_thread_atexit_impl,
     key_create: pthread_key_create,
-    key_delete: keys::pthread_key_delete,
+    key_delete: pthread_keys::pthread_key_delete,
     set: pthread_setspecific,
     create: threads::pthread_create,
 };
 
 pub(super) fn register(span: Span) {
-    // A linker takes from a library what somebody refers to, and std refers to some of these weakly.
+    // A linker takes only what somebody refers to. std refers to some of these functions, but
+    // weakly, which is not enough.
     std::hint::black_box(&OURS);
     images::add(span);
 }
@@ -46,16 +50,17 @@ pub(super) fn register(span: Span) {
 ///
 /// As [`crate::alive::libc::image_left`].
 pub(super) unsafe fn unregister(span: Span) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises that no other code of the image runs any more, and it is still
+    // mapped.
     unsafe { run_here(span) };
     images::remove(span);
     threads::forget(span);
-    keys::unregister(span);
+    pthread_keys::unregister(span);
 }
 
 pub(super) fn thread_ends() {
     destructors::run_late();
-    threads::ends();
+    threads::free_own();
 }
 
 pub(super) fn destructors(span: Span) -> Vec<ThreadDestructors> {
@@ -64,12 +69,12 @@ pub(super) fn destructors(span: Span) -> Vec<ThreadDestructors> {
 
 pub(super) fn threads(span: Span) -> Vec<ThreadInfo> {
     let mut threads = threads::in_routines(span);
-    threads.append(&mut keys::running(span));
+    threads.append(&mut pthread_keys::running(span));
     threads
 }
 
-pub(super) fn keys(span: Span) -> usize {
-    keys::count(span)
+pub(super) fn pthread_keys(span: Span) -> usize {
+    pthread_keys::count(span)
 }
 
 pub(super) fn signal_actions(span: Span) -> Vec<c_int> {
@@ -78,7 +83,7 @@ pub(super) fn signal_actions(span: Span) -> Vec<c_int> {
 
 pub(super) fn kept_mapped_by(span: Span) -> Vec<String> {
     let mut reasons = Vec::new();
-    if keys::libc_has_its_function(span) {
+    if pthread_keys::libc_has_its_function(span) {
         reasons.push("a pthread key that could not be taken over".to_owned());
     }
     if let Some(name) = not_ours() {
@@ -91,7 +96,7 @@ pub(super) fn kept_mapped_by(span: Span) -> Vec<String> {
     reasons
 }
 
-/// A function that modules do not find here.
+/// One of these functions for which modules find another definition than the host's.
 fn not_ours() -> Option<&'static CStr> {
     let ours = [
         (
@@ -113,11 +118,11 @@ fn not_ours() -> Option<&'static CStr> {
 ///
 /// As [`crate::alive::libc::run_here`].
 pub(super) unsafe fn run_here(span: Span) -> usize {
-    // SAFETY: the caller's promise.
-    unsafe { destructors::run_here(span) + keys::run_here(span) }
+    // SAFETY: the caller promises the same to both.
+    unsafe { destructors::run_here(span) + pthread_keys::run_here(span) }
 }
 
 pub(super) fn forget(span: Span) {
     threads::forget(span);
-    keys::forget(span);
+    pthread_keys::forget(span);
 }

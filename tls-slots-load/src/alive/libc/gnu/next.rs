@@ -1,22 +1,25 @@
-//! libc's own functions, which ours stand in front of.
+//! libc's own functions, which the host's functions of the same names call.
 //!
-//! Each is looked up once, as the next definition after the executable's (`dlsym`, `RTLD_NEXT`), at the first
-//! call. That may be before any constructor of the executable has run, and `dlsym` neither needs that nor
-//! allocates when it succeeds. Two threads that look at the same time find the same.
+//! Each function is looked up at its first call, as the next definition after the executable's
+//! (`dlsym`, `RTLD_NEXT`). The first call may come before any constructor of the executable has
+//! run. `dlsym` does not depend on those, and allocates nothing when it succeeds. If two threads
+//! look at the same time, both find the same.
 //!
-//! `pthread_create` may have another one in front of libc's: a sanitizer's runtime, linked into the
-//! executable, defines it weakly, so that ours replaces it, and tells the strong one's name:
-//! `__interceptor_pthread_create` (LLVM, compiler-rt/lib/interception/interception.h). A thread that is started past
-//! it would be unknown to the sanitizer. It is referred to weakly, so that it is null elsewhere.
+//! `pthread_create` may have a sanitizer's function in front of libc's. The sanitizer's runtime,
+//! which is linked into the executable, defines `pthread_create` weakly, so that the host's
+//! definition replaces it. Its strong name is `__interceptor_pthread_create` (LLVM,
+//! compiler-rt/lib/interception/interception.h). If that function were left out, the sanitizer
+//! would not know the thread. Here it is referred to weakly, so that it is null where there is no
+//! sanitizer.
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// A destructor of a thread-local, or of a pthread key's value. It may unwind as far as its image is
-/// concerned; who calls it here contains that.
+/// A destructor of a thread-local, or of a value of a pthread key. It may unwind. Whoever calls it
+/// here discards the panic.
 pub(super) type Destructor = unsafe extern "C-unwind" fn(*mut c_void);
 
-/// What a thread runs. `pthread_exit` unwinds it.
+/// The start routine of a thread. `pthread_exit` unwinds it.
 pub(super) type Routine = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void;
 
 /// `pthread_t`.
@@ -28,7 +31,7 @@ pub(super) type PthreadKey = c_uint;
 unsafe extern "C" {
     fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
 
-    /// An address in this image, which only identifies it; of the compiler's start files.
+    /// An address in this image, which identifies it. The compiler's start files define it.
     static __dso_handle: u8;
 
     pub(super) fn pthread_getspecific(key: PthreadKey) -> *mut c_void;
@@ -53,16 +56,17 @@ impl Next {
     }
 
     fn address(&self) -> *mut c_void {
-        // Relaxed: an address of code that is there for good, and nothing else, is handed from thread to
-        // thread.
+        // Relaxed: the address is all that one thread gives another, and its code is never
+        // unmapped.
         let known = self.address.load(Ordering::Relaxed);
         if !known.is_null() {
             return known;
         }
-        // SAFETY: a constant of the function's, and a C string.
+        // SAFETY: `NEXT` is a handle that `dlsym` knows, and the name is a C string.
         let found = unsafe { dlsym(NEXT, self.name.as_ptr()) };
         if found.is_null() {
-            // Every glibc since 2.18 has them. To go on would be to lose what is registered.
+            // Every glibc since 2.18 has all of them. Without them, what is registered would be
+            // lost.
             eprintln!("tls-slots: libc has no {}", self.name.to_string_lossy());
             std::process::abort();
         }
@@ -75,7 +79,7 @@ impl Next {
 ///
 /// # Safety
 ///
-/// As that.
+/// As libc's function.
 pub(super) unsafe fn thread_atexit(
     function: Destructor,
     argument: *mut c_void,
@@ -85,7 +89,7 @@ pub(super) unsafe fn thread_atexit(
     static REAL: Next = Next::new(c"__cxa_thread_atexit_impl");
     // SAFETY: the function of that name has that type (glibc, stdlib/cxa_thread_atexit_impl.c).
     let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises what libc's function asks for.
     unsafe { real(function, argument, image) }
 }
 
@@ -98,13 +102,13 @@ pub(super) fn host() -> *mut c_void {
 ///
 /// # Safety
 ///
-/// As that.
+/// As libc's function.
 pub(super) unsafe fn key_create(key: *mut PthreadKey, destructor: Option<Destructor>) -> c_int {
     type Function = unsafe extern "C" fn(*mut PthreadKey, Option<Destructor>) -> c_int;
     static REAL: Next = Next::new(c"pthread_key_create");
     // SAFETY: the function of that name has that type (POSIX).
     let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises what libc's function asks for.
     unsafe { real(key, destructor) }
 }
 
@@ -112,13 +116,13 @@ pub(super) unsafe fn key_create(key: *mut PthreadKey, destructor: Option<Destruc
 ///
 /// # Safety
 ///
-/// As that.
+/// As libc's function.
 pub(super) unsafe fn key_delete(key: PthreadKey) -> c_int {
     type Function = unsafe extern "C" fn(PthreadKey) -> c_int;
     static REAL: Next = Next::new(c"pthread_key_delete");
     // SAFETY: the function of that name has that type (POSIX).
     let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises what libc's function asks for.
     unsafe { real(key) }
 }
 
@@ -126,13 +130,13 @@ pub(super) unsafe fn key_delete(key: PthreadKey) -> c_int {
 ///
 /// # Safety
 ///
-/// As that.
+/// As libc's function.
 pub(super) unsafe fn set(key: PthreadKey, value: *const c_void) -> c_int {
     type Function = unsafe extern "C" fn(PthreadKey, *const c_void) -> c_int;
     static REAL: Next = Next::new(c"pthread_setspecific");
     // SAFETY: the function of that name has that type (POSIX).
     let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises what libc's function asks for.
     unsafe { real(key, value) }
 }
 
@@ -148,16 +152,16 @@ std::arch::global_asm!(
 );
 
 unsafe extern "C" {
-    /// A sanitizer's `pthread_create`, or null. Defined above, written by the loader only.
+    /// The sanitizer's `pthread_create`, or null. Defined above. Only the loader writes to it.
     #[link_name = "tls_slots_sanitizer_pthread_create"]
     static SANITIZER: *mut c_void;
 }
 
-/// The sanitizer's `pthread_create`, or libc's.
+/// The sanitizer's `pthread_create`, or else libc's.
 ///
 /// # Safety
 ///
-/// As that.
+/// As libc's function.
 pub(super) unsafe fn create(
     thread: *mut PthreadId,
     attributes: *const c_void,
@@ -167,24 +171,25 @@ pub(super) unsafe fn create(
     type Function =
         unsafe extern "C" fn(*mut PthreadId, *const c_void, Routine, *mut c_void) -> c_int;
     static REAL: Next = Next::new(c"pthread_create");
-    // SAFETY: immutable once the executable is relocated, which it is when its code runs.
+    // SAFETY: the loader writes it when it relocates the executable, before code of the executable
+    // runs. After that nobody writes it.
     let mut address = unsafe { SANITIZER };
     if address.is_null() {
         address = REAL.address();
     }
     // SAFETY: the function of that name has that type (POSIX).
     let real = unsafe { std::mem::transmute::<*mut c_void, Function>(address) };
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises what libc's function asks for.
     unsafe { real(thread, attributes, routine, argument) }
 }
 
-/// The system's number of the calling thread, 0 where libc has no function for it (glibc before 2.30).
+/// The system's number of the calling thread. 0 if libc has no function for it (glibc before 2.30).
 pub(super) fn tid() -> u32 {
     /// Invariant: null, or the address that `dlsym` gave. Relaxed, as in [`Next::address`].
     static GETTID: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
     let mut address = GETTID.load(Ordering::Relaxed);
     if address.is_null() {
-        // SAFETY: a constant of the function's, and a C string.
+        // SAFETY: `DEFAULT` is a handle that `dlsym` knows, and the name is a C string.
         address = unsafe { dlsym(DEFAULT, c"gettid".as_ptr()) };
         if address.is_null() {
             return 0;
@@ -196,8 +201,8 @@ pub(super) fn tid() -> u32 {
     gettid().try_into().unwrap_or(0)
 }
 
-/// What a module finds by that name, unless it was opened by `RTLD_DEEPBIND`.
+/// The address that a module finds by this name, unless it was opened by `RTLD_DEEPBIND`.
 pub(super) fn visible(name: &CStr) -> *mut c_void {
-    // SAFETY: a constant of the function's, and a C string.
+    // SAFETY: `DEFAULT` is a handle that `dlsym` knows, and the name is a C string.
     unsafe { dlsym(DEFAULT, name.as_ptr()) }
 }

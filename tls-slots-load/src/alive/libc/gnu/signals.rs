@@ -1,4 +1,7 @@
-//! Signal actions: which signals would run a module's code.
+//! Signal actions: finds the signals that would run a module's code.
+//!
+//! A module may install a signal action by itself, past tokio and the host. After `dlclose` the
+//! next such signal is a crash. The actions are not taken over. They are asked for, and reported.
 
 use std::ffi::{c_int, c_void};
 
@@ -7,8 +10,8 @@ use crate::alive::libc::types::Span;
 /// One more than the last signal: `_NSIG` of `<signal.h>`.
 const SIGNALS: c_int = 65;
 
-/// `struct sigaction`: the handler comes first on all targets of this file but MIPS, and no libc's has more
-/// than this behind it.
+/// `struct sigaction`. The handler comes first on all targets but MIPS, and in no libc more than
+/// this follows it.
 #[repr(C, align(16))]
 struct Action {
     handler: usize,
@@ -30,8 +33,9 @@ pub(super) fn of(span: Span) -> Vec<c_int> {
                 handler: 0,
                 rest: [0; 31],
             };
-            // SAFETY: asks only; `action` has room for libc's structure. For signals that libc keeps for
-            // itself it is an error, and nothing is written.
+            // SAFETY: null as the new action changes nothing, and `action` has room for libc's
+            // structure. For the signals that libc keeps for itself this is an error, and nothing
+            // is written.
             let failed = unsafe { sigaction(*signal, std::ptr::null(), &mut action) };
             let _ = action.rest;
             failed == 0 && span.contains(action.handler)

@@ -1,17 +1,26 @@
-//! Threads that concern a module: those whose start routine is a module's, and those that have modules'
-//! destructors to run.
+//! The threads that have to do with a module: `pthread_create`.
 //!
-//! | a thread's record | |
+//! # The problem
+//!
+//! A module must not be unmapped while a thread runs its code, or is going to run one of its
+//! destructors. libc does not tell which threads these are. So a [`Thread`] is kept for each thread
+//! whose start routine is a module's, and for each thread that has destructors or values of
+//! modules.
+//!
+//! # The way
+//!
+//! | a [`Thread`] | |
 //! | --- | --- |
-//! | is made | by whoever starts a thread with a module's routine, before it is started; else by the thread, when a module first registers a destructor on it, or sets a value of a pthread key |
-//! | is found | by its thread in [`HERE`], by others in [`THREADS`] |
-//! | is freed | by its thread, when pthread keys' destructors run ([`ends`]), which is after its thread-locals' |
+//! | is made | by whoever starts a thread with a module's routine, before the start; else by the thread itself, when a module first registers a destructor or sets a value of a pthread key on it |
+//! | is found | by its thread in [`OWN`], by others in [`THREADS`] |
+//! | is freed | by its thread ([`free_own`]), when the destructors of pthread keys run; those of thread-locals have run before |
 //!
-//! A start routine counts until it has returned into the host's code, or was ended by `pthread_exit`. What
-//! its thread does after that for the module, it does by a registered destructor, which counts by itself.
+//! A start routine counts until it has returned into the host's code, or until `pthread_exit` has
+//! ended it. After that, the thread runs code of the module only in registered destructors, which
+//! count by themselves.
 //!
-//! A record is written by its thread only, but for [`forget`], under the record's lock. Nothing is called
-//! under that lock.
+//! Only its own thread changes a [`Thread`], with two exceptions ([`forget`] and [`forget_key`]).
+//! All changes are under the thread's lock. Nothing but the allocator is called under that lock.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -26,42 +35,45 @@ use super::next::{self, Destructor, PthreadId, PthreadKey, Routine};
 use crate::alive::libc::types::{Span, ThreadDestructors, ThreadInfo};
 
 /// A destructor that a module has registered.
-pub(super) struct Node {
+pub(super) struct Registered {
     pub(super) function: Destructor,
     pub(super) argument: *mut c_void,
-    /// Invariant: a module that is loaded while the node is listed.
+    /// Invariant: a module that is loaded while the destructor is listed.
     pub(super) image: Span,
-    /// The number of the ticket that runs it, see `destructors.rs`.
+    /// The number of the ticket that runs this, see `destructors.rs`.
     pub(super) ticket: u32,
 }
 
-// SAFETY: called by the thread that has registered it only. Other threads count it, or forget it.
-unsafe impl Send for Node {}
+// SAFETY: only the thread that has registered the destructor calls it with its argument. Other
+// threads only compare the addresses, or forget them.
+unsafe impl Send for Registered {}
 
 /// What is known of a thread.
 pub(super) struct Thread {
-    /// The system's number, 0 before the thread runs.
+    /// The system's number of the thread, 0 before the thread runs.
     tid: AtomicU32,
     state: Mutex<State>,
 }
 
+/// What of modules a thread has.
 #[derive(Default)]
 pub(super) struct State {
-    /// The module whose start routine the thread is in, or about to be.
+    /// The module whose start routine the thread runs, or is about to run.
     routine: Option<Span>,
-    /// Destructors that are registered, in order of registration.
-    pub(super) nodes: Vec<Node>,
+    /// The destructors that are registered, in order of registration.
+    pub(super) registered: Vec<Registered>,
     /// The images whose destructors are running, the innermost last.
     pub(super) running: Vec<Span>,
-    /// The modules' pthread keys that the thread has a value of.
+    /// The modules' pthread keys of which the thread has a value, with the module.
     values: Vec<(PthreadKey, Span)>,
-    /// How often the record was kept for these values when it should have been freed.
+    /// How often [`free_own`] kept this for the sake of these values.
     kept: u32,
 }
 
 impl State {
+    /// How many destructors of an image are still to run, or running.
     fn count(&self, span: Span) -> usize {
-        let waiting = self.nodes.iter().filter(|node| node.image == span);
+        let waiting = self.registered.iter().filter(|one| one.image == span);
         let running = self.running.iter().filter(|image| **image == span);
         let values = self.values.iter().filter(|(_, image)| *image == span);
         waiting.count() + running.count() + values.count()
@@ -85,28 +97,33 @@ impl Thread {
         lock(&self.state)
     }
 
-    /// The system's number. Relaxed: a number, nothing is read by it.
+    /// The system's number, if the thread runs. Relaxed: nothing else is published by it.
     fn tid(&self) -> Option<u32> {
         Some(self.tid.load(Ordering::Relaxed)).filter(|tid| *tid != 0)
     }
 
     fn is_current(&self) -> bool {
-        ptr::eq(self, HERE.get())
+        ptr::eq(self, OWN.get())
     }
 
+    /// Frees a thread.
+    ///
     /// # Safety
     ///
-    /// Nobody but the caller may refer to the record, but for the list.
+    /// Only the caller and the list may refer to it.
     unsafe fn free(this: *const Self) {
         list().retain(|listed| !ptr::eq(*listed, this));
-        // SAFETY: leaked by `new`; no longer listed, and the list's readers keep no reference once they have
-        // released its lock. The rest is the caller's promise.
+        // SAFETY: `new` has leaked the box. It is not listed any more, and readers of the list keep
+        // no reference after they have released its lock. The caller promises that nobody else
+        // refers to it.
         drop(unsafe { Box::from_raw(this.cast_mut()) });
     }
 }
 
-/// All records. Invariant: a record is here from its creation until [`Thread::free`]. Lock order: this, then a
-/// record's own. Nothing but the allocator is called under it, and no allocator is a module's.
+/// All threads. Invariant: a thread is here from [`Thread::new`] until [`Thread::free`].
+///
+/// Lock order: this, then a thread's own. Under this lock nothing is called but the allocator,
+/// which is no module's.
 static THREADS: Mutex<Vec<&'static Thread>> = Mutex::new(Vec::new());
 
 fn list() -> MutexGuard<'static, Vec<&'static Thread>> {
@@ -114,34 +131,38 @@ fn list() -> MutexGuard<'static, Vec<&'static Thread>> {
 }
 
 std::thread_local! {
-    /// The calling thread's record, or null. No destructor: readable until the thread is gone. Invariant: a
-    /// record here is freed by this thread only, which then sets this to null.
-    static HERE: Cell<*const Thread> = const { Cell::new(ptr::null()) };
+    /// The calling thread's [`Thread`], or null. It has no destructor, so it can be read until the
+    /// thread is gone.
+    ///
+    /// Invariant: only the calling thread frees what is here, and it sets this to null before.
+    static OWN: Cell<*const Thread> = const { Cell::new(ptr::null()) };
 }
 
-/// The calling thread's record, if there is one. Good until [`ends`].
+/// The calling thread's [`Thread`], if there is one. Valid until [`free_own`].
 pub(super) fn current<'a>() -> Option<&'a Thread> {
-    // SAFETY: by the invariant of `HERE`. Only `ends` frees it, which nothing that holds a reference calls.
-    unsafe { HERE.get().as_ref() }
+    // SAFETY: by the invariant of `OWN`, it is null or not freed yet. Only `free_own` frees it, and
+    // nobody calls that while having this reference.
+    unsafe { OWN.get().as_ref() }
 }
 
-/// The calling thread's record, made if need be; `None` if the system could not tell when the thread ends.
+/// The calling thread's [`Thread`], which is made if there is none. `None` if the system cannot
+/// tell when the thread ends.
 pub(super) fn current_or_new<'a>() -> Option<&'a Thread> {
     if current().is_none() {
-        // Each time, as a thread that is ending may begin anew.
+        // Each time, because a thread that is ending may begin again to have destructors.
         if !arm_end() {
             return None;
         }
-        HERE.set(Thread::new(next::tid(), None));
+        OWN.set(Thread::new(next::tid(), None));
     }
     current()
 }
 
-/// Frees the calling thread's record. Its destructors have run.
+/// Frees the calling thread's [`Thread`]. Its destructors have run.
 ///
-/// If there are values of pthread keys whose destructors are still to run, it is kept for another round of libc's,
-/// of which there are four (`PTHREAD_DESTRUCTOR_ITERATIONS`), so that they count until then.
-pub(super) fn ends() {
+/// If destructors of pthread keys are still to run, the [`Thread`] is kept for another of libc's
+/// rounds, so that they count until then. There are four rounds (`PTHREAD_DESTRUCTOR_ITERATIONS`).
+pub(super) fn free_own() {
     const MOST: u32 = 2;
 
     if let Some(thread) = current() {
@@ -154,26 +175,26 @@ pub(super) fn ends() {
             return;
         }
     }
-    let thread = HERE.replace(ptr::null());
+    let thread = OWN.replace(ptr::null());
     if !thread.is_null() {
-        // SAFETY: this thread's, and no longer to be found.
+        // SAFETY: this thread's own, and nobody finds it in `OWN` any more.
         unsafe { Thread::free(thread) }
     }
 }
 
-/// What a thread that is started here is to do.
+/// What a thread does that is started here.
 struct Start {
     routine: Routine,
     argument: *mut c_void,
     thread: &'static Thread,
 }
 
-/// Replaces libc's: threads that run a module's code are known while they do.
+/// Replaces libc's function. Threads are known while they run a module's start routine.
 ///
 /// # Safety
 ///
 /// As POSIX has it.
-// SAFETY: has the type and does what libc's function of that name does, which is found by `next`.
+// SAFETY: it has the type of libc's function of that name, and does the same by means of `next`.
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn pthread_create(
     thread: *mut PthreadId,
@@ -182,36 +203,39 @@ pub(super) unsafe extern "C" fn pthread_create(
     argument: *mut c_void,
 ) -> c_int {
     let Some(image) = images::of(routine as usize) else {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller promises what libc's function asks for.
         return unsafe { next::create(thread, attributes, routine, argument) };
     };
-    // Counted from now on: it may run before this returns.
-    let record = Thread::new(0, Some(image));
+    // Counted from now on, because the thread may run before this returns.
+    let known = Thread::new(0, Some(image));
     let start = Box::into_raw(Box::new(Start {
         routine,
         argument,
-        thread: record,
+        thread: known,
     }));
-    // SAFETY: the caller's promise; `run` takes what `start` points to.
+    // SAFETY: the caller promises it for `thread` and `attributes`. `run` takes what `start` points
+    // to.
     let error = unsafe { next::create(thread, attributes, run, start.cast()) };
     if error != 0 {
-        // SAFETY: no thread was started, so both are still ours alone.
+        // SAFETY: no thread was started, so both still belong to this function alone.
         unsafe {
             drop(Box::from_raw(start));
-            Thread::free(record);
+            Thread::free(known);
         }
     }
     error
 }
 
-/// The start routine that libc gets. Nothing with a destructor is alive here while the module's routine runs:
-/// `pthread_exit` and cancellation unwind this frame, which is allowed for such frames only.
+/// The start routine that libc gets instead of the module's.
+///
+/// No value with a destructor is alive here while the module's routine runs. `pthread_exit` and
+/// cancellation unwind this frame, which Rust allows only for frames without destructors.
 ///
 /// # Safety
 ///
-/// For [`pthread_create`], with a `Start`.
+/// For libc, once, with the `Start` of a [`pthread_create`].
 unsafe extern "C-unwind" fn run(start: *mut c_void) -> *mut c_void {
-    // SAFETY: the caller's promise; taken once.
+    // SAFETY: the caller promises that this is a boxed `Start`, and that nobody takes it twice.
     let Start {
         routine,
         argument,
@@ -220,27 +244,27 @@ unsafe extern "C-unwind" fn run(start: *mut c_void) -> *mut c_void {
     thread.tid.store(next::tid(), Ordering::Relaxed);
     let armed = arm_end();
     if armed {
-        HERE.set(thread);
+        OWN.set(thread);
     }
-    // SAFETY: what the thread was started for, with its argument.
+    // SAFETY: who called `pthread_create` has asked for this call, with this argument.
     let result = unsafe { routine(argument) };
     if armed {
-        // The record goes when the thread does: destructors may be registered still.
+        // The rest goes when the thread ends, because destructors may still be registered.
         thread.state().routine = None;
     } else {
-        // SAFETY: nobody else was told of it.
+        // SAFETY: it is not in `OWN`, so only this function and the list refer to it.
         unsafe { Thread::free(thread) }
     }
     result
 }
 
-/// What the system calls a thread.
+/// The name of a thread, as the system has it.
 fn name(tid: Option<u32>) -> Option<String> {
     let name = std::fs::read_to_string(format!("/proc/self/task/{}/comm", tid?)).ok()?;
     Some(name.trim_end_matches('\n').to_owned())
 }
 
-/// See [`crate::alive::libc::threads`]; without pthread keys.
+/// The threads that run a start routine of an image, or are about to.
 pub(super) fn in_routines(span: Span) -> Vec<ThreadInfo> {
     let found: Vec<_> = list()
         .iter()
@@ -256,7 +280,7 @@ pub(super) fn in_routines(span: Span) -> Vec<ThreadInfo> {
     found.into_iter().map(info).collect()
 }
 
-/// See [`crate::alive::libc::destructors`].
+/// The threads that have destructors of an image to run.
 pub(super) fn with_destructors(span: Span) -> Vec<ThreadDestructors> {
     let found: Vec<_> = list()
         .iter()
@@ -278,13 +302,14 @@ pub(super) fn with_destructors(span: Span) -> Vec<ThreadDestructors> {
 /// Drops the destructors of an image, on all threads, without running them.
 pub(super) fn forget(span: Span) {
     for thread in list().iter() {
-        thread.state().nodes.retain(|node| node.image != span);
+        thread.state().registered.retain(|one| one.image != span);
     }
 }
 
-/// The calling thread has a value of a module's key now.
-pub(super) fn value(key: PthreadKey, image: Span) {
-    // Without a record it is not counted, and leaked if its module goes before its thread.
+/// Takes note that the calling thread has a value of a module's pthread key.
+pub(super) fn note_value(key: PthreadKey, image: Span) {
+    // If there is no `Thread`, the value is not counted. It is leaked if the module goes before the
+    // thread.
     if let Some(thread) = current_or_new() {
         let values = &mut thread.state().values;
         if !values.iter().any(|(known, _)| *known == key) {
@@ -293,14 +318,14 @@ pub(super) fn value(key: PthreadKey, image: Span) {
     }
 }
 
-/// The calling thread has no value of a key any more.
-pub(super) fn no_value(key: PthreadKey) {
+/// Takes note that the calling thread has no value of a pthread key any more.
+pub(super) fn note_no_value(key: PthreadKey) {
     if let Some(thread) = current() {
         thread.state().values.retain(|(known, _)| *known != key);
     }
 }
 
-/// No thread has a value of a key any more.
+/// Takes note that no thread has a value of a pthread key any more.
 pub(super) fn forget_key(key: PthreadKey) {
     for thread in list().iter() {
         thread.state().values.retain(|(known, _)| *known != key);
