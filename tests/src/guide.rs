@@ -2,8 +2,10 @@
 //!
 //! The problem: an example in a Markdown page rots unseen. So each page with Rust blocks is the
 //! documentation of an item here, and rustdoc does the rest. `tests/tests/guide.rs` fails when a
-//! page has such blocks and no item. A block that is marked `ignore` needs the forked tokio;
-//! README's are built by `cargo-tls-slots/tests/readme.rs`.
+//! page has such blocks and no item.
+//!
+//! A block that is marked `ignore` needs the forked tokio. `cargo-tls-slots/tests/readme.rs` builds
+//! README's blocks.
 
 #[doc = include_str!("../../docs/loader.md")]
 pub struct Loader;

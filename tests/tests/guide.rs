@@ -4,9 +4,8 @@
 //! page names is renamed, a version moves on, and only a reader notices. Each test here reads all
 //! documents of the repository and fails with the file and what is wrong in it.
 //!
-//! The Rust blocks are compiled elsewhere, see `tests/src/guide.rs`. Quoted figures are compared
-//! with what was measured by `benches/tests/published.rs` and
-//! `cargo-tls-slots/tests/conformance.rs`.
+//! `tests/src/guide.rs` compiles the Rust blocks. `benches/tests/published.rs` and
+//! `cargo-tls-slots/tests/conformance.rs` compare quoted figures with what was measured.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
