@@ -9,8 +9,8 @@
 //! | `linked.rs` | ELF, Mach-O | an undefined symbol, which `dlopen` binds to the executable's |
 //! | `looked_up.rs` | PE | looked up in the executable by its name, on its first call |
 //!
-//! This crate only declares these functions. `tls-slots` defines them, and no cargo feature can turn
-//! a module into a host.
+//! This crate only declares these functions. `tls-slots` defines them, and no cargo feature can
+//! turn a module into a host.
 //!
 //! The `else` of a function is what it does in a program that is no host. Only `looked_up.rs` uses
 //! it: in the other formats such a program cannot be linked, or cannot open the module.
