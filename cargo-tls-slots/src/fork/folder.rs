@@ -97,10 +97,13 @@ pub(super) fn write(out: &Path, name: &str, tree: &Tree, stamp: &Stamp) -> Resul
         return update(&folder, tree, stamp);
     }
     fs::create_dir(&beside).map_err(Error::writing(&beside))?;
-    // The stamp first: a folder that is left over is known as ours.
-    write_stamp(&beside, &stamp.incomplete())?;
+    // The stamp first, and in one step: a folder that is left over is known as ours.
+    let incomplete = stamp.incomplete().render();
+    fs::write(beside.join(STAMP), incomplete).map_err(Error::writing(&beside))?;
     for (path, bytes) in tree {
-        write_file(&beside.join(path), bytes)?;
+        let path = beside.join(path);
+        make_parent(&path)?;
+        fs::write(&path, bytes).map_err(Error::writing(&path))?;
     }
     write_stamp(&beside, stamp)?;
     // An empty folder in its place, which `check_ours` allows.
@@ -148,7 +151,9 @@ fn update(folder: &Path, tree: &Tree, stamp: &Stamp) -> Result<Outcome, Error> {
     }
     write_stamp(folder, &during)?;
     for (path, bytes) in &changed {
-        write_file(&folder.join(path), bytes)?;
+        let path = folder.join(path);
+        make_parent(&path)?;
+        replace_file(&path, bytes).map_err(Error::writing(&path))?;
     }
     for path in &stale {
         let path = folder.join(path);
@@ -166,12 +171,12 @@ fn write_stamp(folder: &Path, stamp: &Stamp) -> Result<(), Error> {
     replace_file(&folder.join(STAMP), stamp.render().as_bytes()).map_err(Error::writing(folder))
 }
 
-/// Replaces a file, whose folder is made if it is not there.
-fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(Error::writing(folder))?;
+/// Makes the folder that a file is in, if it is not there.
+fn make_parent(path: &Path) -> Result<(), Error> {
+    match path.parent() {
+        Some(folder) => fs::create_dir_all(folder).map_err(Error::writing(folder)),
+        None => Ok(()),
     }
-    replace_file(path, bytes).map_err(Error::writing(path))
 }
 
 /// Whether a path of a stamp, which anybody can edit, names a file in its own folder.
