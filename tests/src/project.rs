@@ -30,8 +30,8 @@ use crate::sources::{Tokio, copy_fixtures, fixtures, scratch, seed_lock};
 /// The longest that one cargo invocation may take.
 const BUILD: Duration = Duration::from_secs(900);
 
-/// Settings for dependencies, which save time and room and which no test looks at: a backtrace has the
-/// names of functions without debug information, and `object` only reads the files of modules.
+/// Settings for dependencies, which save time and room and which no test looks at: a backtrace has
+/// the names of functions without debug information, and `object` only reads the files of modules.
 const DEPENDENCIES: [&str; 3] = [
     "profile.dev.package.\"*\".debug=false",
     "profile.release.package.\"*\".debug=false",
