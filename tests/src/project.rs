@@ -30,11 +30,12 @@ use crate::sources::{Tokio, copy_fixtures, fixtures, scratch, seed_lock};
 /// The longest that one cargo invocation may take.
 const BUILD: Duration = Duration::from_secs(900);
 
-/// The debug information of dependencies, which takes time and room and which no test looks at: a
-/// backtrace has their functions' names without it.
-const DEPENDENCIES: [&str; 2] = [
+/// Settings for dependencies, which save time and room and which no test looks at: a backtrace has
+/// the names of functions without debug information, and `object` only reads the files of modules.
+const DEPENDENCIES: [&str; 3] = [
     "profile.dev.package.\"*\".debug=false",
     "profile.release.package.\"*\".debug=false",
+    "profile.release.package.object.opt-level=0",
 ];
 
 /// One way to build a fixture.

@@ -7,10 +7,10 @@
 
 use std::time::Duration;
 
-use tls_slots_tests::fixtures::{Built, REGISTRY_FULL, REGISTRY_NO_PARKING_LOT};
+use tls_slots_tests::fixtures::{Built, DEADLINE, REGISTRY_FULL, REGISTRY_NO_PARKING_LOT};
 use tls_slots_tests::process::side_by_side;
 
-/// A hang costs this much: far more than any of these scenarios takes when it works.
+/// A hang costs this much: far more than any of the scenarios that may hang takes when it works.
 const HANG: Duration = Duration::from_secs(8);
 
 /// What the tokio of the registry does with a scenario.
@@ -115,7 +115,12 @@ fn check(built: &Built, parking_lot: bool) {
         }
     }
     let checked = side_by_side(AT_A_TIME, &rows, |(name, flavour, control)| {
-        let ended = built.scenario(flavour, name, HANG, &[]);
+        // Only a hang is waited for so briefly.
+        let deadline = match control {
+            SaysOrHangs(_) | MayHang if parking_lot => HANG,
+            _ => DEADLINE,
+        };
+        let ended = built.scenario(flavour, name, deadline, &[]);
         let hung = parking_lot && ended.status.is_none();
         let says = |text| ended.result().is_some_and(|result| result.contains(text));
         let fine = match control {
