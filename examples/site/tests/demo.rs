@@ -807,11 +807,22 @@ fn cargo(project: &str, args: &[&str]) -> Command {
     let demo = Path::new(env!("CARGO_MANIFEST_DIR"));
     let forks = target().join("forks");
     let mut options = ForkOptions::new(forks);
-    // As the driver: what this project's lock file holds.
-    options.lockfile = Some(demo.join(project).join("Cargo.lock"));
+    // As the driver: what this project's lock file holds, and no patch of anything else. cargo would
+    // note an unused patch in the lock file, which `--locked` forbids.
+    let lockfile = demo.join(project).join("Cargo.lock");
+    let locked = read(lockfile.clone());
+    options.lockfile = Some(lockfile);
     let forked = fork(&options).expect("the fork is there");
     let mut command = Command::new(env!("CARGO"));
-    command.args(args).args(forked.cargo_config_args());
+    command.args(args);
+    for patch in forked.cargo_config_args().chunks(2) {
+        let name = patch[1].strip_prefix("patch.crates-io.");
+        let name = name.and_then(|rest| rest.split('.').next());
+        let name = name.expect("each patch names a crate");
+        if locked.contains(&format!("\nname = \"{name}\"\n")) {
+            command.args(patch);
+        }
+    }
     command.current_dir(demo.join(project)).stdin(Stdio::null());
     command
 }
