@@ -807,8 +807,8 @@ fn cargo(project: &str, args: &[&str]) -> Command {
     let demo = Path::new(env!("CARGO_MANIFEST_DIR"));
     let forks = target().join("forks");
     let mut options = ForkOptions::new(forks);
-    // As the driver: what this project's lock file holds, and no patch of anything else. cargo would
-    // note an unused patch in the lock file, which `--locked` forbids.
+    // As the driver: what this project's lock file holds, and no patch of anything else. cargo
+    // would note an unused patch in the lock file, which `--locked` forbids.
     let lockfile = demo.join(project).join("Cargo.lock");
     let locked = read(lockfile.clone());
     options.lockfile = Some(lockfile);
