@@ -22,6 +22,6 @@
 
 #[allow(unused_imports)] // which are used varies
 pub use tls_keys::{
-    __on_host as on_host, __on_unload as on_unload, on_unload, process_local, thread_local,
-    AccessError, Deferred, LocalKey, Spawned, StaticMut,
+    __on_host as on_host, __on_unload as on_unload, AccessError, Deferred, LocalKey, Spawned,
+    StaticMut, on_unload, process_local, thread_local,
 };
