@@ -1,6 +1,6 @@
 //! What a module's std leaves with libc, and what becomes of it when the module goes: the table of
-//! `tls-slots/src/interpose/mod.rs`, line by line. Host and module are built apart; the cases are
-//! in `fixtures/interpose_host/src/main.rs`.
+//! `tls-slots-load/src/alive/libc/mod.rs`, line by line. Host and module are built apart; the cases
+//! are in `fixtures/interpose_host/src/main.rs`.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 use std::path::{Path, PathBuf};

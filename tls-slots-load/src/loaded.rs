@@ -26,7 +26,8 @@ pub(crate) struct Image {
     start: usize,
     /// All of its memory, from its lowest to its highest address.
     pub(crate) memory: Range<usize>,
-    /// Its row in the threads' blocks of counters.
+    /// Its row in the threads' blocks of counters. 0, the host's, if it has none; it is then kept
+    /// mapped.
     pub(crate) row: usize,
     /// What is known to keep it mapped for ever, a sentence each.
     pub(crate) kept_mapped_by: Vec<String>,
@@ -75,14 +76,24 @@ pub(crate) struct GateState {
 impl Loaded {
     /// An image that was just opened. The caller puts it in this list.
     pub(crate) fn new(open: OpenImage, description: Description, images: Images) -> Self {
+        let mut kept_mapped_by = description.kept_mapped_by;
+        let row = counters::row_of(open.start);
+        if row.is_none() {
+            // Without a row nothing of it is counted, so it must stay.
+            kept_mapped_by.push(
+                "tasks and calls that cannot be counted, as the image came before this host's \
+                 loader was there"
+                    .to_owned(),
+            );
+        }
         Self {
             path: open.file.path,
             entries: description.entries,
             image: Image {
                 start: open.start.addr(),
                 memory: open.memory,
-                row: counters::row_of(open.start),
-                kept_mapped_by: description.kept_mapped_by,
+                row: row.unwrap_or(0),
+                kept_mapped_by,
             },
             library: Mutex::new(Some(open.library)),
             opened_from: open.opened_from,

@@ -5,9 +5,7 @@
 //! every program that links this crate. A module can come even earlier, if the executable depends
 //! on it at link time. `tls-slots` tells of such modules when the table is added.
 
-use std::sync::OnceLock;
-
-use tls_slots::loader::{AcceptedImage, Observer, observe};
+use tls_slots::loader::{AcceptedImage, Next, Observer, observe};
 
 use crate::alive::{counters, holds, libc};
 use crate::unload::requests;
@@ -22,11 +20,17 @@ static OBSERVER: Observer = Observer {
     hold: holds::hold,
     quiescent_state: requests::quiescent_state,
     add_runtime: requests::add_runtime,
-    next: OnceLock::new(),
+    next: Next::none(),
 };
 
-fn image_came(image: AcceptedImage) {
-    counters::image_came(image);
+/// An image has come: takes note of it everywhere.
+///
+/// # Safety
+///
+/// As [`Observer::image_came`].
+unsafe fn image_came(image: AcceptedImage) {
+    // SAFETY: the caller promises that the image is loaded, and has presented its row.
+    unsafe { counters::image_came(image) }
     libc::image_came(image);
 }
 
@@ -57,18 +61,23 @@ unsafe fn image_left(image: AcceptedImage) {
 
 /// Adds the table.
 extern "C" fn add() {
-    observe(&OBSERVER);
+    // SAFETY: this is a constructor of the executable. It runs before `main`, and the system's
+    // loader unloads nothing while constructors run.
+    unsafe { observe(&OBSERVER) }
 }
 
-/// A constructor: the system calls this when it has loaded the executable.
+/// A constructor: the system calls this when it has loaded the executable. It is the first
+/// constructor of all: lower priorities run first, and 98 is the one by which an image presents its
+/// keys (`tls-keys`' `object/`). So a module that another constructor of the host loads is known.
+/// On macOS constructors run in the order of linking; no module is unloaded there.
 #[used]
 #[cfg_attr(
     all(unix, not(target_vendor = "apple")),
-    unsafe(link_section = ".init_array")
+    unsafe(link_section = ".init_array.00097")
 )]
 #[cfg_attr(
     target_vendor = "apple",
     unsafe(link_section = "__DATA,__mod_init_func")
 )]
-#[cfg_attr(windows, unsafe(link_section = ".CRT$XCU"))]
+#[cfg_attr(windows, unsafe(link_section = ".CRT$XCAB"))]
 static ADD: extern "C" fn() = add;

@@ -15,7 +15,7 @@ use crate::values::definition::Definition;
 
 pub use crate::exit::{ThreadId, thread_name};
 pub use crate::image::{file, memory};
-pub use crate::observers::{AcceptedImage, Observer, ValueOf};
+pub use crate::observers::{AcceptedImage, Next, Observer, ValueOf};
 pub use crate::registry::images::{
     Storage, by_address, each_value, is_accepted_module, is_exiting, private_thread_locals,
 };
@@ -24,11 +24,19 @@ pub use crate::unload_hooks::{all as all_unload_hooks, of as unload_hooks};
 pub use crate::values::sweep::{OfThread, reset, to_be_dropped, with_values};
 pub use crate::values::thread::{arm_end, panic_message};
 
-/// Adds an observer, and tells it of the modules that are loaded already.
-pub fn observe(observer: &'static Observer) {
-    observers::add(observer);
+/// Adds an observer, and tells it of the modules that are loaded already. Does nothing for an
+/// observer that was added before.
+///
+/// # Safety
+///
+/// No module may be unloaded until this returns.
+pub unsafe fn observe(observer: &'static Observer) {
+    if !observers::add(observer) {
+        return;
+    }
     for image in accepted_modules() {
-        (observer.image_came)(image);
+        // SAFETY: the registry has accepted the image, and it stays loaded by the caller's promise.
+        unsafe { (observer.image_came)(image) }
     }
 }
 

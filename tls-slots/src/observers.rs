@@ -21,6 +21,10 @@ pub struct AcceptedImage {
     /// The first key of its section: what identifies the image.
     pub start: *const Key,
     /// Where the image keeps the offset of its row of counters (`tls_keys::abi::Image::row`).
+    ///
+    /// At most one observer writes there, before other code of the image runs and when the image
+    /// goes. What it writes is a multiple of a row's size, and less than the size of a block
+    /// (`tls_keys::counters`): the image's code adds it to a pointer unchecked.
     pub row: *const AtomicUsize,
 }
 
@@ -38,60 +42,91 @@ impl AcceptedImage {
 pub type ValueOf<'a> = dyn Fn(usize) -> Option<*mut u8> + 'a;
 
 /// What a loader is told. Each field is a function that must not unwind, except for
-/// [`quiescent_state`](Self::quiescent_state).
-///
-/// # Safety
-///
-/// The addresses in the arguments are valid during the call.
+/// [`quiescent_state`](Self::quiescent_state). The contract of an `unsafe` field is what the
+/// registry promises when it calls the function.
 pub struct Observer {
-    /// A module was accepted. Called by its constructor, after its keys are resolved and before
-    /// other code of it runs; and by [`observe`](crate::loader::observe) for modules that came
-    /// before. May be called twice for one image.
-    pub image_came: fn(AcceptedImage),
-    /// The destructor of a module's image runs. Its keys still resolve; destructors of its values
-    /// may run on the calling thread. No other code of it runs any more.
+    /// A module was accepted. Called by the module's constructor, after its keys are resolved and
+    /// before other code of it runs; and by [`observe`](crate::loader::observe) for modules that
+    /// came before. It may be called twice for one image.
+    ///
+    /// # Safety
+    ///
+    /// The image is loaded, and `row` is what it has presented.
+    pub image_came: unsafe fn(AcceptedImage),
+    /// The destructor of a module's image runs. The module's keys still resolve. Destructors of its
+    /// values may run on the calling thread.
+    ///
+    /// # Safety
+    ///
+    /// No other code of the image runs any more.
     pub image_leaves: unsafe fn(AcceptedImage),
-    /// The registry does not know the image any more. It is still mapped.
+    /// The registry does not know the image any more.
+    ///
+    /// # Safety
+    ///
+    /// The image is still mapped, and no code of it runs any more.
     pub image_left: unsafe fn(AcceptedImage),
     /// The calling thread ends. Its thread-locals are gone, its values of keys are not.
     pub thread_ends: fn(),
     /// The calling thread's values are about to be freed. Called under the lock of the list of
     /// threads.
-    pub thread_ended: fn(&ValueOf<'_>),
-    /// A module counts on a thread that has ended (`tls_keys::counters`): row offset, what, whether
-    /// it has ended.
+    ///
+    /// # Safety
+    ///
+    /// What the function gives for an index is a live value of that definition's key.
+    pub thread_ended: unsafe fn(&ValueOf<'_>),
+    /// A module counts on a thread that has ended (`tls_keys::counters`): the row's offset, what,
+    /// and whether it has ended.
     pub count: fn(usize, Counted, bool),
-    /// A module's [`Hold`](tls_keys::Hold) begins or ends: image, name, whether it begins.
+    /// A module's [`Hold`](tls_keys::Hold) begins or ends: image, name, and whether it begins.
+    ///
+    /// # Safety
+    ///
+    /// The image is loaded, and the name is a text of its own.
     pub hold: unsafe fn(*const Key, Text, bool),
     /// The calling thread is in a quiescent state: any code may run in this call.
+    ///
+    /// # Safety
+    ///
+    /// No code of a module that is being unloaded is running on this thread.
     pub quiescent_state: unsafe fn(),
     /// The host's copy of a runtime presents itself.
     pub add_runtime: fn(&Arc<dyn Runtime>),
-    /// The next one of the list. A new observer has [`OnceLock::new`] here.
-    pub next: OnceLock<&'static Self>,
+    /// The next observer of the list.
+    pub next: Next,
+}
+
+/// The link from one observer to the next. Only this file sets it.
+pub struct Next(OnceLock<&'static Observer>);
+
+impl Next {
+    /// For an observer that is not on the list.
+    pub const fn none() -> Self {
+        Self(OnceLock::new())
+    }
 }
 
 /// The first of the list. An observer is never removed.
-static FIRST: OnceLock<&'static Observer> = OnceLock::new();
+static FIRST: Next = Next::none();
 
 /// All observers, in the order in which they were added. Takes no lock.
 pub(crate) fn all() -> impl Iterator<Item = &'static Observer> {
-    successors(FIRST.get().copied(), |observer| {
-        observer.next.get().copied()
+    successors(FIRST.0.get().copied(), |observer| {
+        observer.next.0.get().copied()
     })
 }
 
-/// Adds an observer at the end of the list, unless it is on it.
-pub(crate) fn add(observer: &'static Observer) {
+/// Adds an observer at the end of the list. False if it is on the list already.
+pub(crate) fn add(observer: &'static Observer) -> bool {
     let mut place = &FIRST;
     loop {
-        match place.set(observer) {
-            Ok(()) => return,
-            // Somebody was first.
-            Err(_) => match place.get() {
-                Some(known) if std::ptr::eq(*known, observer) => return,
-                Some(known) => place = &known.next,
-                None => {}
+        match place.0.set(observer) {
+            Ok(()) => return true,
+            // Another one stands there.
+            Err(_) => match place.0.get() {
+                Some(there) if std::ptr::eq(*there, observer) => return false,
+                Some(there) => place = &there.next,
+                None => unreachable!("it was set, and is never taken out"),
             },
         }
     }

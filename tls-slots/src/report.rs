@@ -171,7 +171,8 @@ pub unsafe fn reset_thread(mut wanted: impl FnMut(&ImageInfo, &KeyInfo) -> bool)
         .filter(|(image, _, key)| wanted(image, key))
         .map(|(_, index, _)| index)
         .collect();
-    sweep::reset(&indices)
+    // SAFETY: the caller promises that nothing on this thread refers to these values.
+    unsafe { sweep::reset(&indices) }
 }
 
 fn key_info(key: &Key, registry: &Registry) -> KeyInfo {

@@ -99,7 +99,7 @@ pub fn end(what: Counted) {
 ///
 /// # Safety
 ///
-/// The offset must be one that the registry has given out.
+/// The offset must be that of a row, which the host's loader has given to an image.
 #[doc(hidden)]
 #[inline(always)]
 pub unsafe fn begin_at(offset: usize, what: Counted) {

@@ -10,9 +10,9 @@ pub(crate) use super::object::run_at;
 
 /// Offset of this image's row in a thread's block of counters, in bytes.
 ///
-/// Invariant: a multiple of a row's size, and less than the size of a block. The host's registry
+/// Invariant: a multiple of a row's size, and less than the size of a block. The host's loader
 /// writes it before other code of the image runs, and sets it to zero after all other code of the
-/// image. Zero is the offset of the host's own row.
+/// image. Zero is the offset of the host's own row; it stays zero in a host without a loader.
 static ROW: AtomicUsize = AtomicUsize::new(0);
 
 /// Offset of this image's row in a thread's block of counters, in bytes.

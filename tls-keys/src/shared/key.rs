@@ -290,7 +290,8 @@ pub struct Image {
     pub alloc: unsafe extern "C" fn(usize, usize) -> *mut u8,
     /// Its counterpart. Takes block, size and alignment.
     pub dealloc: unsafe extern "C" fn(*mut u8, usize, usize),
-    /// Where the registry writes the offset of the image's row in a thread's block of counters.
+    /// Where the host's loader writes the offset of the image's row in a thread's block of
+    /// counters.
     pub row: *const AtomicUsize,
 }
 

@@ -69,16 +69,23 @@ impl Rows {
 }
 
 /// Gives an image that has come a row, unless it has one.
-pub(crate) fn image_came(image: AcceptedImage) {
+///
+/// # Safety
+///
+/// The image must be loaded, and have presented `image.row`.
+pub(crate) unsafe fn image_came(image: AcceptedImage) {
     let mut rows = lock(&ROWS_TAKEN);
     let start = image.start.addr();
-    if rows.of.iter().any(|(known, _)| *known == start) {
-        return;
-    }
-    let row = rows.take();
-    rows.of.push((start, row));
-    // SAFETY: the registry has just accepted the image, so it is loaded, and it has told where it
-    // keeps the offset of its row.
+    let known = rows.of.iter().find(|(known, _)| *known == start);
+    let row = match known {
+        Some((_, row)) => *row,
+        None => {
+            let row = rows.take();
+            rows.of.push((start, row));
+            row
+        }
+    };
+    // SAFETY: the caller promises that this is where the loaded image keeps the offset of its row.
     unsafe { (*image.row).store(offset(row), Ordering::Relaxed) };
 }
 
@@ -103,11 +110,11 @@ pub(crate) unsafe fn image_left(image: AcceptedImage) {
     }
 }
 
-/// The row of an image. For an image without a row, the host's.
-pub(crate) fn row_of(start: *const Key) -> usize {
+/// The row of an image. `None` for an image that this crate was not told of.
+pub(crate) fn row_of(start: *const Key) -> Option<usize> {
     let rows = lock(&ROWS_TAKEN);
     let found = rows.of.iter().find(|(known, _)| *known == start.addr());
-    found.map_or(0, |(_, row)| *row)
+    found.map(|(_, row)| *row)
 }
 
 /// The offset of a row in a block, in bytes. An image knows only this.
@@ -164,10 +171,13 @@ fn index() -> usize {
 }
 
 /// A thread ends. Adds its counters to [`GONE`]. Called under the lock of the list of threads.
-pub(crate) fn thread_ended(value_of: &ValueOf<'_>) {
+///
+/// # Safety
+///
+/// What `value_of` gives for an index must be a live value of that definition's key.
+pub(crate) unsafe fn thread_ended(value_of: &ValueOf<'_>) {
     if let Some(block) = value_of(index()) {
-        // SAFETY: the observer is given live values, and that of this key is of the type
-        // `Counters`.
+        // SAFETY: the caller promises a live value, and that of this key is of the type `Counters`.
         GONE.absorb(unsafe { &*block.cast::<Counters>() });
     }
 }

@@ -129,7 +129,8 @@ pub(crate) fn pointers_into(range: &Range<usize>) -> io::Result<Vec<SharedPointe
                     path: storage.path.to_owned(),
                     kind: storage.kind,
                     thread: storage.thread.map(|thread| Owner {
-                        name: loader::thread_name(thread.id),
+                        // SAFETY: the list of threads is locked, so the thread has not ended.
+                        name: unsafe { loader::thread_name(thread.id) },
                         is_current: thread.is_current,
                     }),
                     offset: at - start,

@@ -110,7 +110,10 @@ pub(super) unsafe fn drop_own_values(image: *const Key, memory: &Range<usize>) {
         // up on this thread.
         let ran = unsafe { libc::run_here(memory) };
         let mut dropped = 0;
-        discard_panic(|| dropped = loader::reset(&loader::private_thread_locals(image)));
+        let private = loader::private_thread_locals(image);
+        // SAFETY: only code of the module refers to values of its private keys, and the caller
+        // promises that none of it is further up on this thread.
+        discard_panic(|| dropped = unsafe { loader::reset(&private) });
         if ran + dropped == 0 {
             break;
         }

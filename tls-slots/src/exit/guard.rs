@@ -39,6 +39,10 @@ pub type ThreadId = ();
 pub(crate) fn thread_id() -> ThreadId {}
 
 /// See the folder's interface.
-pub fn thread_name((): ThreadId) -> Option<String> {
+///
+/// # Safety
+///
+/// None.
+pub unsafe fn thread_name((): ThreadId) -> Option<String> {
     None
 }

@@ -29,7 +29,11 @@ pub(crate) fn thread_id() -> ThreadId {
 }
 
 /// See the folder's interface.
-pub fn thread_name(thread: ThreadId) -> Option<String> {
+///
+/// # Safety
+///
+/// The thread must not have ended.
+pub unsafe fn thread_name(thread: ThreadId) -> Option<String> {
     let mut name = [0_u8; 64];
     // SAFETY: the thread has not ended, by the caller's promise, and there is room for so much.
     let failed = unsafe { pthread_getname_np(thread, name.as_mut_ptr().cast(), name.len()) };

@@ -1,9 +1,9 @@
 //! The functions that a host exports to its modules, one thin wrapper each.
 //!
-//! `tls-keys` declares their signatures in its folder `object/` and lists their names in
-//! `names.rs`. Two names are defined elsewhere: that of the per-thread table (`table/`), and that
-//! of the frame that stops panics (`panic/`). All of them stay in the executable, and become
-//! dynamic symbols, through the linker arguments that `tls_slots_build::host()` prints.
+//! `tls-keys` declares their signatures in `shared/calls/` and `image_std/calls.rs` and lists their
+//! names in `names.rs`. Two names are defined elsewhere: that of the per-thread table (`table/`),
+//! and that of the frame that stops panics (`panic/`). All of them stay in the executable, and
+//! become dynamic symbols, through the linker arguments that `tls_slots_build::host()` prints.
 //!
 //! | file | for |
 //! | --- | --- |

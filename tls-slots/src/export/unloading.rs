@@ -15,7 +15,7 @@ use crate::{observers, unload_hooks};
 /// `row` must be an offset that the image's observer has given to the image.
 // SAFETY: the name is this project's own (see `tls_keys::names`).
 #[unsafe(no_mangle)]
-extern "C" fn tls_slots_count_v1(row: usize, what: Counted, ended: bool) {
+unsafe extern "C" fn tls_slots_count_v1(row: usize, what: Counted, ended: bool) {
     for observer in observers::all() {
         (observer.count)(row, what, ended);
     }

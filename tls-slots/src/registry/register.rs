@@ -210,7 +210,8 @@ pub(crate) unsafe fn register(image: &Image) {
     drop(registry);
     if is_accepted {
         for observer in observers::all() {
-            (observer.image_came)(AcceptedImage::of(image));
+            // SAFETY: the image is loaded, by the caller's promise, and was accepted.
+            unsafe { (observer.image_came)(AcceptedImage::of(image)) }
         }
     }
 }

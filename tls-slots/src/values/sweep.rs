@@ -39,8 +39,9 @@ pub fn to_be_dropped(indices: &[usize]) -> Vec<(Option<String>, bool, usize)> {
                 values.order.iter().filter(wanted).count()
             };
             let is_current = own.is_some_and(|own| ptr::eq(own, *thread));
-            // It is listed, so it has not ended.
-            (count > 0).then(|| (exit::thread_name(thread.id), is_current, count))
+            // SAFETY: the thread is listed, and the list is locked, so it has not ended.
+            let name = || unsafe { exit::thread_name(thread.id) };
+            (count > 0).then(|| (name(), is_current, count))
         })
         .collect()
 }
@@ -49,7 +50,11 @@ pub fn to_be_dropped(indices: &[usize]) -> Vec<(Option<String>, bool, usize)> {
 /// keys are unused on this thread. Returns how many values there were.
 ///
 /// While the destructors run, a key whose value is gone is destroyed, as at the thread's end.
-pub fn reset(indices: &[usize]) -> usize {
+///
+/// # Safety
+///
+/// No code on this thread may have a reference to one of these values.
+pub unsafe fn reset(indices: &[usize]) -> usize {
     let Some(thread) = existing() else {
         return 0;
     };

@@ -389,7 +389,9 @@ pub(crate) fn release() {
         // SAFETY: the variant's invariant; it is freed further below.
         let thread = unsafe { &*thread };
         for observer in observers::all() {
-            (observer.thread_ended)(&|index| thread.value(index));
+            // SAFETY: a thread's value at an index is a live value of the definition with that
+            // index.
+            unsafe { (observer.thread_ended)(&|index| thread.value(index)) }
         }
     }
     // SAFETY: leaked by `current`, no longer listed, and no longer reachable through `STATE`.

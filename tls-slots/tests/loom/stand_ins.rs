@@ -66,11 +66,11 @@ pub(crate) mod observers {
     }
 
     pub(crate) struct Observer {
-        pub(crate) image_came: fn(AcceptedImage),
+        pub(crate) image_came: unsafe fn(AcceptedImage),
         pub(crate) image_leaves: unsafe fn(AcceptedImage),
         pub(crate) image_left: unsafe fn(AcceptedImage),
         pub(crate) thread_ends: fn(),
-        pub(crate) thread_ended: fn(&dyn Fn(usize) -> Option<*mut u8>),
+        pub(crate) thread_ended: unsafe fn(&dyn Fn(usize) -> Option<*mut u8>),
     }
 
     pub(crate) fn all() -> impl Iterator<Item = &'static Observer> {

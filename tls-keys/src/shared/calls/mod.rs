@@ -149,7 +149,7 @@ host_functions! {
     ///
     /// # Safety
     ///
-    /// `offset` must be the offset of a row that the registry has given out.
+    /// `offset` must be the offset of a row, which the host's loader has given to an image.
     pub(crate) unsafe extern "C" fn count(offset: usize, what: Counted, ended: bool) =
         "tls_slots_count_v1", else {};
 

@@ -52,7 +52,11 @@ pub unsafe fn run_here(memory: &Range<usize>) -> usize {
 
 /// Drops all destructors of the image on all threads without running them, and deletes its pthread
 /// keys.
-pub fn forget(memory: &Range<usize>) {
+///
+/// # Safety
+///
+/// No code of the image may use a pthread key of the image afterwards.
+pub unsafe fn forget(memory: &Range<usize>) {
     super::forget(memory);
 }
 
