@@ -35,10 +35,10 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A host may open its modules by other means, and still link this crate. Then it gets the parts
-//! that need no [`Module`]. The functions of libc that this crate takes over (`alive/libc`) know
-//! every module that the registry has accepted, and [`left_behind`] tells what a module keeps in
-//! shared state.
+//! A host may open its modules by other means, and still link this crate, by
+//! `use tls_slots_load as _;`. Then it gets the parts that need no [`Module`]. The functions of
+//! libc that this crate takes over (`alive/libc`) know every module that the registry has accepted,
+//! and [`left_behind`] tells what a module keeps in shared state.
 //!
 //! # How it fits
 //!

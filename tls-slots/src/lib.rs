@@ -35,9 +35,11 @@
 //! There is nothing to initialise and nothing to call. A program without this crate cannot load a
 //! module by mistake: `dlopen` refuses the module, and names the missing symbol.
 //!
-//! A host that opens its modules by plain `libloading` links only this crate. The crate
-//! `tls-slots-load` is above it: it checks a module's file before it opens the file, gives typed
-//! access to the module's entries, knows what a module has alive, and unloads and reloads modules.
+//! A host that opens its modules by plain `libloading`, and never closes them, links only this
+//! crate. The crate `tls-slots-load` is above it: it checks a module's file before it opens the
+//! file, gives typed access to the module's entries, knows what a module has alive, and unloads and
+//! reloads modules. A host that closes modules links it in any case: what a module's std has left
+//! with libc would be called after the module is gone.
 //!
 //! # How it fits
 //!
