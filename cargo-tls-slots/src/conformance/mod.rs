@@ -23,7 +23,7 @@
 //! | `release.rs` | one release of tokio: its fork, and a suite in a mode |
 //! | `work.rs` | the trees that are built |
 //! | `suites.rs` | builds and runs the first three modes |
-//! | `module/`, `rewrite.rs`, `templates/` | the fourth mode |
+//! | `module/`, `rewrite.rs`, and `templates/` beside `src/` | the fourth mode |
 //! | `builds.rs` | runs cargo |
 //! | `libtest.rs` | reads what test binaries say |
 //! | `exceptions.rs` | the tests that make no sense in a mode |

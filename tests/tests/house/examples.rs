@@ -464,3 +464,27 @@ fn safety_that_is_said_elsewhere_is_found() {
         ["a.rs:12: `SAFETY: as above`, and nothing is near"]
     );
 }
+
+/// A file that only a macro's tokens or an `include!` name is not reached.
+#[test]
+fn hidden_files_are_found() {
+    let core = ("core/Cargo.toml", "[package]\nname = \"tls-slots\"\n");
+    let repository = |root: &'static str| {
+        Sources::made_up(&[
+            core,
+            ("core/src/lib.rs", root),
+            ("core/src/b.rs", "fn f() {}"),
+        ])
+    };
+    assert_eq!(rules::reached(&repository("mod b;")), [""; 0]);
+    for hides in ["items! { mod b; }", "include!(\"b.rs\");", ""] {
+        assert_eq!(
+            rules::reached(&repository(hides)),
+            ["core/src/b.rs is no Rust module of its crate"]
+        );
+    }
+    assert_eq!(
+        rules::reached(&Sources::made_up(&[])),
+        ["there is no package `tls-slots`"]
+    );
+}

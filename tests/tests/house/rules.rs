@@ -41,6 +41,33 @@ pub(crate) fn layers(sources: &Sources) -> Vec<String> {
     complaints
 }
 
+/// Every file of `src/` is a Rust module of its crate: what nobody reads breaks no rule. A `mod` in
+/// a macro's tokens, or an `include!`, would hide a file from the other rules.
+pub(crate) fn reached(sources: &Sources) -> Vec<String> {
+    let rooms = Room::all(sources);
+    let reached: BTreeSet<&str> = rooms
+        .iter()
+        .flat_map(Room::files)
+        .map(|file| &*file.path)
+        .collect();
+    let folders: Vec<String> = rooms
+        .iter()
+        .map(|room| format!("{}/src/", room.package.folder))
+        .collect();
+    let mut complaints: Vec<String> = sources
+        .code()
+        .map(|(path, _, _)| path)
+        .filter(|path| folders.iter().any(|folder| path.starts_with(folder)))
+        .filter(|path| !reached.contains(path))
+        .map(|path| format!("{path} is no Rust module of its crate"))
+        .collect();
+    // In an empty repository all rules hold.
+    if !rooms.iter().any(|room| room.package.name == "tls-slots") {
+        complaints.push("there is no package `tls-slots`".to_owned());
+    }
+    complaints
+}
+
 /// No files use each other in a circle.
 pub(crate) fn circles(sources: &Sources) -> Vec<String> {
     let rooms = Room::all(sources);

@@ -16,11 +16,11 @@ use crate::conformance::work;
 use crate::fork::Forked;
 
 /// The attribute that takes the place of all test attributes.
-const MACROS: &str = include_str!("../templates/macros.rs");
+const MACROS: &str = include_str!("../../../templates/macros.rs");
 /// The module's part that is not upstream's: the list of tests, and the entries.
-const SUPPORT: &str = include_str!("../templates/support.rs");
+const SUPPORT: &str = include_str!("../../../templates/support.rs");
 /// The program of the host, with two marks for what depends on the release: see [`host`].
-const HOST: &str = include_str!("../templates/host.rs");
+const HOST: &str = include_str!("../../../templates/host.rs");
 
 /// The release from which tokio has a stable `LocalRuntime`, and names of runtimes.
 const LOCAL_SINCE: Version = Version::new(1, 51, 0);
