@@ -87,6 +87,12 @@ fn machine_name(architecture: Architecture, little: bool) -> String {
     format!("{architecture:?}{order}").to_lowercase()
 }
 
+/// Whether the file is an archive of object files. `object` knows such files only if some crate of
+/// the program turns its feature `archive` on, and an error must not depend on that.
+fn is_archive(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"!<arch>") || bytes.starts_with(b"!<thin>")
+}
+
 /// What a file looks like that is no object file of any kind.
 fn looks_like(bytes: &[u8]) -> &'static str {
     let start = &bytes[..bytes.len().min(512)];
@@ -94,8 +100,6 @@ fn looks_like(bytes: &[u8]) -> &'static str {
         "empty"
     } else if start.starts_with(b"#!") {
         "a script"
-    } else if start.starts_with(b"!<arch>") || start.starts_with(b"!<thin>") {
-        "a static library"
     } else if start.starts_with(b"!<") || start.starts_with(b"/* GNU ld script") {
         "a linker script"
     } else if std::str::from_utf8(start).is_ok_and(|text| !text.contains('\0')) {
@@ -111,6 +115,9 @@ fn looks_like(bytes: &[u8]) -> &'static str {
 ///
 /// [`Unfit`]: the file cannot be a module of this machine.
 pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
+    if is_archive(bytes) {
+        return Err(not_shared("a static library"));
+    }
     let Ok(kind) = FileKind::parse(bytes) else {
         // It begins as the format does, and then ends too early.
         if FORMAT == BinaryFormat::Elf && bytes.starts_with(b"\x7fELF") {
