@@ -10,6 +10,8 @@
 
 use std::ffi::{c_int, c_void};
 
+use super::pthread::call;
+
 unsafe extern "C" {
     fn __cxa_thread_atexit_impl(
         function: unsafe extern "C" fn(*mut c_void),
@@ -20,16 +22,6 @@ unsafe extern "C" {
     /// Identifies the image to `__cxa_thread_atexit_impl`. The compiler's start files define it;
     /// only its address means something.
     static __dso_handle: u8;
-}
-
-/// # Safety
-///
-/// `function` must come from a `fn()`.
-unsafe extern "C" fn call(function: *mut c_void) {
-    // SAFETY: the caller's promise; a function pointer is as wide as a data pointer on Unix (POSIX,
-    // `dlsym`).
-    let function = unsafe { std::mem::transmute::<*mut c_void, fn()>(function) };
-    function();
 }
 
 /// See the folder's interface.

@@ -45,10 +45,12 @@ pub unsafe fn thread_name(thread: ThreadId) -> Option<String> {
 /// once, never deleted. `None` when the system has no key left.
 static KEY: OnceLock<Option<PthreadKey>> = OnceLock::new();
 
+/// Calls what was given to the system as data: a destructor's argument, a key's value.
+///
 /// # Safety
 ///
-/// `function` must come from a `fn()`: it is the value that [`arm_release`] sets.
-unsafe extern "C" fn call(function: *mut c_void) {
+/// `function` must come from a `fn()`.
+pub(super) unsafe extern "C" fn call(function: *mut c_void) {
     // SAFETY: the caller's promise; a function pointer is as wide as a data pointer on Unix (POSIX,
     // `dlsym`).
     let function = unsafe { std::mem::transmute::<*mut c_void, fn()>(function) };
