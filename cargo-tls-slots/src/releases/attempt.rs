@@ -1,0 +1,127 @@
+//! Tries one release.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use semver::Version;
+
+use super::choose::Release;
+use super::compile;
+use super::options::Options;
+use super::own_tests;
+use super::tried::Tried;
+use crate::fork::{self, CrateSpec, ForkOptions, Forked, STAMP};
+use crate::release_table::{Answer, Facts};
+use crate::with_causes;
+
+/// Where one release is tried.
+pub(super) struct Place {
+    /// The folder of this release, for its forks and projects.
+    pub(super) folder: PathBuf,
+    /// The target folder, which no other attempt uses at the same time.
+    pub(super) target: PathBuf,
+}
+
+/// Forks the release, compiles it, and runs its tests, as far as the options want that and the step
+/// before has succeeded. `facts` is what is known of it.
+pub(super) fn attempt(options: &Options, release: &Release, place: &Place, facts: Facts) -> Tried {
+    let mut tried = Tried {
+        name: release.recipe.name.clone(),
+        version: release.version.clone(),
+        facts,
+        trouble: None,
+    };
+    tried.facts.lockfile |= release.lockfile;
+    let old = tried.facts.clone();
+    if let Err(why) = steps(options, release, place, &mut tried.facts) {
+        tried.facts = old;
+        tried.trouble = Some(why);
+    }
+    tried
+}
+
+/// The steps of [`attempt`]. An error is something that says nothing about the release.
+fn steps(
+    options: &Options,
+    release: &Release,
+    place: &Place,
+    facts: &mut Facts,
+) -> Result<(), String> {
+    let forked = match forked(options, release, place) {
+        Ok(forked) => forked,
+        Err(error @ (fork::Error::Unfit { .. } | fork::Error::UnsupportedVersion { .. })) => {
+            facts.checksum = release.checksum.clone().unwrap_or_default();
+            facts.forks = Answer::No(error.to_string());
+            // What was found earlier was about another recipe.
+            facts.compiles = Answer::Open;
+            facts.own_tests = Answer::Open;
+            return Ok(());
+        }
+        Err(error) => return Err(with_causes(&error)),
+    };
+    facts.forks = Answer::yes();
+    let along = |name: &String| release.recipe.with.contains(name);
+    for one in &forked.crates {
+        if one.name == release.recipe.name {
+            facts.checksum = checksum(&one.dir).map_err(|error| error.to_string())?;
+        } else if along(&one.name) {
+            facts.with.insert(one.name.clone(), one.version.clone());
+        }
+    }
+    if options.compile {
+        facts.compiles = compile::answer(options, release, place, &forked)?;
+    }
+    if options.own_tests {
+        facts.own_tests = own_tests::answer(options, release, place, &forked)?;
+    }
+    Ok(())
+}
+
+/// Forks the release into the place.
+///
+/// The lock file of the run holds this release and nothing else: cargo gets a release that was
+/// yanked only if a lock file holds it, and no project around the current folder has a say.
+fn forked(options: &Options, release: &Release, place: &Place) -> Result<Forked, fork::Error> {
+    let name = &release.recipe.name;
+    let lock = place.folder.join("Cargo.lock");
+    let mut text = String::from("version = 4\n");
+    let mut version = Some(release.version.clone());
+    if let Some(checksum) = &release.checksum {
+        text += &format!(
+            "[[package]]\nname = \"{name}\"\nversion = \"{}\"\n\
+             source = \"registry+https://github.com/rust-lang/crates.io-index\"\n\
+             checksum = \"{checksum}\"\n",
+            release.version
+        );
+        version = None;
+    }
+    fs::create_dir_all(&place.folder)
+        .and_then(|()| fs::write(&lock, text))
+        .map_err(|error| fork::Error::Write(lock.clone(), error))?;
+    fork::fork(&ForkOptions {
+        crates: vec![CrateSpec {
+            name: name.clone(),
+            version,
+        }],
+        lockfile: Some(lock),
+        offline: options.offline,
+        ..ForkOptions::new(place.folder.join("forks"))
+    })
+}
+
+/// The checksum of upstream's archive, as the fork in `folder` has it.
+fn checksum(folder: &Path) -> io::Result<String> {
+    #[derive(serde::Deserialize)]
+    struct Stamp {
+        checksum: String,
+    }
+    let text = fs::read_to_string(folder.join(STAMP))?;
+    let stamp: Stamp = toml::from_str(&text).map_err(io::Error::other)?;
+    Ok(stamp.checksum)
+}
+
+/// The name of a release's folder.
+pub(super) fn folder_name(name: &str, version: &Version) -> String {
+    format!("{name}-{version}")
+}

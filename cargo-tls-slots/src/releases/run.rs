@@ -1,0 +1,79 @@
+//! Tries releases, several side by side, and fills the table.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+
+use super::attempt::{Place, attempt, folder_name};
+use super::choose::choose;
+use super::error::Error;
+use super::options::Options;
+use super::page::write_page;
+use super::tried::Tried;
+use super::workers::side_by_side;
+use crate::release_table::Table;
+
+/// Tries the releases that the options ask for, and writes what came of them into the table.
+///
+/// The table's file is written after each release, so a run that is interrupted loses nothing. The
+/// page of the guide that shows the table is written with it, if there is one.
+///
+/// # Errors
+///
+/// Each variant of [`Error`]. A release that does not fit is none: see [`Tried::problems`].
+pub fn run(options: &Options) -> Result<Vec<Tried>, Error> {
+    let result = run_all(options);
+    options.progress.clear();
+    result
+}
+
+/// [`run`], without the last step: to take the progress off the terminal.
+fn run_all(options: &Options) -> Result<Vec<Tried>, Error> {
+    let work = std::path::absolute(&options.work)
+        .map_err(|source| Error::Write(options.work.clone(), source))?;
+    let table = match &options.table {
+        Some(path) => read(path)?,
+        None => Table::embedded().clone(),
+    };
+    options.progress.step("looking for releases");
+    let releases = choose(options, &table)?;
+    options
+        .progress
+        .step(&format!("trying {} releases", releases.len()));
+    let table = Mutex::new(table);
+    let tried = side_by_side(&releases, options.jobs, |worker, release| {
+        let (name, version) = (&release.recipe.name, &release.version);
+        options.progress.detail(&format!("trying {name} {version}"));
+        let place = Place {
+            folder: work.join(folder_name(name, version)),
+            target: work.join(format!("target-{worker}")),
+        };
+        let facts = {
+            let table = table.lock().expect("no panic holds the lock");
+            table.facts(name, version).cloned().unwrap_or_default()
+        };
+        let tried = attempt(options, release, &place, facts);
+        options.progress.line(&tried.line());
+        if tried.trouble.is_none() {
+            let mut table = table.lock().expect("no panic holds the lock");
+            *table.entry(name, version) = tried.facts.clone();
+            if let Some(path) = &options.table {
+                write(path, &table)?;
+            }
+        }
+        Ok(tried)
+    });
+    tried.into_iter().collect()
+}
+
+/// Reads the table's file.
+fn read(path: &Path) -> Result<Table, Error> {
+    let text = fs::read_to_string(path).map_err(|source| Error::Read(path.to_owned(), source))?;
+    Table::parse(&text).map_err(|source| Error::Parse(path.to_owned(), source))
+}
+
+/// Writes the table's file, and its page.
+fn write(path: &Path, table: &Table) -> Result<(), Error> {
+    fs::write(path, table.render()).map_err(|source| Error::Write(path.to_owned(), source))?;
+    write_page(path, table)
+}
