@@ -47,7 +47,7 @@ impl Lock {
     }
 
     /// Makes the forks in the folder `out`, from a lock file of this kind.
-    fn fork_to(self, out: &Path, lockfile: &Path) -> Forked {
+    pub(crate) fn fork_to(self, out: &Path, lockfile: &Path) -> Forked {
         let mut options = ForkOptions::new(out);
         if self == Self::Tokio {
             options.crates = vec!["tokio".parse().expect("a crate's name")];
