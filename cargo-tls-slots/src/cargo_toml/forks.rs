@@ -105,9 +105,8 @@ pub(crate) fn fork(
 ) -> Result<String, String> {
     let mut cargo_toml = parse(text)?;
     let root = cargo_toml.as_table_mut();
-    if root.contains_key("workspace") {
-        return Err("has a `[workspace]` already".to_owned());
-    }
+    // Upstream's own, whose other members are not there.
+    root.remove("workspace");
     if let Some(additions) = additions {
         additions.add_to(root)?;
     }
@@ -235,12 +234,19 @@ mod tests {
             fork(text, Some(&on), &BTreeMap::new(), &[]).unwrap_err(),
             "has a feature `on` already"
         );
-        assert!(fork("[workspace]\n", None, &BTreeMap::new(), &[]).is_err());
         assert!(
             fork("= 1", None, &BTreeMap::new(), &[])
                 .unwrap_err()
                 .starts_with("is no TOML")
         );
+    }
+
+    #[test]
+    fn a_fork_is_no_root_of_upstreams_workspace() {
+        let text = "[workspace]\nmembers = [\"macros\"]\n[package]\nname = \"up\"\n";
+        let forked = fork(text, None, &BTreeMap::new(), &[]).unwrap();
+        let table: toml::Table = forked.parse().unwrap();
+        assert!(table["workspace"].as_table().unwrap().is_empty());
     }
 
     #[test]
