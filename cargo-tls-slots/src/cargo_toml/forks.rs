@@ -105,8 +105,6 @@ pub(crate) fn fork(
 ) -> Result<String, String> {
     let mut cargo_toml = parse(text)?;
     let root = cargo_toml.as_table_mut();
-    // Upstream's own, whose other members are not there.
-    root.remove("workspace");
     if let Some(additions) = additions {
         additions.add_to(root)?;
     }
