@@ -94,15 +94,7 @@ impl Method {
     }
 }
 
-/// The releases that a recipe is meant for, and those of them that were tried.
+/// The releases that a recipe is meant for.
 fn supported(recipe: &Recipe) -> String {
-    let ranges = recipe.supported.iter().map(|range| {
-        let pin = recipe.pins.iter().find(|pin| range.matches(&pin.version));
-        let minor = range.to_string().trim_start_matches('~').to_owned();
-        match pin {
-            Some(pin) => format!("{minor} (tried with {})", pin.version),
-            None => minor,
-        }
-    });
-    ranges.collect::<Vec<_>>().join(", ")
+    format!("{} and later", recipe.since)
 }
