@@ -48,6 +48,15 @@ fn steps(
     place: &Place,
     facts: &mut Facts,
 ) -> Result<(), String> {
+    if let Some(reason) = release.recipe.stateless(&release.version) {
+        *facts = Facts {
+            checksum: release.checksum.clone().unwrap_or_default(),
+            lockfile: facts.lockfile,
+            forks: Answer::None(reason.to_owned()),
+            ..Facts::default()
+        };
+        return Ok(());
+    }
     let forked = match forked(options, release, place) {
         Ok(forked) => forked,
         Err(error @ (fork::Error::Unfit { .. } | fork::Error::UnsupportedVersion { .. })) => {

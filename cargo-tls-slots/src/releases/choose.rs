@@ -117,7 +117,7 @@ fn of_crate(
     loop {
         let next = list::newest(
             &recipe.name,
-            &since(recipe),
+            &recipe.since,
             below.as_ref(),
             Path::new("."),
             options.offline,
@@ -131,14 +131,4 @@ fn of_crate(
             return Ok(found);
         }
     }
-}
-
-fn since(recipe: &Recipe) -> Version {
-    let all = recipe
-        .supported
-        .iter()
-        .flat_map(|range| range.comparators.iter());
-    all.map(|one| Version::new(one.major, one.minor.unwrap_or(0), one.patch.unwrap_or(0)))
-        .min()
-        .unwrap()
 }

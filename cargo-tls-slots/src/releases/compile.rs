@@ -64,19 +64,40 @@ pub(super) fn answer(
     let edges = EDGES
         .iter()
         .filter(|edge| !most.is_empty() || !edge.contains("most"));
+    let mut compiled = false;
     for edge in edges {
-        let mut found = project.compile(edge)?;
-        if !found.is_empty() {
-            for same in upstream(options, release, place, &most, edge)? {
-                found.remove(&same);
-            }
+        let mut fork = project.compile(edge)?;
+        let mut upstream_too = true;
+        if !fork.says.is_empty() {
+            let upstream = upstream(options, release, place, &most, edge)?;
+            fork.says.retain(|text| !upstream.says.contains(text));
+            upstream_too = upstream.success;
         }
-        if let Some(first) = found.first() {
-            let features = if edge.is_empty() { "no features" } else { edge };
-            return Ok(Answer::No(format!("with {features}: {first}")));
+        let with = match *edge {
+            "" => "no features",
+            features => features,
+        };
+        if let Some(first) = fork.says.first() {
+            return Ok(Answer::No(format!("with {with}: {first}")));
         }
+        if upstream_too && !fork.success {
+            return Ok(Answer::No(format!(
+                "with {with}, where upstream's release does"
+            )));
+        }
+        compiled |= fork.success;
     }
-    Ok(Answer::yes())
+    Ok(match compiled {
+        true => Answer::yes(),
+        false => Answer::None("upstream's release does not compile".to_owned()),
+    })
+}
+
+/// What came of a build.
+struct Compiled {
+    success: bool,
+    /// What rustc says of the crate: warnings and errors, without the places.
+    says: BTreeSet<String>,
 }
 
 /// The features of the crate that stand for "most of it".
@@ -101,14 +122,14 @@ fn most(release: &Release, forked: &Forked) -> Result<Vec<String>, String> {
     })
 }
 
-/// What rustc says of the untouched release.
+/// As [`Project::compile`], of the untouched release.
 fn upstream(
     options: &Options,
     release: &Release,
     place: &Place,
     most: &[String],
     edge: &str,
-) -> Result<BTreeSet<String>, String> {
+) -> Result<Compiled, String> {
     let from = upstream_folder(options, release)?;
     let folder = place.folder.join("user-of-upstream");
     let project = Project {
@@ -188,9 +209,12 @@ impl Project<'_> {
             .map_err(|error| with_causes(&error))
     }
 
-    /// Compiles the project, and returns what rustc says of the crate: warnings and errors, without
-    /// the places. An empty result is what is hoped for.
-    fn compile(&self, features: &str) -> Result<BTreeSet<String>, String> {
+    /// Compiles the project with these features, commas between.
+    ///
+    /// # Errors
+    ///
+    /// If the build fails and rustc has said nothing of the crate.
+    fn compile(&self, features: &str) -> Result<Compiled, String> {
         let mut command = cargo::command(self.folder);
         cargo::isolate(&mut command);
         command
@@ -205,7 +229,7 @@ impl Project<'_> {
         let ended = process::run_logged(&mut command, BUILD, &log)
             .map_err(|error| format!("cannot run cargo: {error}"))?;
         let name = self.release.recipe.name.replace('-', "_");
-        let mut found = BTreeSet::new();
+        let mut says = BTreeSet::new();
         for message in Message::parse_stream(BufReader::new(ended.stdout.as_bytes())) {
             let Ok(Message::CompilerMessage(message)) = message else {
                 continue;
@@ -215,12 +239,13 @@ impl Project<'_> {
                 DiagnosticLevel::Error | DiagnosticLevel::Warning | DiagnosticLevel::Ice
             );
             if counts && message.target.name.replace('-', "_") == name {
-                found.insert(message.message.message);
+                says.insert(message.message.message);
             }
         }
         // cargo's own words, such as that no versions can be found, are not about the crate's text.
-        match ended.success() || !found.is_empty() {
-            true => Ok(found),
+        let success = ended.success();
+        match success || !says.is_empty() {
+            true => Ok(Compiled { success, says }),
             false => Err(format!(
                 "{}\n{}",
                 ended.how(),
