@@ -56,6 +56,13 @@ pub(super) struct ReleasesArgs {
     #[arg(long)]
     own_tests: bool,
 
+    /// Also try some releases of each crate between a host and a module
+    ///
+    /// Runs tests of this command's repository, with an old, a middle and a new release of the
+    /// table.
+    #[arg(long)]
+    boundary: bool,
+
     /// The table
     #[arg(
         long,
@@ -111,6 +118,7 @@ impl ReleasesArgs {
             lockfiles: self.lockfiles,
             compile: !self.only_fork,
             own_tests: self.own_tests,
+            boundary: self.boundary,
             table: Some(self.table),
             jobs: self.jobs.unwrap_or(options.jobs),
             offline: self.offline,

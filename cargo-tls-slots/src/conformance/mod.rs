@@ -50,7 +50,7 @@
 mod builds;
 mod error;
 mod exceptions;
-mod libtest;
+pub(crate) mod libtest;
 mod module;
 pub(crate) mod options;
 pub(crate) mod outcome;

@@ -17,6 +17,9 @@ pub enum Error {
     /// A crate was named that there is no recipe for.
     #[error("there is no recipe for {0}")]
     NoRecipe(String),
+    /// The tests between a host and a module are those of the repository that the table is in.
+    #[error("{0} is in no checkout of tls-slots, whose tests are needed for --boundary")]
+    NoRepository(PathBuf),
     /// A recipe file is wrong.
     #[error("this command carries a recipe that is wrong")]
     Recipe(#[from] RecipeError),

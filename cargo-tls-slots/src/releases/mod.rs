@@ -23,11 +23,13 @@
 //! | `attempt` | one release |
 //! | `compile` | whether a fork compiles |
 //! | `own_tests` | whether its own tests pass |
+//! | `boundary` | whether host and module share a release's state |
 //! | `page` | the table as a page of the guide |
 //! | `tried`, `options`, `error` | what comes out, and what goes in |
 //! | `workers` | several things side by side |
 
 mod attempt;
+mod boundary;
 mod choose;
 mod compile;
 mod error;

@@ -29,6 +29,9 @@ pub struct Options {
     pub compile: bool,
     /// Whether their own tests are run.
     pub own_tests: bool,
+    /// Whether host and module are tried with some of the table's releases of each crate. Needs a
+    /// checkout of this command's repository.
+    pub boundary: bool,
     /// The folder for everything that is written, but for the table.
     pub work: PathBuf,
     /// The table's file, which is written after each release; nowhere if there is none.
@@ -50,6 +53,7 @@ impl Options {
             lockfiles: Vec::new(),
             compile: true,
             own_tests: false,
+            boundary: false,
             work: work.into(),
             table: None,
             jobs: std::thread::available_parallelism().map_or(1, usize::from),

@@ -4,14 +4,17 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 
+use semver::Version;
+
 use super::attempt::{Place, attempt, folder_name};
+use super::boundary;
 use super::choose::choose;
 use super::error::Error;
 use super::options::Options;
 use super::page::write_page;
 use super::tried::Tried;
 use super::workers::side_by_side;
-use crate::release_table::Table;
+use crate::release_table::{Facts, Table};
 
 /// Tries the releases that the options ask for, and writes what came of them into the table.
 ///
@@ -31,6 +34,10 @@ pub fn run(options: &Options) -> Result<Vec<Tried>, Error> {
 fn run_all(options: &Options) -> Result<Vec<Tried>, Error> {
     let work = std::path::absolute(&options.work)
         .map_err(|source| Error::Write(options.work.clone(), source))?;
+    let repository = match options.boundary {
+        true => Some(boundary::repository(options)?),
+        false => None,
+    };
     let table = match &options.table {
         Some(path) => read(path)?,
         None => Table::embedded().clone(),
@@ -48,22 +55,55 @@ fn run_all(options: &Options) -> Result<Vec<Tried>, Error> {
             folder: work.join(folder_name(name, version)),
             target: work.join(format!("target-{worker}")),
         };
-        let facts = {
-            let table = table.lock().expect("no panic holds the lock");
-            table.facts(name, version).cloned().unwrap_or_default()
-        };
+        let facts = known(&table, name, version);
         let tried = attempt(options, release, &place, facts);
-        options.progress.line(&tried.line());
-        if tried.trouble.is_none() {
-            let mut table = table.lock().expect("no panic holds the lock");
-            *table.entry(name, version) = tried.facts.clone();
-            if let Some(path) = &options.table {
-                write(path, &table)?;
-            }
-        }
+        keep(options, &table, &tried)?;
         Ok(tried)
     });
-    tried.into_iter().collect()
+    let mut tried = tried.into_iter().collect::<Result<Vec<_>, Error>>()?;
+    if let Some(repository) = repository {
+        let known_now = table.lock().expect("no panic holds the lock").clone();
+        for one in boundary::run(options, &known_now, &repository) {
+            let mut facts = known(&table, &one.name, &one.version);
+            let trouble = match one.answer {
+                Ok(answer) => {
+                    facts.boundary = answer;
+                    None
+                }
+                Err(why) => Some(why),
+            };
+            let one = Tried {
+                name: one.name,
+                version: one.version,
+                facts,
+                trouble,
+            };
+            keep(options, &table, &one)?;
+            tried.retain(|old| (&old.name, &old.version) != (&one.name, &one.version));
+            tried.push(one);
+        }
+    }
+    Ok(tried)
+}
+
+/// What the table knows of a release.
+fn known(table: &Mutex<Table>, name: &str, version: &Version) -> Facts {
+    let table = table.lock().expect("no panic holds the lock");
+    table.facts(name, version).cloned().unwrap_or_default()
+}
+
+/// Shows what came of a release, and writes it into the table.
+fn keep(options: &Options, table: &Mutex<Table>, tried: &Tried) -> Result<(), Error> {
+    options.progress.line(&tried.line());
+    if tried.trouble.is_some() {
+        return Ok(());
+    }
+    let mut table = table.lock().expect("no panic holds the lock");
+    *table.entry(&tried.name, &tried.version) = tried.facts.clone();
+    match &options.table {
+        Some(path) => write(path, &table),
+        None => Ok(()),
+    }
 }
 
 /// Reads the table's file.
