@@ -75,10 +75,6 @@ pub(super) struct ReleasesArgs {
     #[arg(long, value_name = "DIR", default_value = "target/releases")]
     work: PathBuf,
 
-    /// How many releases are tried at a time [default: one per processor]
-    #[arg(long, short, value_name = "N")]
-    jobs: Option<usize>,
-
     /// Use only what is on this machine
     #[arg(long)]
     offline: bool,
@@ -111,7 +107,6 @@ impl ReleasesArgs {
             (_, true) => Which::Known,
             _ => Which::Newest,
         };
-        let options = Options::new(self.work);
         Options {
             crates: self.crates,
             which,
@@ -120,10 +115,9 @@ impl ReleasesArgs {
             own_tests: self.own_tests,
             boundary: self.boundary,
             table: Some(self.table),
-            jobs: self.jobs.unwrap_or(options.jobs),
             offline: self.offline,
             progress: progress(self.quiet),
-            ..options
+            ..Options::new(self.work)
         }
     }
 }

@@ -11,14 +11,17 @@ use super::compile;
 use super::options::Options;
 use super::own_tests;
 use super::tried::Tried;
-use crate::fork::{self, CrateSpec, ForkOptions, Forked, STAMP};
+use crate::fork::{self, CrateSpec, ForkOptions, Forked, Left, STAMP, Why};
 use crate::release_table::{Answer, Facts};
+use crate::upstream::lockfile::CRATES_IO;
 use crate::with_causes;
 
 /// Where one release is tried.
 pub(super) struct Place {
-    /// The folder of this release, for its forks and projects.
+    /// The folder of this release, for its projects.
     pub(super) folder: PathBuf,
+    /// The folder of all forks.
+    pub(super) forks: PathBuf,
     /// The target folder, which no other attempt uses at the same time.
     pub(super) target: PathBuf,
 }
@@ -59,12 +62,22 @@ fn steps(
     }
     let forked = match forked(options, release, place) {
         Ok(forked) => forked,
-        Err(error @ (fork::Error::Unfit { .. } | fork::Error::UnsupportedVersion { .. })) => {
-            facts.checksum = release.checksum.clone().unwrap_or_default();
-            facts.forks = Answer::No(error.to_string());
+        Err(fork::Error::Left(left)) => {
+            if let Some(Why::Unreachable(error)) = left.first().map(|left| &left.why) {
+                return Err(with_causes(&**error));
+            }
             // What was found earlier was about another recipe.
-            facts.compiles = Answer::Open;
-            facts.own_tests = Answer::Open;
+            *facts = Facts {
+                checksum: release.checksum.clone().unwrap_or_default(),
+                lockfile: facts.lockfile,
+                forks: Answer::No(
+                    left.iter()
+                        .flat_map(problems)
+                        .collect::<Vec<_>>()
+                        .join("; "),
+                ),
+                ..Facts::default()
+            };
             return Ok(());
         }
         Err(error) => return Err(with_causes(&error)),
@@ -87,7 +100,15 @@ fn steps(
     Ok(())
 }
 
-/// Forks the release into the place.
+/// What does not fit: each place, and what is wrong there.
+fn problems(left: &Left) -> Vec<String> {
+    match &left.why {
+        Why::Unfit(problems) => problems.clone(),
+        _ => vec![left.to_string()],
+    }
+}
+
+/// Forks the release into the work folder.
 ///
 /// The lock file of the run holds this release and nothing else: cargo gets a release that was
 /// yanked only if a lock file holds it, and no project around the current folder has a say.
@@ -95,15 +116,12 @@ fn forked(options: &Options, release: &Release, place: &Place) -> Result<Forked,
     let name = &release.recipe.name;
     let lock = place.folder.join("Cargo.lock");
     let mut text = String::from("version = 4\n");
-    let mut version = Some(release.version.clone());
     if let Some(checksum) = &release.checksum {
         text += &format!(
             "[[package]]\nname = \"{name}\"\nversion = \"{}\"\n\
-             source = \"registry+https://github.com/rust-lang/crates.io-index\"\n\
-             checksum = \"{checksum}\"\n",
+             source = \"{CRATES_IO}\"\nchecksum = \"{checksum}\"\n",
             release.version
         );
-        version = None;
     }
     fs::create_dir_all(&place.folder)
         .and_then(|()| fs::write(&lock, text))
@@ -111,11 +129,12 @@ fn forked(options: &Options, release: &Release, place: &Place) -> Result<Forked,
     fork::fork(&ForkOptions {
         crates: vec![CrateSpec {
             name: name.clone(),
-            version,
+            // The lock file says it, and the checksum too.
+            version: release.checksum.is_none().then(|| release.version.clone()),
         }],
         lockfile: Some(lock),
         offline: options.offline,
-        ..ForkOptions::new(place.folder.join("forks"))
+        ..ForkOptions::new(&place.forks)
     })
 }
 

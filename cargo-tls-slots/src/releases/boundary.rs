@@ -155,7 +155,6 @@ fn test(
     let mut command = cargo::command(repository);
     command
         .args(["test", "-p", "tls-slots-tests", "--test", run.test])
-        .args(["--", "--test-threads", &options.jobs.max(1).to_string()])
         .env(run.variable, releases);
     let log = options
         .work

@@ -10,11 +10,11 @@ use semver::Version;
 
 use super::error::Error;
 use super::options::{Options, Which};
-use super::workers::side_by_side;
+use crate::parallel;
 use crate::recipe::Recipe;
 use crate::release_table::Table;
 use crate::upstream::list;
-use crate::upstream::lockfile::LockedPackage;
+use crate::upstream::lockfile::Lock;
 
 /// A release to be tried.
 #[derive(Debug)]
@@ -36,10 +36,10 @@ pub(super) struct Release {
 pub(super) fn choose(options: &Options, table: &Table) -> Result<Vec<Release>, Error> {
     let mut locked = Vec::new();
     for path in &options.lockfiles {
-        locked.extend(LockedPackage::read(path)?);
+        locked.extend(Lock::read(path)?.packages);
     }
     let recipes = recipes(options)?;
-    let found = side_by_side(&recipes, options.jobs, |_, recipe| {
+    let found = parallel::map(recipes.iter().collect(), |recipe: &Recipe| {
         options
             .progress
             .detail(&format!("looking for releases of {}", recipe.name));
@@ -49,9 +49,9 @@ pub(super) fn choose(options: &Options, table: &Table) -> Result<Vec<Release>, E
     for (recipe, found) in recipes.into_iter().zip(found) {
         let mut found = found?;
         // Crates that are no registry's have no checksum.
-        let held = locked
-            .iter()
-            .filter(|one| one.name == recipe.name && one.checksum.is_some());
+        let held = locked.iter().filter(|one| {
+            one.name == recipe.name && one.is_from_crates_io() && one.checksum.is_some()
+        });
         let held: BTreeMap<_, _> = held
             .map(|one| (one.version.clone(), one.checksum.clone()))
             .collect();

@@ -28,6 +28,7 @@ use crate::conformance::work::write;
 use crate::fork::Forked;
 use crate::process;
 use crate::release_table::Answer;
+use crate::upstream::lockfile::Lock;
 use crate::upstream::release::{self, Wanted};
 use crate::with_causes;
 
@@ -158,14 +159,18 @@ pub(super) fn upstream_folder(options: &Options, release: &Release) -> Result<Pa
     let wanted = Wanted {
         name: release.recipe.name.clone(),
         version: Some(release.version.clone()),
-        along: false,
-        features: Vec::new(),
         checksum: release.checksum.clone(),
+        ..Wanted::default()
     };
-    let got = release::get(&[wanted], Path::new("."), options.offline)
+    let got = release::get(&[wanted], &Lock::default(), Path::new("."), options.offline)
         .map_err(|error| with_causes(&error))?;
-    let folders = got.into_iter().map(|one| one.folder);
-    folders.last().ok_or_else(|| "cargo got nothing".to_owned())
+    if let Some((_, error)) = got.failed.first() {
+        return Err(with_causes(error));
+    }
+    let found = got.found.into_iter().next();
+    found
+        .map(|(_, one)| one.folder)
+        .ok_or_else(|| "cargo got nothing".to_owned())
 }
 
 /// A project that depends on the release and on nothing else.

@@ -26,7 +26,6 @@
 //! | `boundary` | whether host and module share a release's state |
 //! | `page` | the table as a page of the guide |
 //! | `tried`, `options`, `error` | what comes out, and what goes in |
-//! | `workers` | several things side by side |
 
 mod attempt;
 mod boundary;
@@ -38,7 +37,6 @@ mod own_tests;
 mod page;
 mod run;
 mod tried;
-mod workers;
 
 pub use crate::release_table::{Answer, Facts, Table};
 pub use error::Error;

@@ -36,8 +36,6 @@ pub struct Options {
     pub work: PathBuf,
     /// The table's file, which is written after each release; nowhere if there is none.
     pub table: Option<PathBuf>,
-    /// How many releases are tried at a time.
-    pub jobs: usize,
     /// Whether cargo must do without the network.
     pub offline: bool,
     /// Where the steps are shown.
@@ -56,7 +54,6 @@ impl Options {
             boundary: false,
             work: work.into(),
             table: None,
-            jobs: std::thread::available_parallelism().map_or(1, usize::from),
             offline: false,
             progress: Progress::silent(),
         }

@@ -95,7 +95,7 @@ fn self_hosted(release: &Release, place: &Place, forked: &Forked) -> Result<Path
     let tree = place.folder.join("self-hosted");
     let mut folder = None;
     for one in &forked.crates {
-        let to = tree.join(one.dir.file_name().unwrap_or_default());
+        let to = tree.join(one.folder());
         let copied = match one.name == *name {
             false => work::copy(&one.dir, &to, |_, _| None),
             true => {
@@ -137,7 +137,7 @@ fn run(
     shares: bool,
 ) -> Result<BTreeMap<String, Outcome>, String> {
     let context = Context {
-        jobs: options.jobs.max(1),
+        jobs: 1,
         offline: options.offline,
         progress: options.progress.clone(),
         logs: place.folder.join("logs"),

@@ -13,7 +13,7 @@ use super::error::Error;
 use super::options::Options;
 use super::page::write_page;
 use super::tried::Tried;
-use super::workers::side_by_side;
+use crate::parallel;
 use crate::release_table::{Facts, Table};
 
 /// Tries the releases that the options ask for, and writes what came of them into the table.
@@ -48,15 +48,24 @@ fn run_all(options: &Options) -> Result<Vec<Tried>, Error> {
         .progress
         .step(&format!("trying {} releases", releases.len()));
     let table = Mutex::new(table);
-    let tried = side_by_side(&releases, options.jobs, |worker, release| {
+    // No two attempts use one target folder at a time.
+    let targets = Mutex::new((0..releases.len()).rev().collect::<Vec<_>>());
+    let tried = parallel::map(releases, |release| {
+        let target = targets.lock().expect("no panic holds the lock").pop();
+        let target = target.expect("there are as many as releases");
         let (name, version) = (&release.recipe.name, &release.version);
         options.progress.detail(&format!("trying {name} {version}"));
         let place = Place {
             folder: work.join(folder_name(name, version)),
-            target: work.join(format!("target-{worker}")),
+            forks: work.join("forks"),
+            target: work.join(format!("target-{target}")),
         };
         let facts = known(&table, name, version);
-        let tried = attempt(options, release, &place, facts);
+        let tried = attempt(options, &release, &place, facts);
+        targets
+            .lock()
+            .expect("no panic holds the lock")
+            .push(target);
         keep(options, &table, &tried)?;
         Ok(tried)
     });

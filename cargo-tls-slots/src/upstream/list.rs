@@ -43,11 +43,11 @@ pub(crate) fn newest(
             error => Err(error),
         };
     }
-    let packages = project
+    let lock = project
         .locked()
         .ok_or_else(|| UpstreamError::Lock(name.to_owned()))?;
     let fits = |one: &LockedPackage| {
         one.name == name && one.version >= *since && below.is_none_or(|below| one.version < *below)
     };
-    Ok(packages.into_iter().find(fits))
+    Ok(lock.packages.into_iter().find(fits))
 }
