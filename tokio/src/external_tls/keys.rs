@@ -13,6 +13,15 @@ pub use std::{
     thread_local,
 };
 
+/// [`std::thread`], but for the types of its keys.
+pub(crate) mod thread {
+    // Stronger than the names of the glob.
+    #[allow(unused_imports)] // which features use them varies
+    pub(crate) use super::{AccessError, LocalKey};
+    #[allow(unused_imports)]
+    pub(crate) use std::thread::*;
+}
+
 #[cfg(feature = "external-tls")]
 #[allow(unused_imports)] // which features use it varies
 pub(crate) use tls_keys::process_local;
