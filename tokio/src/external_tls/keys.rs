@@ -42,6 +42,7 @@ pub(crate) use process_local;
 /// another id, and a runtime's owner may have been written down by one and be compared by the
 /// other.
 #[cfg(all(feature = "external-tls", feature = "rt"))]
+#[allow(dead_code)] // which releases use it varies
 pub(crate) fn current_thread_id() -> std::thread::ThreadId {
     thread_local! {
         static THREAD_ID: std::thread::ThreadId = std::thread::current().id();
@@ -53,6 +54,7 @@ pub(crate) fn current_thread_id() -> std::thread::ThreadId {
 }
 
 #[cfg(all(not(feature = "external-tls"), feature = "rt"))]
+#[allow(dead_code)] // which releases use it varies
 #[inline(always)]
 pub(crate) fn current_thread_id() -> std::thread::ThreadId {
     std::thread::current().id()

@@ -57,9 +57,9 @@ pub(crate) fn is_task_waker(_: &std::task::Waker) -> bool {
 }
 
 /// Whether the waker that is kept of a waker is made by code that is not tokio's, and so may panic.
+#[allow(dead_code)] // which features use it varies
 pub(crate) trait ClonesByOthers {
     #[cfg(feature = "external-tls")]
-    #[allow(dead_code)] // which features use it varies
     fn clones_by_others(&self) -> bool;
 }
 
