@@ -26,7 +26,7 @@ use crate::chosen::Chosen;
 use crate::forks::{Lock, Place};
 use crate::process::{self, Ended};
 use crate::sanitizer;
-use crate::sources::{Tokio, copy_fixtures, fixtures, scratch, seed_lock};
+use crate::sources::{Tokio, copy_fixtures, fixtures, other_release, scratch, seed_lock};
 
 /// The longest that one cargo invocation may take.
 const BUILD: Duration = Duration::from_secs(900);
@@ -206,6 +206,9 @@ impl Project {
         for setting in settings.chain(self.config.iter().map(String::as_str)) {
             command.args(["--config", setting]);
         }
+        if other_release().is_some_and(is_before_task_ids) {
+            command.args(["--config", "build.rustflags=[\"--cfg\",\"tokio_unstable\"]"]);
+        }
         let of_chosen = self.chosen.map_or(String::new(), Chosen::features);
         for features in [&self.features, &of_chosen] {
             if !features.is_empty() {
@@ -280,6 +283,13 @@ impl Project {
         format!("{rest:?} {place:?} {chosen:?} {:?}", sanitizer::chosen()).hash(&mut hasher);
         hasher.finish()
     }
+}
+
+/// Whether a release of tokio has `task::id`, which the scenarios use, under `tokio_unstable` only.
+fn is_before_task_ids(release: &str) -> bool {
+    ["1.38.", "1.39.", "1.40."]
+        .iter()
+        .any(|minor| release.starts_with(minor))
 }
 
 /// Keeps a built file under another path. Nothing writes into a file that was built, so a second
