@@ -1,6 +1,6 @@
 //! Claims: what an entry of a recipe says about statics.
 //!
-//! Each static of a release must be claimed exactly once.
+//! Each static of a release that may be state must be claimed exactly once.
 //!
 //! | claims on a static | means |
 //! | --- | --- |
@@ -8,38 +8,23 @@
 //! | one | the entry decides |
 //! | two | two entries contradict each other, or say the same twice: an error |
 //!
-//! A claim that no static answers shows that upstream renamed or removed the static, so it is an
-//! error as well. A recipe without such claims is as short as it can be.
+//! A claim demands nothing of a release: one that no static answers is about a static that this
+//! release does not have. If upstream has renamed it, the new name is unclaimed, and that is the
+//! error. So one entry serves all releases that have the static.
 
-use super::about::About;
-use super::count::differs;
 use crate::source::statics::Found;
 use crate::source::tokens::{Run, Source};
 
 /// Whether a claim is about what was found in the file at a path.
 type Matches<'r> = Box<dyn Fn(&str, &Found) -> bool + 'r>;
 
-/// One entry's claim on the statics of a file, while a release is being classified.
+/// One entry's claim on the statics of a file.
 pub(super) struct Claim<'r> {
-    /// The entry's reason and file.
-    pub(super) about: &'r About,
-    /// The subject of a sentence about the claim, such as "`static A` to be shared".
+    /// The claim in a sentence, such as "`static A` to be shared".
     pub(super) subject: String,
     /// What happens to the statics.
     pub(super) action: Action,
-    /// How many statics have answered so far.
-    pub(super) found: usize,
     matches: Matches<'r>,
-    wanted: Wanted,
-}
-
-/// How many statics a claim must find.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Wanted {
-    /// As many as this.
-    Exactly(usize),
-    /// One or more.
-    Some,
 }
 
 /// What happens to a static that a claim is about.
@@ -57,21 +42,16 @@ pub(super) enum Action {
 }
 
 impl<'r> Claim<'r> {
-    /// A claim that nothing has answered yet.
+    /// A claim on the statics that `matches`.
     pub(super) fn new(
-        about: &'r About,
         subject: String,
         matches: impl Fn(&str, &Found) -> bool + 'r,
-        wanted: Wanted,
         action: Action,
     ) -> Self {
         Claim {
-            about,
             subject,
             action,
-            found: 0,
             matches: Box::new(matches),
-            wanted,
         }
     }
 
@@ -88,17 +68,5 @@ impl<'r> Claim<'r> {
             }
             _ => false,
         }
-    }
-
-    /// What is wrong with the number of statics that answered, in one sentence.
-    pub(super) fn complaint(&self) -> Option<String> {
-        let predicate = match self.wanted {
-            Wanted::Exactly(count) if self.found != count => {
-                format!("is there {}", differs(self.found, count))
-            }
-            Wanted::Some if self.found == 0 => "matches nothing".to_owned(),
-            _ => return None,
-        };
-        Some(format!("{} {predicate}", self.subject))
     }
 }

@@ -23,21 +23,25 @@ pub(super) fn differs(found: usize, wanted: usize) -> String {
     format!("{}, not {}", times(found), times(wanted))
 }
 
-/// Where the run of tokens `run` stands, in bytes.
+/// Where the run of tokens `run` stands, in bytes: `count` times, or once and more.
 ///
 /// # Errors
 ///
-/// A sentence, if the run is no Rust or is not there exactly `count` times.
+/// A sentence, if the run is no Rust or is there another number of times.
 pub(super) fn places(
     source: &Source<'_>,
     run: &str,
-    count: usize,
+    count: Option<usize>,
 ) -> Result<Vec<Range<usize>>, String> {
     let tokens = Run::parse(run).map_err(|error| format!("the run `{run}` {error}"))?;
     let found = source.find(&tokens);
-    if found.len() != count {
-        let differs = differs(found.len(), count);
-        return Err(format!("`{}` is there {differs}", run.trim()));
+    let run = run.trim();
+    match count {
+        Some(count) if found.len() != count => {
+            let differs = differs(found.len(), count);
+            Err(format!("`{run}` is there {differs}"))
+        }
+        None if found.is_empty() => Err(format!("`{run}` is not there")),
+        _ => Ok(found.iter().map(|range| source.bytes(range)).collect()),
     }
-    Ok(found.iter().map(|range| source.bytes(range)).collect())
 }

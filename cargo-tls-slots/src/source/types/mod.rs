@@ -42,6 +42,15 @@ pub(crate) struct Types<'a> {
     definitions: BTreeMap<&'a str, Vec<Definition<'a>>>,
 }
 
+/// What is asked of a type, and of the types that it is made of.
+struct Question<'a> {
+    /// The crate's types that are being looked at: a type that holds itself is as immutable as its
+    /// other fields.
+    seen: BTreeSet<&'a str>,
+    /// Whether a pointer to a function counts as immutable.
+    with_functions: bool,
+}
+
 impl<'a> Types<'a> {
     /// Remembers the types that a file defines, at any depth.
     ///
@@ -70,7 +79,23 @@ impl<'a> Types<'a> {
 
     /// Whether the type in these tokens is known to have no interior mutability.
     pub(crate) fn is_immutable(&self, source: &'a Source<'a>, range: Range<usize>) -> bool {
-        self.immutable(source, range, &[], &mut BTreeSet::new())
+        let mut question = Question {
+            seen: BTreeSet::new(),
+            with_functions: true,
+        };
+        self.immutable(source, range, &[], &mut question)
+    }
+
+    /// Whether the type is known to have no interior mutability and no pointer to a function.
+    ///
+    /// Which image's function a pointer leads to may matter even if the pointer never changes: a
+    /// table of functions is compared by its address, or outlives the image.
+    pub(crate) fn is_plain_data(&self, source: &'a Source<'a>, range: Range<usize>) -> bool {
+        let mut question = Question {
+            seen: BTreeSet::new(),
+            with_functions: false,
+        };
+        self.immutable(source, range, &[], &mut question)
     }
 
     /// Whether the type is known to have some: it names a lock, a cell or an atomic, or one of the
@@ -104,14 +129,12 @@ impl<'a> Types<'a> {
 
     /// [`is_immutable`](Self::is_immutable), where the generic `parameters` count as immutable.
     ///
-    /// `seen` holds the crate's types that are being looked at: a type that holds itself is as
-    /// immutable as its other fields.
     fn immutable(
         &self,
         source: &'a Source<'a>,
         range: Range<usize>,
         parameters: &[&'a str],
-        seen: &mut BTreeSet<&'a str>,
+        question: &mut Question<'a>,
     ) -> bool {
         let mut at = range.start;
         while at < range.end {
@@ -135,8 +158,14 @@ impl<'a> Types<'a> {
                 }
                 // What a function takes and gives is not in its pointer.
                 Kind::Ident if text == "fn" => {
+                    if !question.with_functions {
+                        return false;
+                    }
                     at = end_of_pointer(source, at, range.end);
                     continue;
+                }
+                Kind::Ident if text == "RawWakerVTable" && !question.with_functions => {
+                    return false;
                 }
                 Kind::Ident if text == "mut" || text == "dyn" || text == "impl" => return false,
                 Kind::Ident if text == "const" => {}
@@ -145,7 +174,7 @@ impl<'a> Types<'a> {
                     at += if text == "phf" { 3 } else { 0 };
                 }
                 Kind::Ident if parameters.contains(&text) => {}
-                Kind::Ident if !self.name_is_immutable(text, seen) => return false,
+                Kind::Ident if !self.name_is_immutable(text, question) => return false,
                 _ => {}
             }
             at += 1;
@@ -156,17 +185,17 @@ impl<'a> Types<'a> {
     /// Whether a name is that of an immutable type: one of the crate's own, or else a plain one.
     ///
     /// The crate's own type wins over one of std with the same name.
-    fn name_is_immutable(&self, name: &'a str, seen: &mut BTreeSet<&'a str>) -> bool {
+    fn name_is_immutable(&self, name: &'a str, question: &mut Question<'a>) -> bool {
         let Some(definitions) = self.definitions.get(name) else {
             return PLAIN.contains(&name);
         };
-        if !seen.insert(name) {
+        if !question.seen.insert(name) {
             return true;
         }
         definitions.iter().all(|one| {
             one.bodies
                 .iter()
-                .all(|body| self.fields_are_immutable(one, body.clone(), seen))
+                .all(|body| self.fields_are_immutable(one, body.clone(), question))
         })
     }
 
@@ -178,7 +207,7 @@ impl<'a> Types<'a> {
         &self,
         one: &Definition<'a>,
         body: Range<usize>,
-        seen: &mut BTreeSet<&'a str>,
+        question: &mut Question<'a>,
     ) -> bool {
         let source = one.source;
         let parts = source.split_at_commas(body).into_iter();
@@ -187,7 +216,7 @@ impl<'a> Types<'a> {
             .all(|field| {
                 if !one.is_enum {
                     let ty = behind_name(source, field);
-                    return self.immutable(source, ty, &one.parameters, seen);
+                    return self.immutable(source, ty, &one.parameters, question);
                 }
                 // The variant's fields, if it has any.
                 let open = field.start + 1;
@@ -200,7 +229,7 @@ impl<'a> Types<'a> {
                     bodies: Vec::new(),
                     is_enum: false,
                 };
-                self.fields_are_immutable(&fields, open + 1..source.tokens[open].pair, seen)
+                self.fields_are_immutable(&fields, open + 1..source.tokens[open].pair, question)
             })
     }
 }
@@ -297,6 +326,27 @@ mod tests {
             "(fn(&mut AtomicU8) -> Foo<Bar>, Option<fn(Mutex<u8>) -> (A, B)>, u8)",
         ] {
             assert!(immutable("", text), "{text}");
+        }
+    }
+
+    #[test]
+    fn pointers_to_functions_are_no_plain_data() {
+        let types = "struct Table { f: Option<fn(u8) -> u8> } struct Row(u8, &'static str);";
+        let rows = [
+            ("fn(u8)", false),
+            ("&[Table]", false),
+            ("RawWakerVTable", false),
+            ("[Row; 2]", true),
+        ];
+        for (text, plain) in rows {
+            let all = format!("{types}\nstatic A: {text} = 1;");
+            let source = Source::parse(&all).unwrap();
+            let mut known = Types::default();
+            known.collect(&source);
+            let end = source.tokens.len() - 3;
+            let start = (0..end).rfind(|at| source.is_ident(*at, "static")).unwrap() + 3;
+            assert!(known.is_immutable(&source, start..end), "{text}");
+            assert_eq!(known.is_plain_data(&source, start..end), plain, "{text}");
         }
     }
 
