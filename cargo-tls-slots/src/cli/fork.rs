@@ -13,7 +13,7 @@ use clap::Args;
 use super::shared::{Done, print, progress};
 use crate::by_rule::report;
 use crate::cargo;
-use crate::fork::{self, CrateSpec, DEFAULT_OUT, ForkOptions, Write};
+use crate::fork::{self, CrateSpec, DEFAULT_OUT, ForkOptions, Left, Write};
 use crate::progress::Progress;
 
 /// Make the forked crates, and print the patch lines for them
@@ -109,9 +109,7 @@ impl ForkArgs {
                 progress.line(&format!("  all of it: {}", file.display()));
             }
         }
-        for left in &forked.left {
-            progress.line(&left.to_string());
-        }
+        show_left(&forked.left, &progress);
         if let (Some(write), Some(changed)) = (&options.write, forked.patched) {
             let file = write.cargo_toml.display();
             progress.line(&match changed {
@@ -160,6 +158,24 @@ impl ForkArgs {
             }),
             progress,
         })
+    }
+}
+
+/// Says what is left as published: first what needs no fork, then the rest, and what happens to it.
+fn show_left(left: &[Left], progress: &Progress) {
+    let (harmless, left): (Vec<_>, Vec<_>) = left.iter().partition(|one| one.is_harmless());
+    for one in harmless {
+        progress.line(&one.to_string());
+    }
+    if left.is_empty() {
+        return;
+    }
+    progress.line(
+        "\nLeft as published; host and module each have their own state of these, and no value of \
+         them may go from one to the other:\n",
+    );
+    for one in left {
+        progress.line(&format!("- {}", one.to_string().replace('\n', "\n  ")));
     }
 }
 

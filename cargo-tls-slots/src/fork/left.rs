@@ -13,9 +13,8 @@ use crate::by_rule::report::State;
 use crate::causes::with_causes;
 use crate::upstream::error::UpstreamError;
 
-/// What happens in a module with a crate that is not forked.
-const CONSEQUENCE: &str = "it is left as published: host and module each have their own state of \
-                           it, and no value of it may go from one to the other";
+/// How many places that do not fit are shown of a crate that is left.
+const SHOWN: usize = 3;
 
 /// A crate that is left as published.
 #[derive(Clone, Debug)]
@@ -37,8 +36,8 @@ pub struct Left {
 pub enum Why {
     /// It has no state that two copies must agree on, for this reason.
     Stateless(String),
-    /// The recipe is meant for newer releases.
-    Old,
+    /// The recipe is meant for releases from this one on.
+    Old(Version),
     /// The recipe does not fit: each place, and what is wrong there.
     Unfit(Vec<String>),
     /// There is no recipe, and the rule does not fit: each place, and what is wrong there.
@@ -73,8 +72,8 @@ impl Left {
         let (name, label) = (&self.name, self.label());
         let mut text = match &self.why {
             Why::Stateless(reason) => format!("{label} needs no fork: {reason}"),
-            Why::Old => {
-                format!("{label} is older than the releases that the recipe for {name} is meant for")
+            Why::Old(since) => {
+                format!("{label} is too old: the recipe for {name} is meant for {since} and later")
             }
             Why::Unfit(problems) => {
                 format!("the recipe for {name} does not fit {label}:{}", lines(problems))
@@ -108,14 +107,23 @@ impl Left {
     }
 }
 
-/// What is said about a crate that is left: what is wrong, what helps, and what happens if nothing
-/// is done.
+/// What is said about a crate that is left: a sentence, the first places that do not fit, and what
+/// helps. What happens if nothing is done is the same for all of them, and said once by the caller.
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.problem())?;
-        match self.is_harmless() {
-            true => Ok(()),
-            false => write!(f, "\n  {CONSEQUENCE}"),
+        match &self.why {
+            Why::Unfit(places) if places.len() > SHOWN => {
+                let rest = places.len() - SHOWN;
+                let mut short = self.clone();
+                let mut places = places[..SHOWN].to_vec();
+                places.push(format!(
+                    "and {rest} more; `cargo tls-slots fork {}` says all",
+                    self.label().replace(' ', "@")
+                ));
+                short.why = Why::Unfit(places);
+                f.write_str(&short.problem())
+            }
+            _ => f.write_str(&self.problem()),
         }
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! | question | with a recipe | by rule |
 //! | --- | --- | --- |
-//! | which releases? | those that it supports | all |
+//! | which releases? | from the one that it says on | all |
 //! | which one, if nothing says? | its default | the newest |
 //! | which have nothing to share? | those that it says | none |
 //! | what is forked along? | what it says | nothing |
@@ -13,6 +13,7 @@
 
 use semver::Version;
 
+use super::left::Why;
 use crate::recipe::format::{Pin, Recipe, RecipeError};
 use crate::upstream::release::compatible;
 
@@ -72,14 +73,14 @@ impl Method {
         self.recipe()?.pin(version)
     }
 
-    /// Whether it is meant for a release. The rule is meant for all.
-    pub(super) fn supports(&self, version: &Version) -> bool {
-        self.recipe().is_none_or(|recipe| recipe.supports(version))
-    }
-
-    /// Why a release has nothing to share, if that is known of it.
-    pub(super) fn stateless(&self, version: &Version) -> Option<&str> {
-        self.recipe()?.stateless(version)
+    /// Why a release is known not to be forked, without a look at its sources. The rule is meant for
+    /// all releases.
+    pub(super) fn unfit(&self, version: &Version) -> Option<Why> {
+        let recipe = self.recipe()?;
+        match recipe.stateless(version) {
+            Some(reason) => Some(Why::Stateless(reason.to_owned())),
+            None => (!recipe.supports(version)).then(|| Why::Old(recipe.since.clone())),
+        }
     }
 
     /// A release that was tried and that cargo takes for compatible with one that does not fit:

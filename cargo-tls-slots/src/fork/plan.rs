@@ -166,7 +166,7 @@ impl Plan {
         for asked in chosen.asked {
             let method = Method::of(&asked.name)?;
             if let Some(version) = &asked.version
-                && let Some(why) = unfit(&method, version)
+                && let Some(why) = method.unfit(version)
             {
                 plan.left.push(Left {
                     instead: method.instead(version),
@@ -235,14 +235,6 @@ impl Plan {
     }
 }
 
-/// Why a release is known not to be forked, without a look at its sources.
-fn unfit(method: &Method, version: &Version) -> Option<Why> {
-    match method.stateless(version) {
-        Some(reason) => Some(Why::Stateless(reason.to_owned())),
-        None => (!method.supports(version)).then_some(Why::Old),
-    }
-}
-
 /// A release that was asked for, with what the lock files say of others.
 fn release(asked: Asked, method: Method, locked: &Locked) -> Release {
     let version = asked.version.as_ref();
@@ -274,7 +266,7 @@ fn release_along(
         let neighbours = locked.neighbours(&root.name, version);
         neighbours.dependencies.get(name).cloned()
     });
-    let of_lock = of_lock.filter(|version| method.supports(version));
+    let of_lock = of_lock.filter(|version| method.unfit(version).is_none());
     let pin = root_version.and_then(|version| root_method.pin(version));
     let pinned = pin.and_then(|pin| pin.with.get(name)).cloned();
     let version = explicit.or(of_lock).or(pinned);
