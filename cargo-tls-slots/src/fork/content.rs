@@ -19,7 +19,10 @@ use super::error::Error;
 use super::method::Method;
 use crate::cargo_toml::{forks, ours};
 use crate::recipe::Recipe;
+use crate::source::edit;
 use crate::source::problem::Problem;
+use crate::source::root;
+use crate::source::tokens::Source;
 use crate::source::tree::Tree;
 use crate::upstream::release::Upstream;
 use crate::{by_rule, embedded, recipe, self_description};
@@ -127,10 +130,12 @@ fn lay_over(recipe: &Recipe, tree: &mut Tree) -> (Vec<&'static str>, Vec<Problem
 fn lay_seam(root: &str, tree: &mut Tree) -> Result<(), String> {
     let seam = embedded::file(SEAM).ok_or("the common seam is missing")?;
     let text = tree.get_mut(root).ok_or("is not there")?;
-    // The 2015 edition does not know of dependencies by itself.
-    text.extend_from_slice(
-        b"\n#[allow(unused_extern_crates)]\nextern crate tls_keys;\n\n#[doc(hidden)]\npub mod external_tls;\n",
-    );
+    let source = String::from_utf8_lossy(text).into_owned();
+    let source = Source::parse(&source).map_err(|error| error.to_string())?;
+    let edited = edit::apply(source.text, root::edits(&source));
+    *text = edited
+        .map_err(|_| "has edits that meet in one place")?
+        .into_bytes();
     let path = "src/external_tls.rs";
     match tree.insert(path.to_owned(), seam.as_bytes().to_vec()) {
         None => Ok(()),

@@ -22,6 +22,7 @@
 //! | [`types`] | is a type known to be immutable? |
 //! | [`layout`] | which files of a package belong to its library? |
 //! | [`library`] | all of these, for a library as a whole |
+//! | [`root`] | what does the root file of a fork get? |
 //! | [`edit`] | which text results from a list of changes? |
 //! | [`problem`] | what does a person read about a place that does not fit? |
 //! | [`tree`] | what are the files of a crate, in memory? |
@@ -31,6 +32,7 @@ pub(crate) mod layout;
 pub(crate) mod library;
 pub(crate) mod place;
 pub(crate) mod problem;
+pub(crate) mod root;
 pub(crate) mod statics;
 pub(crate) mod test_code;
 pub(crate) mod tokens;
