@@ -91,7 +91,7 @@ impl Forked {
     }
 
     /// [`cargo_config_args`](Self::cargo_config_args) of the crates that are `wanted`.
-    pub(crate) fn config_args(&self, wanted: impl Fn(&ForkedCrate) -> bool) -> Vec<String> {
+    pub fn config_args(&self, wanted: impl Fn(&ForkedCrate) -> bool) -> Vec<String> {
         let mut args = Vec::new();
         for NewLine { key, package, path } in self.lines(wanted) {
             let mut add = |name: &str, value: String| {
@@ -179,7 +179,10 @@ mod tests {
         let args = forked.config_args(|one| one.dir.ends_with("foldhash-0.2.0"));
         assert_eq!(
             args,
-            ["--config", "patch.crates-io.foldhash.path=\"/f/foldhash-0.2.0\""]
+            [
+                "--config",
+                "patch.crates-io.foldhash.path=\"/f/foldhash-0.2.0\""
+            ]
         );
     }
 }

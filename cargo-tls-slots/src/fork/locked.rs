@@ -7,9 +7,9 @@
 //! user's own. The project beside the lock file does. Where there is no project, all of them are
 //! the user's own.
 
-use std::sync::OnceLock;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use semver::Version;
 
@@ -84,7 +84,9 @@ impl Locked {
             }
             None => {
                 let cargo_toml = around();
-                let lock = cargo_toml.as_ref().map(|it| it.with_file_name("Cargo.lock"));
+                let lock = cargo_toml
+                    .as_ref()
+                    .map(|it| it.with_file_name("Cargo.lock"));
                 (lock.filter(|lock| lock.is_file()), cargo_toml)
             }
         };
@@ -138,7 +140,12 @@ impl Locked {
             _ if package.is_from_crates_io() => Source::CratesIo,
             Some(source) => match source.strip_prefix("git+") {
                 Some(repository) => Source::Git(repository.to_owned()),
-                None => Source::Registry(source.to_owned()),
+                None => {
+                    let registry = source
+                        .split_once('+')
+                        .map_or(source, |(_, registry)| registry);
+                    Source::Registry(registry.to_owned())
+                }
             },
             None => match self.beside(index) {
                 Some(project) if !is_own(project, &package.name) => Source::CratesIo,
@@ -213,7 +220,10 @@ impl Locked {
 
 /// Whether a package without a source is a crate of the project's own, and no fork of ours.
 fn is_own(project: &Target, name: &str) -> bool {
-    let mut patches = project.patches.iter().filter(|one| one.line.package == name);
+    let mut patches = project
+        .patches
+        .iter()
+        .filter(|one| one.line.package == name);
     if let Some(patch) = patches.next() {
         return patch.ours.is_none();
     }
