@@ -112,7 +112,11 @@ impl Target {
         let Some(lock) = lock else {
             return is_declared || name == TOKIO;
         };
-        let mut locked = lock.packages.iter().filter(|one| one.name == name).peekable();
+        let mut locked = lock
+            .packages
+            .iter()
+            .filter(|one| one.name == name)
+            .peekable();
         if OUR_CRATES.contains(&name) {
             let is_patched = || self.patches.iter().any(|one| one.line.package == name);
             return is_declared || locked.any(|one| one.is_from_crates_io() || is_patched());

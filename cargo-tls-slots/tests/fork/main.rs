@@ -184,7 +184,7 @@ error: the recipe for tokio does not fit tokio 1.99.0:
 ...
 "#]]);
     assert!(!place.has("user/tls-slots-forks"));
-    // Beside a tokio that is forked, an old one is left as any other crate.
+    // So is an old one, if no other is forked.
     place.project("old", "", &["tokio@0.2.90", "foldhash@0.2.90"]);
     place.command("old", &["fork"]).assert().code(1);
 }
