@@ -36,9 +36,9 @@ pub(super) enum Action {
     Seam,
     /// Stays as it is.
     Leave,
-    /// Becomes another text together with this run of tokens, which holds it. `None` is a run that
-    /// is no Rust; the entry itself says so.
-    Replace(Option<Run>),
+    /// Becomes another text together with one of these runs of tokens, which holds it. A run that is
+    /// no Rust is not among them; the entry itself says so.
+    Replace(Vec<Run>),
 }
 
 impl<'r> Claim<'r> {
@@ -63,9 +63,10 @@ impl<'r> Claim<'r> {
     /// Whether the claim's entry replaces a run of tokens that holds the one at `index`.
     pub(super) fn replaces(&self, source: &Source<'_>, index: usize) -> bool {
         match &self.action {
-            Action::Replace(Some(run)) => {
-                source.find(run).iter().any(|place| place.contains(&index))
-            }
+            Action::Replace(runs) => runs
+                .iter()
+                .flat_map(|run| source.find(run))
+                .any(|place| place.contains(&index)),
             _ => false,
         }
     }

@@ -291,6 +291,21 @@ fn a_replacement_may_share_the_statics_in_it() {
         "seam! { static A: u8 = 1; }"
     );
     assert_eq!(run(&edit("A"), "fn f() {}"), "fn f() {}");
+    // Alternatives are one entry, even where the tokens of one end in those of the other.
+    let entries = entry(
+        "replace",
+        "from = 'std::thread_local! { static A'\nto = 'seam! { static A'\nshares = ['A']\n\
+         or = [{ from = 'thread_local! { static A' }]",
+    );
+    for path in ["std::", ""] {
+        assert_eq!(
+            run(
+                &entries,
+                &format!("{path}thread_local! {{ static A: u8 = 1; }}")
+            ),
+            "seam! { static A: u8 = 1; }"
+        );
+    }
     let otherwise = "std::thread_local! { pub static A: u8 = 1; }";
     assert!(fail(&edit("A"), otherwise).contains("`static A` is new"));
 }

@@ -92,17 +92,20 @@ impl Entry for Replace {
     /// The statics in the run are this entry's alone: no other entry may claim what is no longer
     /// there afterwards. Others of the same name elsewhere in the file are not its own.
     fn claims(&self) -> Vec<Claim<'_>> {
-        let mut claims = Vec::new();
-        for name in &self.shares {
-            for (one, _) in self.alternatives() {
-                claims.push(Claim::new(
-                    format!("`static {name}` that a `replace` shares"),
-                    move |path, found| path == one.file && found.name == *name,
-                    Action::Replace(Run::parse(one.run).ok()),
-                ));
-            }
-        }
-        claims
+        let runs = || {
+            let all = self.alternatives().into_iter();
+            all.filter_map(|(one, _)| Run::parse(one.run).ok())
+                .collect()
+        };
+        let claim = |name: &'_ String| {
+            let name = name.clone();
+            Claim::new(
+                format!("`static {name}` that a `replace` shares"),
+                move |path, found| self.files().contains(&path) && found.name == name,
+                Action::Replace(runs()),
+            )
+        };
+        self.shares.iter().map(claim).collect()
     }
 }
 
