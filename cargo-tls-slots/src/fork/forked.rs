@@ -67,10 +67,14 @@ pub enum Outcome {
 }
 
 impl Forked {
-    /// The lines for a `Cargo.toml`, with absolute paths.
+    /// The lines for a `Cargo.toml`, with absolute paths. Nothing if nothing was forked.
     pub fn patch_lines(&self) -> String {
+        let lines = self.lines(|_| true);
+        if lines.is_empty() {
+            return String::new();
+        }
         let mut text = "[patch.crates-io]\n".to_owned();
-        for line in self.lines(|_| true) {
+        for line in lines {
             let NewLine { key, package, path } = line;
             let package = match key == package {
                 true => String::new(),

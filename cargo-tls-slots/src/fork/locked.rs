@@ -7,7 +7,7 @@
 //! user's own. The project beside the lock file does. Where there is no project, all of them are
 //! the user's own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -190,20 +190,18 @@ impl Locked {
         }
     }
 
-    /// All packages of all lock files.
+    /// All packages of all lock files, each once.
     pub(super) fn all(&self) -> Lock {
-        let mut all = Lock::default();
-        for package in self.files.iter().flat_map(|file| &file.lock.packages) {
-            let known = |one: &LockedPackage| {
-                one.name == package.name
-                    && one.version == package.version
-                    && one.source == package.source
-            };
-            if !all.packages.iter().any(known) {
-                all.packages.push(package.clone());
-            }
+        let mut known = BTreeSet::new();
+        let packages = self.files.iter().flat_map(|file| &file.lock.packages);
+        let packages = packages
+            .filter(|one| known.insert((&one.name, &one.version, &one.source)))
+            .cloned()
+            .collect();
+        Lock {
+            packages,
+            unused: Vec::new(),
         }
-        all
     }
 
     /// Whether there is no lock file.
