@@ -30,8 +30,9 @@ pub(crate) fn below(folder: &str) -> impl Iterator<Item = (&'static str, &'stati
 
 /// A digest of everything embedded: a fork that another command made is not up to date.
 pub(crate) fn digest() -> &'static str {
-    static DIGEST: LazyLock<String> =
-        LazyLock::new(|| digest::of_files(FILES.iter().map(|(path, text)| (*path, text.as_bytes()))));
+    static DIGEST: LazyLock<String> = LazyLock::new(|| {
+        digest::of_files(FILES.iter().map(|(path, text)| (*path, text.as_bytes())))
+    });
     &DIGEST
 }
 

@@ -42,7 +42,10 @@ mod tests {
     #[test]
     fn results_have_the_items_order() {
         let squares = super::map((0..100).collect(), |number: u32| number * number);
-        assert_eq!(squares, (0..100).map(|number| number * number).collect::<Vec<_>>());
+        assert_eq!(
+            squares,
+            (0..100).map(|number| number * number).collect::<Vec<_>>()
+        );
         assert!(super::map(Vec::<u8>::new(), |byte| byte).is_empty());
     }
 }

@@ -40,7 +40,9 @@ pub(super) fn common_versions(projects: &[Project]) -> Result<Option<usize>, Err
                     with_tokio = with_tokio.or(Some(index));
                 }
                 let version = &package.version;
-                let first = chosen.entry(compatible(version)).or_insert((index, version));
+                let first = chosen
+                    .entry(compatible(version))
+                    .or_insert((index, version));
                 if first.1 != version && first.0 != index {
                     return Err(Error::Versions {
                         name: name.to_owned(),

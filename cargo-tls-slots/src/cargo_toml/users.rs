@@ -19,10 +19,7 @@ use super::document::{parse, table};
 use super::path::{relative, with_slashes};
 
 /// The two names that cargo knows crates.io by in `[patch]`.
-const REGISTRIES: [&str; 2] = [
-    "crates-io",
-    "https://github.com/rust-lang/crates.io-index",
-];
+const REGISTRIES: [&str; 2] = ["crates-io", "https://github.com/rust-lang/crates.io-index"];
 
 /// A line of `[patch.crates-io]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,9 +113,8 @@ pub(crate) fn patch(
         let Some(patches) = patch.get_mut(registry).and_then(Item::as_table_like_mut) else {
             continue;
         };
-        let stays = |key: &String| {
-            registry == REGISTRIES[0] && new.iter().any(|line| line.key == *key)
-        };
+        let stays =
+            |key: &String| registry == REGISTRIES[0] && new.iter().any(|line| line.key == *key);
         let mut removed = false;
         for key in old.iter().filter(|key| !stays(key)) {
             removed |= patches.remove(key).is_some();
@@ -135,9 +131,9 @@ pub(crate) fn patch(
         let value = line.value(folder);
         let same = |keys: &dyn TableLike| {
             keys.len() == value.len()
-                && value.iter().all(|(key, value)| {
-                    keys.get(key).and_then(Item::as_str) == value.as_str()
-                })
+                && value
+                    .iter()
+                    .all(|(key, value)| keys.get(key).and_then(Item::as_str) == value.as_str())
         };
         let there = patches.get(&line.key).and_then(Item::as_table_like);
         if !there.is_some_and(same) {
@@ -183,7 +179,10 @@ mod tests {
             fresh.ends_with("\n[patch.crates-io]\ntokio = { path = \"forks/tokio-1.2.3\" }\n"),
             "{fresh}"
         );
-        assert_eq!(patch(&fresh, "/p", &["tokio"], &[]).trim_end(), plain.trim_end());
+        assert_eq!(
+            patch(&fresh, "/p", &["tokio"], &[]).trim_end(),
+            plain.trim_end()
+        );
         assert_eq!(patch(plain, "/p", &[], &[]), plain);
     }
 

@@ -138,7 +138,9 @@ impl ForkArgs {
                 "there is no Cargo.toml around the current folder; name one after --write",
             )?),
         };
-        let out = match (&self.out, to_write.as_ref().or(around.as_ref())) {
+        // Another project's lock file says nothing about where this one's forks are.
+        let own = around.filter(|_| self.lockfile.is_none());
+        let out = match (&self.out, to_write.as_ref().or(own.as_ref())) {
             (Some(out), _) => Some(out.clone()),
             (None, Some(cargo_toml)) => fork::fork_folder(cargo_toml)?,
             (None, None) => None,

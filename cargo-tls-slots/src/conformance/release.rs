@@ -138,10 +138,12 @@ impl Release {
         }
         for one in &self.forked.crates {
             match one.name.as_str() {
-                "tokio" => work::copy_to_test(&one.dir, &tokio, &ITSELF, |path, text| match mode {
-                    Mode::SelfHosted => self_host(path, text),
-                    _ => None,
-                })?,
+                "tokio" => {
+                    work::copy_to_test(&one.dir, &tokio, &ITSELF, |path, text| match mode {
+                        Mode::SelfHosted => self_host(path, text),
+                        _ => None,
+                    })?
+                }
                 _ => work::copy(&one.dir, &tree.join(one.folder()), |_, _| None)?,
             }
         }

@@ -72,10 +72,14 @@ fn patch_problem(patch: &Patch, locked: &Locked) -> Option<String> {
     let folder = without_dots(patch.line.path.as_ref()?);
     let shown = folder.display();
     let Some(stamp) = Stamp::read(&folder) else {
-        return Some(format!("{name} is patched to {shown}, where there is no fork"));
+        return Some(format!(
+            "{name} is patched to {shown}, where there is no fork"
+        ));
     };
     if !stamp.is_of_this_command() {
-        return Some(format!("{shown} was made by another version of this command"));
+        return Some(format!(
+            "{shown} was made by another version of this command"
+        ));
     }
     if !stamp.holds(&folder) {
         return Some(format!("{shown} is not as `fork` has written it"));
@@ -116,9 +120,8 @@ fn fork_problem(group: &Group, project: Option<&Target>, out: &Path) -> Option<S
         });
     };
     let fork = crates.first()?;
-    let is_it = |patch: &Patch| {
-        patch.line.package == *name && patch.ours.as_ref() == Some(&fork.version)
-    };
+    let is_it =
+        |patch: &Patch| patch.line.package == *name && patch.ours.as_ref() == Some(&fork.version);
     match project {
         Some(project) if !project.patches.iter().any(is_it) => Some(format!(
             "{} is forked, and {} does not patch it",

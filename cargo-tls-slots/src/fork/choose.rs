@@ -153,13 +153,17 @@ impl Chosen {
             }
             return;
         }
-        let named = locked.project.as_ref().and_then(|project| project.project());
+        let named = locked
+            .project
+            .as_ref()
+            .and_then(|project| project.project());
         let declared = named.and_then(|(named, _)| named.declared.get(name));
         let git = declared.and_then(|declared| declared.git.clone());
         if named.is_some_and(|(named, _)| named.own.contains_key(name)) {
-            self.left.push(left(name, None, Why::Path(Vec::new())));
+            self.left.push(Left::new(name, None, Why::Path(Vec::new())));
         } else if let Some(git) = git {
-            self.left.push(left(name, None, Why::Git(git, Vec::new())));
+            self.left
+                .push(Left::new(name, None, Why::Git(git, Vec::new())));
         } else {
             let default = method.default_version();
             let wanted = declared.map_or(Vec::new(), |declared| releases(declared, default));
@@ -187,7 +191,7 @@ impl Chosen {
             Source::Registry(registry) => Some(Why::Registry(registry)),
         };
         match why {
-            Some(why) => self.left.push(left(name, Some(version), why)),
+            Some(why) => self.left.push(Left::new(name, Some(&version), why)),
             None => self.asked.push(Asked {
                 name: name.to_owned(),
                 version: Some(version),
@@ -196,16 +200,6 @@ impl Chosen {
                 from_lock: true,
             }),
         }
-    }
-}
-
-/// A crate that is left.
-pub(super) fn left(name: &str, version: Option<Version>, why: Why) -> Left {
-    Left {
-        name: name.to_owned(),
-        version,
-        why,
-        instead: None,
     }
 }
 
@@ -256,9 +250,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("Cargo.lock");
         let packages = packages.iter().map(|(name, version)| {
-            format!(
-                "[[package]]\nname = '{name}'\nversion = '{version}'\nchecksum = '{SUM}'\n"
-            )
+            format!("[[package]]\nname = '{name}'\nversion = '{version}'\nchecksum = '{SUM}'\n")
         });
         fs::write(&path, packages.collect::<String>()).unwrap();
         let options = ForkOptions {
@@ -284,7 +276,10 @@ mod tests {
     fn without_names_a_lock_file_says_what_is_forked() {
         assert_eq!(asked(&[], &[]), ["tokio"]);
         assert_eq!(
-            asked(&[], &[("log", "0.4.35"), ("serde", "1.0.0"), ("tokio", "1.54.1")]),
+            asked(
+                &[],
+                &[("log", "0.4.35"), ("serde", "1.0.0"), ("tokio", "1.54.1")]
+            ),
             ["tokio 1.54.1", "log 0.4.35"]
         );
         assert_eq!(asked(&[], &[("log", "0.4.35")]), ["log 0.4.35"]);
@@ -299,7 +294,10 @@ mod tests {
     fn all_releases_of_a_crate_are_forked() {
         let two = [("foldhash", "0.2.0"), ("foldhash", "0.1.5")];
         assert_eq!(asked(&[], &two), ["foldhash 0.1.5", "foldhash 0.2.0"]);
-        assert_eq!(asked(&["foldhash"], &two), ["foldhash 0.1.5", "foldhash 0.2.0"]);
+        assert_eq!(
+            asked(&["foldhash"], &two),
+            ["foldhash 0.1.5", "foldhash 0.2.0"]
+        );
         assert_eq!(
             asked(&["foldhash@0.1.4", "foldhash@0.2.0"], &[]),
             ["foldhash", "foldhash"]
@@ -310,7 +308,10 @@ mod tests {
     fn what_a_crate_rests_on_is_forked_along() {
         assert_eq!(asked(&["rayon-core"], &[]), ["rayon-core"]);
         assert_eq!(
-            asked(&["rayon-core"], &[("crossbeam-epoch", "0.9.0"), ("log", "0.9.0")]),
+            asked(
+                &["rayon-core"],
+                &[("crossbeam-epoch", "0.9.0"), ("log", "0.9.0")]
+            ),
             ["rayon-core", "crossbeam-epoch 0.9.0"]
         );
     }
@@ -326,7 +327,10 @@ mod tests {
         };
         assert_eq!(wanted(&["^1.20"]), [None]);
         assert_eq!(wanted(&["=1.47.5"]), [Some("=1.47.5".to_owned())]);
-        assert_eq!(wanted(&["=1.47.5", "^1.4"]), [Some("=1.47.5, ^1.4".to_owned())]);
+        assert_eq!(
+            wanted(&["=1.47.5", "^1.4"]),
+            [Some("=1.47.5, ^1.4".to_owned())]
+        );
         assert_eq!(wanted(&["^0.2.3", "^1"]), [Some("^0.2.3".to_owned()), None]);
         assert_eq!(wanted(&["*"]), [None]);
         assert_eq!(wanted(&["*", "~1.47"]), [Some("~1.47".to_owned())]);

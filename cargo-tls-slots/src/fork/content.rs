@@ -78,11 +78,7 @@ pub(super) fn folder(name: &str, version: &Version) -> String {
 /// # Errors
 ///
 /// [`Failed::Misfit`] with all problems, [`Failed::Error`] if a file cannot be read.
-pub(super) fn forked(
-    method: &Method,
-    release: &Upstream,
-    needs: &Needs,
-) -> Result<Tree, Failed> {
+pub(super) fn forked(method: &Method, release: &Upstream, needs: &Needs) -> Result<Tree, Failed> {
     let (name, version) = (&release.name, &release.version);
     let mut tree = Tree::new();
     read_tree(&release.folder, "", &mut tree).map_err(Failed::Error)?;

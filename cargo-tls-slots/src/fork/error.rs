@@ -98,6 +98,10 @@ fn list(left: &[Left]) -> String {
     let problems: Vec<String> = left.iter().map(Left::problem).collect();
     match problems.as_slice() {
         [one] => one.clone(),
-        all => format!("{} crates cannot be forked:\n{}", all.len(), all.join("\n")),
+        all => format!(
+            "{} releases cannot be forked:\n{}",
+            all.len(),
+            all.join("\n")
+        ),
     }
 }

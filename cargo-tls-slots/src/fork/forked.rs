@@ -67,10 +67,14 @@ pub enum Outcome {
 }
 
 impl Forked {
-    /// The lines for a `Cargo.toml`, with absolute paths.
+    /// The lines for a `Cargo.toml`, with absolute paths. Nothing if nothing was forked.
     pub fn patch_lines(&self) -> String {
+        let lines = self.lines(|_| true);
+        if lines.is_empty() {
+            return String::new();
+        }
         let mut text = "[patch.crates-io]\n".to_owned();
-        for line in self.lines(|_| true) {
+        for line in lines {
             let NewLine { key, package, path } = line;
             let package = match key == package {
                 true => String::new(),
@@ -91,7 +95,7 @@ impl Forked {
     }
 
     /// [`cargo_config_args`](Self::cargo_config_args) of the crates that are `wanted`.
-    pub(crate) fn config_args(&self, wanted: impl Fn(&ForkedCrate) -> bool) -> Vec<String> {
+    pub fn config_args(&self, wanted: impl Fn(&ForkedCrate) -> bool) -> Vec<String> {
         let mut args = Vec::new();
         for NewLine { key, package, path } in self.lines(wanted) {
             let mut add = |name: &str, value: String| {
@@ -179,7 +183,10 @@ mod tests {
         let args = forked.config_args(|one| one.dir.ends_with("foldhash-0.2.0"));
         assert_eq!(
             args,
-            ["--config", "patch.crates-io.foldhash.path=\"/f/foldhash-0.2.0\""]
+            [
+                "--config",
+                "patch.crates-io.foldhash.path=\"/f/foldhash-0.2.0\""
+            ]
         );
     }
 }

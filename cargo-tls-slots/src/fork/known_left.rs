@@ -68,7 +68,8 @@ impl KnownLeft {
         }
         let path = out.join(FILE);
         let body = toml::to_string(self).unwrap_or_default();
-        let text = format!("# The releases that `cargo tls-slots fork` could not fork, and why.\n{body}");
+        let text =
+            format!("# The releases that `cargo tls-slots fork` could not fork, and why.\n{body}");
         replace_file(&path, text.as_bytes()).map_err(Error::writing(&path))
     }
 }
@@ -90,7 +91,15 @@ mod tests {
         assert!(known.problems("a", &version).is_some());
         assert!(known.problems("a", &Version::new(0, 1, 3)).is_none());
         let text = fs::read_to_string(out.path().join(FILE)).unwrap();
-        fs::write(out.path().join(FILE), text.replace(embedded::digest(), "other")).unwrap();
-        assert!(KnownLeft::read(out.path()).problems("a", &version).is_none());
+        fs::write(
+            out.path().join(FILE),
+            text.replace(embedded::digest(), "other"),
+        )
+        .unwrap();
+        assert!(
+            KnownLeft::read(out.path())
+                .problems("a", &version)
+                .is_none()
+        );
     }
 }

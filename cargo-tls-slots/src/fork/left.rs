@@ -28,6 +28,8 @@ pub struct Left {
     pub why: Why,
     /// A release that fits, and that cargo takes for compatible.
     pub instead: Option<Version>,
+    /// Whether a lock file chose the release, so that cargo can choose another one.
+    pub is_locked: bool,
 }
 
 /// Why a crate is left as published.
@@ -54,6 +56,17 @@ pub enum Why {
 }
 
 impl Left {
+    /// A crate that is left for a reason with which no other release helps.
+    pub(super) fn new(name: &str, version: Option<&Version>, why: Why) -> Self {
+        Left {
+            name: name.to_owned(),
+            version: version.cloned(),
+            why,
+            instead: None,
+            is_locked: false,
+        }
+    }
+
     /// Whether nothing is lost by that.
     pub fn is_harmless(&self) -> bool {
         matches!(self.why, Why::Stateless(_))
@@ -76,7 +89,10 @@ impl Left {
                 format!("{label} is too old: the recipe for {name} is meant for {since} and later")
             }
             Why::Unfit(problems) => {
-                format!("the recipe for {name} does not fit {label}:{}", lines(problems))
+                format!(
+                    "the recipe for {name} does not fit {label}:{}",
+                    lines(problems)
+                )
             }
             Why::Unforkable(problems) => format!(
                 "{label} cannot be forked, and there is no recipe for it:{}",
@@ -93,15 +109,16 @@ impl Left {
                 cure(state)
             ),
             Why::Registry(registry) => format!(
-                "{label} comes from {registry}, and a line of [patch.crates-io] does not reach it; \
+                "{label} comes from the registry {registry}, and a line of [patch.crates-io] does not reach it; \
                  depend on the release of crates.io"
             ),
             Why::Unreachable(error) => with_causes(&**error),
         };
-        if let (Some(version), Some(instead)) = (&self.version, &self.instead) {
-            text += &format!(
-                "\n  {instead} fits: cargo update -p {name}@{version} --precise {instead}"
-            );
+        if let Some(instead) = &self.instead {
+            text += &format!("\n  {instead} fits");
+            if let Some(version) = self.version.as_ref().filter(|_| self.is_locked) {
+                text += &format!(": cargo update -p {name}@{version} --precise {instead}");
+            }
         }
         text
     }

@@ -7,9 +7,9 @@
 //! user's own. The project beside the lock file does. Where there is no project, all of them are
 //! the user's own.
 
-use std::sync::OnceLock;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use semver::Version;
 
@@ -84,7 +84,9 @@ impl Locked {
             }
             None => {
                 let cargo_toml = around();
-                let lock = cargo_toml.as_ref().map(|it| it.with_file_name("Cargo.lock"));
+                let lock = cargo_toml
+                    .as_ref()
+                    .map(|it| it.with_file_name("Cargo.lock"));
                 (lock.filter(|lock| lock.is_file()), cargo_toml)
             }
         };
@@ -138,7 +140,12 @@ impl Locked {
             _ if package.is_from_crates_io() => Source::CratesIo,
             Some(source) => match source.strip_prefix("git+") {
                 Some(repository) => Source::Git(repository.to_owned()),
-                None => Source::Registry(source.to_owned()),
+                None => {
+                    let registry = source
+                        .split_once('+')
+                        .map_or(source, |(_, registry)| registry);
+                    Source::Registry(registry.to_owned())
+                }
             },
             None => match self.beside(index) {
                 Some(project) if !is_own(project, &package.name) => Source::CratesIo,
@@ -183,20 +190,18 @@ impl Locked {
         }
     }
 
-    /// All packages of all lock files.
+    /// All packages of all lock files, each once.
     pub(super) fn all(&self) -> Lock {
-        let mut all = Lock::default();
-        for package in self.files.iter().flat_map(|file| &file.lock.packages) {
-            let known = |one: &LockedPackage| {
-                one.name == package.name
-                    && one.version == package.version
-                    && one.source == package.source
-            };
-            if !all.packages.iter().any(known) {
-                all.packages.push(package.clone());
-            }
+        let mut known = BTreeSet::new();
+        let packages = self.files.iter().flat_map(|file| &file.lock.packages);
+        let packages = packages
+            .filter(|one| known.insert((&one.name, &one.version, &one.source)))
+            .cloned()
+            .collect();
+        Lock {
+            packages,
+            unused: Vec::new(),
         }
-        all
     }
 
     /// Whether there is no lock file.
@@ -213,7 +218,10 @@ impl Locked {
 
 /// Whether a package without a source is a crate of the project's own, and no fork of ours.
 fn is_own(project: &Target, name: &str) -> bool {
-    let mut patches = project.patches.iter().filter(|one| one.line.package == name);
+    let mut patches = project
+        .patches
+        .iter()
+        .filter(|one| one.line.package == name);
     if let Some(patch) = patches.next() {
         return patch.ours.is_none();
     }

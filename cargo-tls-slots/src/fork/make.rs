@@ -107,7 +107,9 @@ fn make(
     for folder in plan.folders() {
         folder::check_ours(&out.join(folder))?;
     }
-    let there = parallel::map(plan.groups.iter().collect(), |group| there::group(group, out));
+    let there = parallel::map(plan.groups.iter().collect(), |group| {
+        there::group(group, out)
+    });
     let missing = plan.groups.iter().zip(&there);
     let missing: Vec<_> = missing
         .filter(|(_, there)| there.is_none())
@@ -221,8 +223,16 @@ fn judge(left: Vec<Left>, work: &[Work], options: &ForkOptions) -> Result<Vec<Le
     });
     // No other copy of a failure is left then.
     drop(left);
-    if let [Left { why: Why::Unreachable(_), .. }] = errors.as_slice()
-        && let Some(Left { why: Why::Unreachable(error), .. }) = errors.pop()
+    if let [
+        Left {
+            why: Why::Unreachable(_),
+            ..
+        },
+    ] = errors.as_slice()
+        && let Some(Left {
+            why: Why::Unreachable(error),
+            ..
+        }) = errors.pop()
         && let Some(error) = Arc::into_inner(error)
     {
         return Err(Error::Upstream(error));

@@ -89,9 +89,8 @@ impl Method {
         let tried = self.recipe()?.pins.iter().map(|pin| &pin.version);
         let range = compatible(version);
         let fits = |other: &&Version| compatible(other) == range && *other != version;
-        let (newer, older): (Vec<_>, Vec<_>) = tried
-            .filter(fits)
-            .partition(|other| *other > version);
+        let (newer, older): (Vec<_>, Vec<_>) =
+            tried.filter(fits).partition(|other| *other > version);
         newer.into_iter().min().or(older.into_iter().max()).cloned()
     }
 }

@@ -51,7 +51,10 @@ pub(super) fn kept(target: &Target, locked: &Locked) -> Vec<CrateSpec> {
 pub(super) fn check_free(target: &Target, plan: &Plan) -> Result<(), Error> {
     let from_elsewhere = |one: &&Left| matches!(one.why, Why::Path(_) | Why::Git(..));
     let left = plan.left.iter().filter(from_elsewhere);
-    let ours = plan.ours.iter().filter(|one| target.uses(&one.name, &one.version));
+    let ours = plan
+        .ours
+        .iter()
+        .filter(|one| target.uses(&one.name, &one.version));
     let names: Vec<&str> = plan
         .groups
         .iter()
@@ -59,7 +62,9 @@ pub(super) fn check_free(target: &Target, plan: &Plan) -> Result<(), Error> {
         .chain(left.map(|one| &*one.name))
         .chain(ours.map(|one| &*one.name))
         .collect();
-    let taken = target.foreign().filter(|line| names.contains(&&*line.package));
+    let taken = target
+        .foreign()
+        .filter(|line| names.contains(&&*line.package));
     let lines: Vec<String> = taken.map(|line| line.text.clone()).collect();
     match lines.is_empty() {
         true => Ok(()),
@@ -76,15 +81,10 @@ pub(super) fn check_free(target: &Target, plan: &Plan) -> Result<(), Error> {
 /// # Errors
 ///
 /// [`Error::EditCargoToml`] or [`Error::Write`].
-pub(super) fn write(
-    target: &Target,
-    forked: &Forked,
-    named: &[CrateSpec],
-) -> Result<bool, Error> {
+pub(super) fn write(target: &Target, forked: &Forked, named: &[CrateSpec]) -> Result<bool, Error> {
     let is_named = |one: &ForkedCrate| named.iter().any(|spec| spec.name == one.name);
     let new = forked.lines(|one| is_named(one) || target.uses(&one.name, &one.version));
-    let is_replaced =
-        |package: &str| new.iter().any(|line| line.package == package);
+    let is_replaced = |package: &str| new.iter().any(|line| line.package == package);
     let old = target.patches.iter();
     let old = old.filter(|patch| patch.ours.is_some() || is_replaced(&patch.line.package));
     let old: Vec<String> = old.map(|patch| patch.line.key.clone()).collect();

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use semver::{Version, VersionReq};
 
-use super::choose::{Asked, Chosen, left};
+use super::choose::{Asked, Chosen};
 use super::content;
 use super::error::Error;
 use super::known_left::KnownLeft;
@@ -65,6 +65,8 @@ pub(super) struct Release {
     pub(super) version: Option<Version>,
     /// What the project asks for, where no release is known.
     requirement: Option<String>,
+    /// Whether a lock file chose it.
+    from_lock: bool,
     /// The checksum that a lock file has for it, and which.
     pub(super) locked: Option<(String, PathBuf)>,
     /// What the lock file has of other packages.
@@ -101,6 +103,19 @@ impl Release {
         Ok(())
     }
 
+    /// This release, `version`, left as published.
+    pub(super) fn left(&self, version: &Version, why: Why) -> Left {
+        let instead = match why {
+            Why::Stateless(_) => None,
+            _ => self.method.instead(version),
+        };
+        Left {
+            instead,
+            is_locked: self.from_lock,
+            ..Left::new(&self.name, Some(version), why)
+        }
+    }
+
     /// Whether the project allows a release, where it does not say which.
     pub(super) fn allows(&self, version: &Version) -> bool {
         let requirement = self.requirement.as_ref();
@@ -119,7 +134,10 @@ impl Release {
             requirement: self.requirement.clone(),
             along,
             features: recipe.map_or(Vec::new(), |recipe| recipe.fetch_features.clone()),
-            checksum: checksums.into_iter().next_back().map(|(checksum, _)| checksum),
+            checksum: checksums
+                .into_iter()
+                .next_back()
+                .map(|(checksum, _)| checksum),
         }
     }
 }
@@ -152,11 +170,7 @@ impl Plan {
     /// # Errors
     ///
     /// [`Error::Recipe`], and [`Error::EditCargoToml`] for a crate of ours.
-    pub(super) fn of(
-        chosen: Chosen,
-        named: &[CrateSpec],
-        locked: &Locked,
-    ) -> Result<Self, Error> {
+    pub(super) fn of(chosen: Chosen, named: &[CrateSpec], locked: &Locked) -> Result<Self, Error> {
         let mut plan = Plan {
             groups: Vec::new(),
             ours: Vec::new(),
@@ -165,23 +179,19 @@ impl Plan {
         let mut companions = BTreeSet::new();
         for asked in chosen.asked {
             let method = Method::of(&asked.name)?;
+            let release = release(&asked, method, locked);
             if let Some(version) = &asked.version
-                && let Some(why) = method.unfit(version)
+                && let Some(why) = release.method.unfit(version)
             {
-                plan.left.push(Left {
-                    instead: method.instead(version),
-                    ..left(&asked.name, asked.version, why)
-                });
+                plan.left.push(release.left(version, why));
                 continue;
             }
+            let method = &release.method;
             companions.extend(method.companions());
             let along = method.with().iter();
-            let along = along.map(|name| release_along(name, &asked, &method, named, locked));
+            let along = along.map(|name| release_along(name, &asked, method, named, locked));
             let along = along.collect::<Result<_, _>>()?;
-            plan.groups.push(Group {
-                release: release(asked, method, locked),
-                along,
-            });
+            plan.groups.push(Group { release, along });
         }
         if companions.contains("tls-slots") {
             companions.extend(INNER.map(str::to_owned));
@@ -206,10 +216,8 @@ impl Plan {
                 self.groups.push(group);
                 continue;
             };
-            self.left.push(Left {
-                instead: group.release.method.instead(version),
-                ..left(name, Some(version.clone()), Why::Unfit(problems.clone()))
-            });
+            let left = group.release.left(version, Why::Unfit(problems.clone()));
+            self.left.push(left);
         }
     }
 
@@ -220,7 +228,9 @@ impl Plan {
             let version = one.version.as_ref()?;
             Some(content::folder(&one.name, version))
         });
-        known.chain(self.ours.iter().map(|one| one.name.clone())).collect()
+        known
+            .chain(self.ours.iter().map(|one| one.name.clone()))
+            .collect()
     }
 
     /// The releases of groups, for progress and messages.
@@ -236,17 +246,18 @@ impl Plan {
 }
 
 /// A release that was asked for, with what the lock files say of others.
-fn release(asked: Asked, method: Method, locked: &Locked) -> Release {
+fn release(asked: &Asked, method: Method, locked: &Locked) -> Release {
     let version = asked.version.as_ref();
     Release {
+        name: asked.name.clone(),
+        method,
+        version: version.cloned(),
+        requirement: asked.requirement.clone(),
+        from_lock: asked.from_lock,
+        locked: asked.checksum.clone(),
         neighbours: version.map_or(Neighbours::default(), |version| {
             locked.neighbours(&asked.name, version)
         }),
-        name: asked.name,
-        method,
-        version: asked.version,
-        requirement: asked.requirement,
-        locked: asked.checksum,
     }
 }
 
@@ -272,10 +283,12 @@ fn release_along(
     let version = explicit.or(of_lock).or(pinned);
     let asked = Asked {
         name: name.to_owned(),
-        checksum: version.as_ref().and_then(|version| locked.checksum(name, version)),
+        checksum: version
+            .as_ref()
+            .and_then(|version| locked.checksum(name, version)),
         version,
         requirement: None,
         from_lock: false,
     };
-    Ok(release(asked, method, locked))
+    Ok(release(&asked, method, locked))
 }

@@ -5,9 +5,9 @@
 //! that is not there and is named as we name folders: forks are often not kept with the sources.
 //! All other lines are the user's own.
 
-use std::sync::OnceLock;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use semver::Version;
 
@@ -98,9 +98,12 @@ impl Target {
     /// | the lock file | used |
     /// | --- | --- |
     /// | holds this release | yes |
-    /// | holds others only | no, unless the crate is ours |
+    /// | holds others only | no |
     /// | does not hold the crate | if a `Cargo.toml` of the project names the crate |
     /// | is not there | the same; and tokio, which comes in through nearly every other crate |
+    ///
+    /// A crate of ours is in the lock file of whoever uses a fork, so that alone says nothing: it is
+    /// used if a `Cargo.toml` names it, or a crate of the registry does.
     pub(super) fn uses(&self, name: &str, version: &Version) -> bool {
         let Some((named, lock)) = self.project() else {
             return true;
@@ -109,9 +112,17 @@ impl Target {
         let Some(lock) = lock else {
             return is_declared || name == TOKIO;
         };
-        let mut locked = lock.packages.iter().filter(|one| one.name == name).peekable();
+        let mut locked = lock
+            .packages
+            .iter()
+            .filter(|one| one.name == name)
+            .peekable();
+        if OUR_CRATES.contains(&name) {
+            let is_patched = || self.patches.iter().any(|one| one.line.package == name);
+            return is_declared || locked.any(|one| one.is_from_crates_io() || is_patched());
+        }
         match locked.peek() {
-            Some(_) => OUR_CRATES.contains(&name) || locked.any(|one| one.version == *version),
+            Some(_) => locked.any(|one| one.version == *version),
             None => is_declared,
         }
     }
@@ -167,6 +178,9 @@ mod tests {
         assert_eq!(ours, ["a", "b", "f_0_1", "tls-keys"]);
         let foreign: Vec<&str> = target.foreign().map(|line| &*line.key).collect();
         assert_eq!(foreign, ["c", "d", "e"]);
-        assert_eq!(target.forks(), Some(place.canonicalize().unwrap().join("f")));
+        assert_eq!(
+            target.forks(),
+            Some(place.canonicalize().unwrap().join("f"))
+        );
     }
 }

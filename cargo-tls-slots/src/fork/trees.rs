@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use semver::Version;
 
-use super::choose::left;
 use super::content::{self, Failed, Needs};
 use super::error::Error;
 use super::left::{Left, Why};
@@ -84,7 +83,9 @@ pub(super) fn make(
     options.progress.step(&format!("getting {label}"));
     let got = get(groups, locked, options)?;
 
-    options.progress.step(&format!("forking {label}"));
+    if got.iter().any(Result::is_ok) {
+        options.progress.step(&format!("forking {label}"));
+    }
     let mut pins = Vec::new();
     for (releases, group) in got.iter().zip(groups) {
         for (got, release) in releases.iter().flatten().zip(group.releases()) {
@@ -105,11 +106,15 @@ pub(super) fn make(
         for (index, (got, release)) in releases.iter().zip(group.releases()).enumerate() {
             jobs.push(Job {
                 got,
-                method: &release.method,
+                release,
                 is_root: index == 0,
                 needs: Needs {
                     pins: pins.next().unwrap_or_default(),
-                    along: if index == 0 { along.clone() } else { BTreeMap::new() },
+                    along: if index == 0 {
+                        along.clone()
+                    } else {
+                        BTreeMap::new()
+                    },
                 },
             });
         }
@@ -162,8 +167,9 @@ fn get(
     for (places, error) in failed {
         let why = Why::Unreachable(Arc::new(error));
         for place in places {
-            let Release { name, version, .. } = &groups[group_of[place]].release;
-            results[group_of[place]] = Err(left(name, version.clone(), why.clone()));
+            let root = &groups[group_of[place]].release;
+            results[group_of[place]] =
+                Err(Left::new(&root.name, root.version.as_ref(), why.clone()));
         }
     }
     Ok(results)
@@ -172,7 +178,7 @@ fn get(
 /// One release to be forked in memory.
 struct Job<'a> {
     got: &'a Upstream,
-    method: &'a Method,
+    release: &'a Release,
     /// Whether it is a release that was asked for, and not one along it.
     is_root: bool,
     needs: Needs,
@@ -187,20 +193,17 @@ enum Trouble {
 impl Job<'_> {
     /// Forks the release.
     fn run(self) -> Result<Made, Trouble> {
-        let Job { got, method, .. } = self;
-        match content::forked(method, got, &self.needs) {
+        let Job { got, release, .. } = self;
+        match content::forked(&release.method, got, &self.needs) {
             Ok(tree) => Ok(Made::fork(got, self.is_root, self.needs, tree)),
             Err(Failed::Error(error)) => Err(Trouble::Error(error)),
             Err(Failed::Misfit(problems)) => {
                 let problems = problems.iter().map(ToString::to_string).collect();
-                let why = match method {
+                let why = match release.method {
                     Method::Recipe(_) => Why::Unfit(problems),
                     Method::Rule => Why::Unforkable(problems),
                 };
-                Err(Trouble::Left(Box::new(Left {
-                    instead: method.instead(&got.version),
-                    ..left(&got.name, Some(got.version.clone()), why)
-                })))
+                Err(Trouble::Left(Box::new(release.left(&got.version, why))))
             }
         }
     }

@@ -97,7 +97,11 @@ impl Named {
                         let part = |key: &str| dependency.get(key).and_then(toml::Value::as_str);
                         let version = dependency.as_str().or(part("version"));
                         let name = part("package").unwrap_or(name);
-                        self.declare(name, version.filter(|_| part("path").is_none()), part("git"));
+                        self.declare(
+                            name,
+                            version.filter(|_| part("path").is_none()),
+                            part("git"),
+                        );
                         paths.extend(part("path").map(|path| folder.join(path)));
                     }
                 }

@@ -128,19 +128,14 @@ impl Lock {
     ///
     /// Each variant of [`LockError`].
     pub(crate) fn read(path: &Path) -> Result<Self, LockError> {
-        #[derive(Deserialize)]
-        struct Head {
-            version: Option<u32>,
-        }
         let text =
             fs::read_to_string(path).map_err(|source| LockError::Read(path.to_owned(), source))?;
         if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<< ")) {
             return Err(LockError::Conflict(path.to_owned(), line + 1));
         }
-        let wrong = |source| LockError::Parse(path.to_owned(), source);
-        match toml::from_str::<Head>(&text).map_err(wrong)?.version {
+        match version(&text) {
             Some(version) if version > NEWEST => Err(LockError::Version(path.to_owned(), version)),
-            _ => Self::parse(&text).map_err(wrong),
+            _ => Self::parse(&text).map_err(|source| LockError::Parse(path.to_owned(), source)),
         }
     }
 
@@ -170,6 +165,13 @@ impl Lock {
         }
         Some(versions)
     }
+}
+
+/// The version of the format that a lock file says at its top.
+fn version(text: &str) -> Option<u32> {
+    let mut head = text.lines().take_while(|line| !line.starts_with('['));
+    let version = head.find_map(|line| line.strip_prefix("version = "))?;
+    version.trim().parse().ok()
 }
 
 #[cfg(test)]

@@ -164,7 +164,8 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Gets these crates in one call of cargo, with what the user's lock file holds or without.
+    /// Gets these crates in one call of cargo: with what the user's lock file and the recipes say of
+    /// releases and checksums, or without.
     fn ask(
         self,
         these: &[usize],
@@ -172,14 +173,13 @@ impl Job<'_> {
     ) -> Result<Vec<(usize, Upstream)>, UpstreamError> {
         let wanted: Vec<&Wanted> = these.iter().map(|index| &self.wanted[*index]).collect();
         let label = label(&wanted);
-        let lines = these.iter().filter_map(|index| self.wanted[*index].line(*index));
+        let lines = these
+            .iter()
+            .filter_map(|index| self.wanted[*index].line(*index));
         let project = Project::new(&lines.collect::<String>())?;
-        let locked = if with_lock {
-            &self.lock.packages[..]
-        } else {
-            &[]
-        };
-        project.write_lock(&lock_of(&wanted, locked))?;
+        if with_lock {
+            project.write_lock(&lock_of(&wanted, &self.lock.packages))?;
+        }
         let args = [
             "metadata",
             "--format-version",
@@ -261,12 +261,14 @@ fn lock_of(wanted: &[&Wanted], locked: &[LockedPackage]) -> String {
             continue;
         };
         let is_it = |name: &str, other: &Version| one.name == *name && version == other;
-        let in_lock = |other: &LockedPackage| {
-            other.checksum.is_some() && is_it(&other.name, &other.version)
-        };
+        let in_lock =
+            |other: &LockedPackage| other.checksum.is_some() && is_it(&other.name, &other.version);
         let before = |other: &&Wanted| {
             let sum = other.checksum.is_some();
-            sum && other.version.as_ref().is_some_and(|it| is_it(&other.name, it))
+            sum && other
+                .version
+                .as_ref()
+                .is_some_and(|it| is_it(&other.name, it))
         };
         if !locked.iter().any(in_lock) && !wanted[..index].iter().any(before) {
             let rest = locked.iter().find(|one| is_it(&one.name, &one.version));

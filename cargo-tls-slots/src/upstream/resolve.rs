@@ -82,9 +82,7 @@ fn choose(
     let choice = |required: &&Requirement| {
         let fits = VersionReq::parse(&required.1).ok()?;
         let of_it = lock.packages.iter().filter(|one| {
-            one.name == required.0
-                && direct.contains(&&*one.name)
-                && fits.matches(&one.version)
+            one.name == required.0 && direct.contains(&&*one.name) && fits.matches(&one.version)
         });
         let newest = of_it.map(|one| &one.version).max()?;
         Some(((*required).clone(), newest.clone()))
