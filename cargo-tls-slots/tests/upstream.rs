@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use cargo_tls_slots::build::{self, ArtifactKind, BuildOptions};
 use cargo_tls_slots::fork::{self, ForkOptions, Forked, Outcome, STAMP, fork};
 
-/// The releases that the recipe pins.
+/// Releases that are forked and compiled in every run of the tests.
 const RELEASES: [&str; 4] = ["1.47.5", "1.51.6", "1.53.3", "1.54.1"];
 
 /// A place that stays from run to run, so that a second one compiles nothing.
@@ -282,7 +282,7 @@ fn what_no_edit_names_is_upstreams_byte_by_byte() {
 }
 
 #[test]
-fn a_pinned_release_must_have_its_checksum() {
+fn a_release_that_was_tried_must_have_its_checksum() {
     let place = tempfile::tempdir().unwrap();
     let lock = place.path().join("Cargo.lock");
     let wrong = "0".repeat(64);

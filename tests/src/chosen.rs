@@ -4,8 +4,9 @@
 //! more. Each of them could be shared by half.
 //!
 //! The way: the variable names releases, blanks between, such as `foldhash@0.1.3 log@0.4.20`. The
-//! fixtures' copies require exactly these, and cargo finds the rest: it keeps what `crates.lock`
-//! has wherever that still fits. Then the same scenarios run. `cargo tls-slots releases --boundary`
+//! fixtures' copies require exactly these, and cargo finds the rest, as new as these allow. (With
+//! `crates.lock` it would keep what it has, such as a moka that wants a newer crossbeam.) Then the
+//! same scenarios run. `cargo tls-slots releases --boundary`
 //! sets the variable for the oldest, a middle and the newest release of each crate.
 //!
 //! A crate that no fixture names is used through another one, and some releases have another
@@ -29,11 +30,20 @@ use crate::sources::{Tokio, copy_fixtures, scratch, seed_lock};
 /// The longest that cargo may take to find the rest of the releases.
 const RESOLVE: std::time::Duration = std::time::Duration::from_secs(120);
 
-/// What the fixtures use to have a release: the crate, the releases, another crate with the
-/// requirement that it then gets, and a feature of the fixtures for what is different in them.
+/// What the fixtures use to have a release: the crate, the releases, other crates with the
+/// requirements that they then get, and a feature of `crates-iface` for what is different there.
 const USES: &[(&str, &str, &[(&str, &str)], &str)] = &[
-    ("foldhash", "^0.1", &[("hashbrown", "0.15")], ""),
+    // No hashbrown uses the first two.
+    ("foldhash", "<0.1.2", &[], "foldhash_itself"),
+    ("foldhash", ">=0.1.2, <0.2", &[("hashbrown", "0.15")], ""),
     ("parking_lot_core", "^0.8", &[("parking_lot", "0.11")], ""),
+    (
+        "parking_lot_core",
+        ">=0.9, <0.9.11",
+        &[("dashmap", "5.5")],
+        "",
+    ),
+    ("parking_lot_core", "^0.10", &[("parking_lot", "0.13")], ""),
 ];
 
 /// Releases that take the place of those of `crates.lock`.
@@ -41,7 +51,7 @@ const USES: &[(&str, &str, &[(&str, &str)], &str)] = &[
 pub struct Chosen {
     /// The crates, with the requirement for each.
     required: Vec<(String, String)>,
-    /// The features of the fixtures.
+    /// The features of `crates-iface`.
     features: Vec<&'static str>,
     /// The folder of the copies, below [`scratch`].
     folder: PathBuf,
@@ -99,9 +109,11 @@ impl Chosen {
             .join("src")
     }
 
-    /// The features of the fixtures, commas between.
+    /// The features of a fixture that depends on `crates-iface`, commas between.
     pub(crate) fn features(&self) -> String {
-        self.features.join(",")
+        let features = self.features.iter();
+        let features = features.map(|feature| format!("crates-iface/{feature}"));
+        features.collect::<Vec<_>>().join(",")
     }
 
     /// Makes the copies of the fixtures.
@@ -148,7 +160,7 @@ impl Chosen {
         }
     }
 
-    /// The lock file: that of `crates.lock`, changed as far as these releases need it.
+    /// The lock file that cargo makes of these releases.
     ///
     /// # Panics
     ///
@@ -157,7 +169,7 @@ impl Chosen {
         self.lock.get_or_init(|| {
             self.copy(Tokio::Registry);
             let project = self.sources(Tokio::Registry).join("crates_host");
-            seed_lock(&project, Lock::Crates.read().as_bytes());
+            seed_lock(&project, b"version = 4\n");
             let mut command = Command::new(cargo::program());
             cargo::isolate(&mut command);
             command

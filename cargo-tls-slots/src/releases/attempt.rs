@@ -33,11 +33,12 @@ pub(super) fn attempt(options: &Options, release: &Release, place: &Place, facts
         name: release.recipe.name.clone(),
         version: release.version.clone(),
         facts,
+        along: Vec::new(),
         trouble: None,
     };
     tried.facts.lockfile |= release.lockfile;
     let old = tried.facts.clone();
-    if let Err(why) = steps(options, release, place, &mut tried.facts) {
+    if let Err(why) = steps(options, release, place, &mut tried) {
         tried.facts = old;
         tried.trouble = Some(why);
     }
@@ -49,8 +50,9 @@ fn steps(
     options: &Options,
     release: &Release,
     place: &Place,
-    facts: &mut Facts,
+    tried: &mut Tried,
 ) -> Result<(), String> {
+    let facts = &mut tried.facts;
     if let Some(reason) = release.recipe.stateless(&release.version) {
         *facts = Facts {
             checksum: release.checksum.clone().unwrap_or_default(),
@@ -85,10 +87,13 @@ fn steps(
     facts.forks = Answer::yes();
     let along = |name: &String| release.recipe.with.contains(name);
     for one in &forked.crates {
-        if one.name == release.recipe.name {
+        let (name, version) = (one.name.clone(), one.version.clone());
+        if name == release.recipe.name {
             facts.checksum = checksum(&one.dir).map_err(|error| error.to_string())?;
-        } else if along(&one.name) {
-            facts.with.insert(one.name.clone(), one.version.clone());
+        } else if along(&name) {
+            let checksum = checksum(&one.dir).map_err(|error| error.to_string())?;
+            facts.with.insert(name.clone(), version.clone());
+            tried.along.push((name, version, checksum));
         }
     }
     if options.compile {

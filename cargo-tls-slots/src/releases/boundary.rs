@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use semver::Version;
 
+use super::choose::along;
 use super::error::Error;
 use super::options::Options;
 use crate::cargo;
@@ -68,9 +69,17 @@ pub(super) fn repository(options: &Options) -> Result<PathBuf, Error> {
 }
 
 /// Runs the tests of the repository.
-pub(super) fn run(options: &Options, table: &Table, repository: &Path) -> Vec<Shared> {
+///
+/// # Errors
+///
+/// [`Error::Recipe`].
+pub(super) fn run(
+    options: &Options,
+    table: &Table,
+    repository: &Path,
+) -> Result<Vec<Shared>, Error> {
     let mut all = Vec::new();
-    for run in runs(options, table) {
+    for run in runs(options, table)? {
         let releases = run.releases.iter();
         let names: Vec<String> = releases
             .map(|(name, version)| format!("{name}@{version}"))
@@ -94,15 +103,19 @@ pub(super) fn run(options: &Options, table: &Table, repository: &Path) -> Vec<Sh
             });
         }
     }
-    all
+    Ok(all)
 }
 
 /// The runs that the options ask for.
-fn runs(options: &Options, table: &Table) -> Vec<Run> {
+fn runs(options: &Options, table: &Table) -> Result<Vec<Run>, Error> {
+    let along = along()?;
     let named = &options.crates;
     let mut runs = Vec::new();
     let mut old_middle_new = [Vec::new(), Vec::new(), Vec::new()];
     for name in table.crates() {
+        if along.iter().any(|one| one == name) {
+            continue;
+        }
         if !named.is_empty() && named.iter().all(|spec| spec.name != name) {
             continue;
         }
@@ -138,7 +151,7 @@ fn runs(options: &Options, table: &Table) -> Vec<Run> {
         variable: "TLS_SLOTS_CRATES",
         releases,
     }));
-    runs
+    Ok(runs)
 }
 
 /// Runs one test file, and returns what became of its tests.
@@ -220,7 +233,11 @@ mod tests {
                 let releases = releases.map(|(name, version)| format!("{name} {}", version.minor));
                 releases.collect::<Vec<_>>().join(", ")
             };
-            runs(&options, &table).into_iter().map(of).collect()
+            runs(&options, &table)
+                .unwrap()
+                .into_iter()
+                .map(of)
+                .collect()
         };
         assert_eq!(
             texts(Vec::new()),

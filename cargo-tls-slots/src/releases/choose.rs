@@ -11,7 +11,7 @@ use semver::Version;
 use super::error::Error;
 use super::options::{Options, Which};
 use crate::parallel;
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, RecipeError};
 use crate::release_table::Table;
 use crate::upstream::list;
 use crate::upstream::lockfile::Lock;
@@ -86,10 +86,23 @@ fn recipes(options: &Options) -> Result<Vec<Recipe>, Error> {
         recipes.push(recipe);
     }
     if all {
-        let along: Vec<String> = recipes.iter().flat_map(|one| one.with.clone()).collect();
+        let along = along()?;
         recipes.retain(|recipe| !along.contains(&recipe.name));
     }
     Ok(recipes)
+}
+
+/// The crates that are forked along another one.
+///
+/// # Errors
+///
+/// If a recipe is wrong.
+pub(super) fn along() -> Result<Vec<String>, RecipeError> {
+    let mut along = Vec::new();
+    for recipe in Recipe::names().into_iter().filter_map(Recipe::embedded) {
+        along.extend(recipe?.with);
+    }
+    Ok(along)
 }
 
 /// The releases of a crate that the options name or mean, with the checksums that cargo says.

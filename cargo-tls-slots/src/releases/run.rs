@@ -14,7 +14,7 @@ use super::options::Options;
 use super::page::write_page;
 use super::tried::Tried;
 use crate::parallel;
-use crate::release_table::{Facts, Table};
+use crate::release_table::{Answer, Facts, Table};
 
 /// Tries the releases that the options ask for, and writes what came of them into the table.
 ///
@@ -72,7 +72,7 @@ fn run_all(options: &Options) -> Result<Vec<Tried>, Error> {
     let mut tried = tried.into_iter().collect::<Result<Vec<_>, Error>>()?;
     if let Some(repository) = repository {
         let known_now = table.lock().expect("no panic holds the lock").clone();
-        for one in boundary::run(options, &known_now, &repository) {
+        for one in boundary::run(options, &known_now, &repository)? {
             let mut facts = known(&table, &one.name, &one.version);
             let trouble = match one.answer {
                 Ok(answer) => {
@@ -85,6 +85,7 @@ fn run_all(options: &Options) -> Result<Vec<Tried>, Error> {
                 name: one.name,
                 version: one.version,
                 facts,
+                along: Vec::new(),
                 trouble,
             };
             keep(options, &table, &one)?;
@@ -109,6 +110,11 @@ fn keep(options: &Options, table: &Mutex<Table>, tried: &Tried) -> Result<(), Er
     }
     let mut table = table.lock().expect("no panic holds the lock");
     *table.entry(&tried.name, &tried.version) = tried.facts.clone();
+    for (name, version, checksum) in &tried.along {
+        let facts = table.entry(name, version);
+        facts.checksum.clone_from(checksum);
+        facts.forks = Answer::yes();
+    }
     match &options.table {
         Some(path) => write(path, &table),
         None => Ok(()),

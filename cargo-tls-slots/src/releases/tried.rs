@@ -14,6 +14,8 @@ pub struct Tried {
     pub version: Version,
     /// What is known of it now.
     pub facts: Facts,
+    /// What was forked along it: crate, release, and checksum.
+    pub along: Vec<(String, Version, String)>,
     /// Why it could not be tried, if it could not: the table then stays as it was.
     pub trouble: Option<String>,
 }
