@@ -109,13 +109,6 @@ impl Chosen {
             .join("src")
     }
 
-    /// The features of a fixture that depends on `crates-iface`, commas between.
-    pub(crate) fn features(&self) -> String {
-        let features = self.features.iter();
-        let features = features.map(|feature| format!("crates-iface/{feature}"));
-        features.collect::<Vec<_>>().join(",")
-    }
-
     /// Makes the copies of the fixtures.
     pub(crate) fn copy(&self, tokio: Tokio) {
         copy_fixtures(&self.sources(tokio), tokio, &|path, text| {
@@ -154,10 +147,13 @@ impl Chosen {
                 format!("{name} = {{ version = \"{version}\", default-features = false }}\n")
             })
             .collect();
-        match path.starts_with("crates_iface") {
-            true => edited.replace("[dependencies]\n", &format!("[dependencies]\n{rest}")),
-            false => edited,
+        if !path.starts_with("crates_iface") {
+            return edited;
         }
+        let features = format!("[features]\ndefault = {:?}\n", self.features);
+        edited
+            .replace("[features]\n", &features)
+            .replace("[dependencies]\n", &format!("[dependencies]\n{rest}"))
     }
 
     /// The lock file that cargo makes of these releases.

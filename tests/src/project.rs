@@ -209,11 +209,8 @@ impl Project {
         if other_release().is_some_and(is_before_task_ids) {
             command.args(["--config", "build.rustflags=[\"--cfg\",\"tokio_unstable\"]"]);
         }
-        let of_chosen = self.chosen.map_or(String::new(), Chosen::features);
-        for features in [&self.features, &of_chosen] {
-            if !features.is_empty() {
-                command.args(["--features", features]);
-            }
+        if !self.features.is_empty() {
+            command.args(["--features", &self.features]);
         }
         if !self.default_features {
             command.arg("--no-default-features");
