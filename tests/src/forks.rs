@@ -121,7 +121,7 @@ impl Place {
         let to = root.join("forks");
         edit_folder(&forked.dir, &to, Path::new(""), edit);
         for one in &mut forked.crates {
-            one.dir = to.join(&one.name);
+            one.dir = to.join(one.folder());
         }
         forked.dir = to;
         forked
