@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::count::places;
+use super::count::{Misfit, places};
 use crate::source::edit::Edit;
 use crate::source::library::Library;
 
@@ -19,7 +19,7 @@ pub(super) struct Alternative<'e> {
     pub(super) file: &'e str,
     /// The run of tokens that is there.
     pub(super) run: &'e str,
-    /// How often it is there. `None` is once or more.
+    /// How often it is there. `None` is any number of times.
     pub(super) count: Option<usize>,
 }
 
@@ -27,21 +27,28 @@ pub(super) struct Alternative<'e> {
 ///
 /// # Errors
 ///
-/// A sentence with what is wrong with each of them.
+/// [`Misfit`] with what is wrong with each of them.
 pub(super) fn choose(
     library: &Library<'_>,
     alternatives: &[Alternative<'_>],
-) -> Result<(usize, Vec<Range<usize>>), String> {
-    let mut complaints = Vec::new();
+) -> Result<(usize, Vec<Range<usize>>), Misfit> {
+    let mut misfits = Vec::new();
     for (index, one) in alternatives.iter().enumerate() {
         let found = match library.file(one.file) {
             Some(file) => places(&file.source, one.run, one.count),
-            None => Err(format!("{} is not there", one.file)),
+            None => Err(Misfit {
+                is_absent: true,
+                message: format!("{} is not there, but the recipe edits it", one.file),
+            }),
         };
         match found {
             Ok(places) => return Ok((index, places)),
-            Err(complaint) => complaints.push(complaint),
+            Err(misfit) => misfits.push(misfit),
         }
     }
-    Err(complaints.join(", and "))
+    let messages: Vec<_> = misfits.iter().map(|misfit| &*misfit.message).collect();
+    Err(Misfit {
+        is_absent: misfits.iter().all(|misfit| misfit.is_absent),
+        message: messages.join(", and "),
+    })
 }

@@ -130,9 +130,10 @@ impl<'r> Run<'r> {
     ///
     /// | claim | the static must | edits |
     /// | --- | --- | --- |
-    /// | [`Action::Share`] | be no thread-local | it is wrapped |
+    /// | [`Action::Share`] | be no thread-local, and no plain data | it is wrapped |
     /// | [`Action::Seam`] | stand in a call of a seam | none: the seam's definition is edited |
     /// | [`Action::Leave`] | | none |
+    /// | [`Action::LeaveConstants`] | not be known to change | none |
     /// | [`Action::Replace`] | stand in the run that is replaced | none: the entry has its own |
     /// | none | be plain data | none |
     ///
@@ -173,7 +174,10 @@ impl<'r> Run<'r> {
             ));
         }
         match &claim.action {
-            Action::Leave | Action::Replace(_) => Ok(Vec::new()),
+            Action::LeaveConstants if library.is_known_to_change(file, found) => Err(format!(
+                "`{spelling}` is state: the recipe leaves what is in this folder, but must name it"
+            )),
+            Action::Leave | Action::LeaveConstants | Action::Replace(_) => Ok(Vec::new()),
             Action::Seam => {
                 let through = found.thread_local.as_deref().unwrap_or_default();
                 match self.recipe.seams.iter().any(|seam| seam.name == through) {
@@ -184,6 +188,10 @@ impl<'r> Run<'r> {
             Action::Share if found.thread_local.is_some() => {
                 Err(format!("`{spelling}` is a thread-local, not a static"))
             }
+            // Its loss would not be noticed: under another name it needs no entry.
+            Action::Share if library.is_plain_data(file, found) => Err(format!(
+                "`{spelling}` never changes, so no entry can share it"
+            )),
             Action::Share => {
                 let call = "crate::external_tls::process_local!";
                 match edit::wrap_static(source, found.index, call) {
@@ -203,9 +211,10 @@ impl<'r> Run<'r> {
                         self.edits.entry(path).or_default().push(edit);
                     }
                 }
-                Err(_) if entry.is_optional() => {}
-                Err(message) => {
-                    let problem = entry.about().problem(message, &self.recipe.until);
+                Err(misfit) if misfit.is_absent && entry.is_optional() => {}
+                Err(misfit) => {
+                    let about = entry.about();
+                    let problem = about.problem(misfit.message, &self.recipe.until);
                     self.problems.push(problem);
                 }
             }

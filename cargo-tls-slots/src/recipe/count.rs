@@ -23,25 +23,35 @@ pub(super) fn differs(found: usize, wanted: usize) -> String {
     format!("{}, not {}", times(found), times(wanted))
 }
 
-/// Where the run of tokens `run` stands, in bytes: `count` times, or once and more.
+/// Where the run of tokens `run` stands, in bytes: `count` times, or any number of times.
 ///
 /// # Errors
 ///
-/// A sentence, if the run is no Rust or is there another number of times.
+/// [`Misfit`], if the run is no Rust or is there another number of times.
 pub(super) fn places(
     source: &Source<'_>,
     run: &str,
     count: Option<usize>,
-) -> Result<Vec<Range<usize>>, String> {
-    let tokens = Run::parse(run).map_err(|error| format!("the run `{run}` {error}"))?;
+) -> Result<Vec<Range<usize>>, Misfit> {
+    let tokens = Run::parse(run).map_err(|error| Misfit {
+        is_absent: false,
+        message: format!("the run `{run}` {error}"),
+    })?;
     let found = source.find(&tokens);
-    let run = run.trim();
-    match count {
-        Some(count) if found.len() != count => {
-            let differs = differs(found.len(), count);
-            Err(format!("`{run}` is there {differs}"))
-        }
-        None if found.is_empty() => Err(format!("`{run}` is not there")),
+    match count.unwrap_or(found.len().max(1)) {
+        count if found.len() != count => Err(Misfit {
+            is_absent: found.is_empty(),
+            message: format!("`{}` is there {}", run.trim(), differs(found.len(), count)),
+        }),
         _ => Ok(found.iter().map(|range| source.bytes(range)).collect()),
     }
+}
+
+/// What an entry names does not fit a release.
+#[derive(Debug)]
+pub(super) struct Misfit {
+    /// Whether the release has nothing of it.
+    pub(super) is_absent: bool,
+    /// What is wrong, in one sentence.
+    pub(super) message: String,
 }

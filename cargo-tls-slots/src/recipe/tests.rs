@@ -45,11 +45,11 @@ fn share(name: &str) -> String {
 
 #[test]
 fn a_shared_static_is_wrapped_and_nothing_else_changes() {
-    let text = "//! Café.\r\n\r\n\tfn  f( ) { /* é */ }\n static A: u8 = 1 ; // ∞\n\n\nfn g(){}";
+    let text = "//! Café.\r\n\r\n\tfn  f( ) { /* é */ }\n static A: X = 1 ; // ∞\n\n\nfn g(){}";
     assert_eq!(
         run(&share("A"), text),
         "//! Café.\r\n\r\n\tfn  f( ) { /* é */ }\n \
-         crate::external_tls::process_local! { static A: u8 = 1 ; } // ∞\n\n\nfn g(){}"
+         crate::external_tls::process_local! { static A: X = 1 ; } // ∞\n\n\nfn g(){}"
     );
 }
 
@@ -58,25 +58,25 @@ fn attributes_and_visibility_go_inside_but_a_leading_cfg_does_not() {
     assert_eq!(
         run(
             &share("A"),
-            "/// Doc.\n#[allow(x)]\npub(crate) static A: u8 = 1;"
+            "/// Doc.\n#[allow(x)]\npub(crate) static A: X = 1;"
         ),
-        "crate::external_tls::process_local! { /// Doc.\n#[allow(x)]\npub(crate) static A: u8 = 1; }"
+        "crate::external_tls::process_local! { /// Doc.\n#[allow(x)]\npub(crate) static A: X = 1; }"
     );
     assert_eq!(
         run(
             &share("A"),
-            "#[cfg(a)] #[cfg(b)] /// Doc.\n#[allow(x)] pub static A: u8 = 1;"
+            "#[cfg(a)] #[cfg(b)] /// Doc.\n#[allow(x)] pub static A: X = 1;"
         ),
-        "#[cfg(a)] #[cfg(b)] crate::external_tls::process_local! { /// Doc.\n#[allow(x)] pub static A: u8 = 1; }"
+        "#[cfg(a)] #[cfg(b)] crate::external_tls::process_local! { /// Doc.\n#[allow(x)] pub static A: X = 1; }"
     );
     assert_eq!(
-        run(&share("A"), "#[cfg(a)] pub(in crate::b) static A: u8 = 1;"),
-        "#[cfg(a)] crate::external_tls::process_local! { pub(in crate::b) static A: u8 = 1; }"
+        run(&share("A"), "#[cfg(a)] pub(in crate::b) static A: X = 1;"),
+        "#[cfg(a)] crate::external_tls::process_local! { pub(in crate::b) static A: X = 1; }"
     );
     // An attribute of the file is not the static's.
     assert_eq!(
-        run(&share("A"), "#![allow(x)]\nstatic A: u8 = 1;"),
-        "#![allow(x)]\ncrate::external_tls::process_local! { static A: u8 = 1; }"
+        run(&share("A"), "#![allow(x)]\nstatic A: X = 1;"),
+        "#![allow(x)]\ncrate::external_tls::process_local! { static A: X = 1; }"
     );
 }
 
@@ -85,16 +85,16 @@ fn a_static_is_found_inside_macros_and_functions() {
     assert_eq!(
         run(
             &share("A"),
-            "cfg_rt! { fn f(x: &'static u8) { static A: [u8; { 1; 1 }] = [1]; let y = 1; } }"
+            "cfg_rt! { fn f(x: &'static u8) { static A: [X; { 1; 1 }] = [1]; let y = 1; } }"
         ),
         "cfg_rt! { fn f(x: &'static u8) { crate::external_tls::process_local! { \
-         static A: [u8; { 1; 1 }] = [1]; } let y = 1; } }"
+         static A: [X; { 1; 1 }] = [1]; } let y = 1; } }"
     );
 }
 
 #[test]
 fn all_statics_of_a_name_are_shared_however_many_there_are() {
-    let twice = "fn f() { static A: u8 = 1; } fn g() { static A: u8 = 1; }";
+    let twice = "fn f() { static A: X = 1; } fn g() { static A: X = 1; }";
     assert_eq!(run(&share("A"), twice).matches("process_local!").count(), 2);
     assert_eq!(run(&share("A"), "fn f() {}"), "fn f() {}");
 }
@@ -110,7 +110,7 @@ fn all_problems_are_told_at_once_with_their_lines() {
     assert_data_eq!(
         fail(
             &entries,
-            "/// static NO: X = 1;\nfn f() {\n  static A: X = 1;\n}\nstd::thread_local! { static B: u8 = 1; }\n\
+            "/// static NO: X = 1;\nfn f() {\n  static A: X = 1;\n}\nstd::thread_local! { static B: X = 1; }\n\
              thread_local! { any!() }\nstatic mut C: u8 = 1;\nlazy_static! { static ref D: u8 = 1; }\n// a b\nfn g() { a b }"
         ),
         str![[r#"
@@ -132,14 +132,14 @@ src/lib.rs:8: `static ref D` is new: the recipe does not say whether images shar
 
 #[test]
 fn a_static_ref_is_another_form() {
-    let text = "lazy_static! { static ref A: u8 = 1; } static A: u8 = 1;";
+    let text = "lazy_static! { static ref A: u8 = 1; } static A: X = 1;";
     assert!(fail(&share("A"), text).contains("`static ref A` is new"));
 }
 
 #[test]
 fn what_no_program_has_and_what_never_changes_needs_no_entry() {
     for text in [
-        "#[cfg(test)] mod a { static A: X = 1; thread_local! { static B: u8 = 1; } }",
+        "#[cfg(test)] mod a { static A: X = 1; thread_local! { static B: X = 1; } }",
         "#[cfg(all(test, loom))] lazy_static! { static ref A: u8 = 1; }",
         "macro_rules! m { (static $a:ident: u8 = 1) => {} }",
         "struct X(&'static str); static A: [X; 1] = [X(\"a\")];",
@@ -173,19 +173,42 @@ fn files_of_tests_need_no_entry() {
 }
 
 #[test]
+fn what_never_changes_is_not_shared() {
+    let error = fail(&share("A"), "static A: u8 = 1;");
+    assert!(error.contains("`static A` never changes, so no entry can share it"));
+}
+
+#[test]
+fn a_folder_is_left_but_for_what_is_known_to_change() {
+    let folder = "[[per_copy]]\nfile = 'src/**'\nreason = 'why'\n";
+    let file = entry("per_copy", "");
+    for text in [
+        "static A: Mutex<u8> = 1;",
+        "static mut A: u8 = 1;",
+        "thread_local! { static A: X = 1; }",
+    ] {
+        assert!(fail(folder, text).contains("but must name it"), "{text}");
+        assert_eq!(run(&file, text), text);
+    }
+    let unknown = "static A: &dyn Group = 1;";
+    assert_eq!(run(folder, unknown), unknown);
+}
+
+#[test]
 fn an_entry_may_have_alternatives() {
     let entries = entry(
         "replace",
-        "from = 'a b'\nto = 'x'\nor = [{ from = 'c d', to = 'y' }, { from = 'e', count = 2 }]",
+        "from = 'a b'\nto = 'x'\nor = [{ from = 'c d', to = 'y' }, { from = 'e', count = 2 }, { count = 3 }]",
     );
     assert_eq!(run(&entries, "a b"), "x");
     assert_eq!(run(&entries, "c d"), "y");
     assert_eq!(run(&entries, "e e"), "x x");
+    assert_eq!(run(&entries, "a b a b a b"), "x x x");
     // The first that fits, even if another is there as well.
     assert_eq!(run(&entries, "c d a b"), "c d x");
     assert!(fail(&entries, "e").contains(
         "`a b` is there not at all, not once, and `c d` is there not at all, not once, and \
-         `e` is there once, not 2 times"
+         `e` is there once, not 2 times, and `a b` is there not at all, not 3 times"
     ));
 
     let entries = entry(
@@ -210,6 +233,9 @@ fn an_entry_may_have_nothing_to_do() {
         assert!(!fail(&entry(kind, keys), "fn g() {}").is_empty());
         let optional = entry(kind, &format!("{keys}\noptional = true"));
         assert_eq!(run(&optional, "fn g() {}"), "fn g() {}");
+        // One too many may be where the edit matters.
+        let twice = "impl T { fn f() { a b } fn f() { a b } }";
+        assert!(fail(&optional, twice).contains("2 times, not once"));
     }
 }
 
@@ -225,9 +251,9 @@ fn thread_locals_must_go_through_the_seam() {
     let definition =
         "macro_rules! seam_thread_local { ($($t:tt)*) => { thread_local! { $($t)* } } }\n";
     let key = entry("thread_local", "name = 'A'");
-    let good = format!("{definition}seam_thread_local!(static A: u8 = 1);");
+    let good = format!("{definition}seam_thread_local!(static A: X = 1);");
     assert_eq!(run(&(seam.clone() + &key), &good), good);
-    let bad = format!("{definition}std::thread_local! {{ static A: u8 = 1; }}");
+    let bad = format!("{definition}std::thread_local! {{ static A: X = 1; }}");
     assert!(
         fail(&(seam.clone() + &key), &bad)
             .contains("`static A` is in `std::thread_local!`, which is no seam")
@@ -235,7 +261,7 @@ fn thread_locals_must_go_through_the_seam() {
     // Not a shared static either.
     assert!(fail(&(seam.clone() + &share("A")), &good).contains("is a thread-local, not a static"));
     // And a second definition of the seam may go elsewhere.
-    let twice = format!("{definition}{definition}seam_thread_local!(static A: u8 = 1);");
+    let twice = format!("{definition}{definition}seam_thread_local!(static A: X = 1);");
     assert!(fail(&(seam + &key), &twice).contains("is defined 2 times, not once"));
 }
 
@@ -274,7 +300,7 @@ fn a_replacement_may_share_the_statics_in_it() {
             ),
         )
     };
-    let text = "thread_local! { static A: u8 = 1; static B: u8 = 2; }";
+    let text = "thread_local! { static A: X = 1; static B: X = 2; }";
     assert!(fail(&edit("A"), text).contains("`static B` is new"));
     assert!(fail(&edit("B"), text).contains("`static B` is new"));
     // Another of that name is another entry's.
@@ -282,13 +308,13 @@ fn a_replacement_may_share_the_statics_in_it() {
     assert_eq!(
         run(
             &both,
-            "thread_local! { static A: u8 = 1; } static mut A: u8 = 1;"
+            "thread_local! { static A: X = 1; } static mut A: u8 = 1;"
         ),
-        "seam! { static A: u8 = 1; } static mut A: u8 = 1;"
+        "seam! { static A: X = 1; } static mut A: u8 = 1;"
     );
     assert_eq!(
-        run(&edit("A"), "thread_local! { static A: u8 = 1; }"),
-        "seam! { static A: u8 = 1; }"
+        run(&edit("A"), "thread_local! { static A: X = 1; }"),
+        "seam! { static A: X = 1; }"
     );
     assert_eq!(run(&edit("A"), "fn f() {}"), "fn f() {}");
     // Alternatives are one entry, even where the tokens of one end in those of the other.
@@ -301,12 +327,12 @@ fn a_replacement_may_share_the_statics_in_it() {
         assert_eq!(
             run(
                 &entries,
-                &format!("{path}thread_local! {{ static A: u8 = 1; }}")
+                &format!("{path}thread_local! {{ static A: X = 1; }}")
             ),
-            "seam! { static A: u8 = 1; }"
+            "seam! { static A: X = 1; }"
         );
     }
-    let otherwise = "std::thread_local! { pub static A: u8 = 1; }";
+    let otherwise = "std::thread_local! { pub static A: X = 1; }";
     assert!(fail(&edit("A"), otherwise).contains("`static A` is new"));
 }
 
@@ -358,7 +384,7 @@ fn files_that_are_gone_or_no_rust_are_problems() {
 #[test]
 fn only_sources_are_looked_at() {
     let mut tree = Tree::from([
-        ("tests/a.rs".to_owned(), b"static A: u8 = 1;".to_vec()),
+        ("tests/a.rs".to_owned(), b"static A: X = 1;".to_vec()),
         ("src/data.bin".to_owned(), vec![0xff, 0xfe]),
     ]);
     let before = tree.clone();

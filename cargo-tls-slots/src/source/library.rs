@@ -116,6 +116,15 @@ impl<'a> Library<'a> {
             && ty.is_some_and(|ty| self.types.is_plain_data(&file.source, ty))
     }
 
+    /// Whether a declaration is known to be state that changes: a thread-local, a `static mut`, a
+    /// static whose type has interior mutability.
+    pub(crate) fn is_known_to_change(&self, file: &File<'a>, found: &Found) -> bool {
+        let is_mutable = |ty| self.types.is_mutable(&file.source, ty);
+        found.form != Form::Plain
+            || found.thread_local.is_some()
+            || type_of(&file.source, found).is_some_and(is_mutable)
+    }
+
     /// The file at a path, if the library has it.
     pub(crate) fn file(&self, path: &str) -> Option<&'a File<'a>> {
         let at = self.files.binary_search_by_key(&path, |file| file.path);

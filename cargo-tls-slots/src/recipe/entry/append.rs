@@ -15,6 +15,7 @@ use serde::Deserialize;
 use super::kind::{EditEntry, Entry, source_of};
 use crate::recipe::about::About;
 use crate::recipe::alternatives::InFile;
+use crate::recipe::count::Misfit;
 use crate::source::edit::Edit;
 use crate::source::library::Library;
 
@@ -35,7 +36,7 @@ impl Entry for Append {
 }
 
 impl EditEntry for Append {
-    fn edits(&self, library: &Library<'_>) -> Result<Vec<InFile>, String> {
+    fn edits(&self, library: &Library<'_>) -> Result<Vec<InFile>, Misfit> {
         let source = source_of(library, &self.about)?;
         let gap = match source.text.ends_with('\n') {
             true => "\n",

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::kind::{EditEntry, Entry};
 use crate::recipe::about::About;
 use crate::recipe::alternatives::{Alternative, InFile, choose};
-use crate::recipe::count::one;
+use crate::recipe::count::{Misfit, one};
 use crate::source::edit::Edit;
 use crate::source::library::Library;
 
@@ -66,12 +66,12 @@ pub(crate) struct Or {
 }
 
 impl Beside {
-    /// The run, and whether the text goes after it.
-    fn run(&self) -> Result<(&str, bool), String> {
+    /// The run, and whether the text goes after it. `None` unless one of the two is there.
+    fn run(&self) -> Option<(&str, bool)> {
         match (&self.before, &self.after) {
-            (Some(run), None) => Ok((run, false)),
-            (None, Some(run)) => Ok((run, true)),
-            _ => Err("an `insert` needs `before` or `after`, one of them".to_owned()),
+            (Some(run), None) => Some((run, false)),
+            (None, Some(run)) => Some((run, true)),
+            _ => None,
         }
     }
 }
@@ -92,20 +92,28 @@ impl EditEntry for Insert {
         std::iter::once(&*self.about.file).chain(others).collect()
     }
 
-    fn edits(&self, library: &Library<'_>) -> Result<Vec<InFile>, String> {
-        let mut alternatives = Vec::new();
-        let mut texts = Vec::new();
-        let own = std::iter::once((&*self.about.file, &self.beside, &self.text, self.count));
+    fn edits(&self, library: &Library<'_>) -> Result<Vec<InFile>, Misfit> {
+        let own = (&*self.about.file, &self.beside, &self.text, self.count);
         let others = self.or.iter().map(|or| {
+            // Which side, and where, are one thing: `or` has both or none.
+            let beside = match (&or.beside.before, &or.beside.after) {
+                (None, None) => &self.beside,
+                _ => &or.beside,
+            };
             (
                 or.file.as_deref().unwrap_or(&self.about.file),
-                &or.beside,
+                beside,
                 or.text.as_ref().unwrap_or(&self.text),
                 or.count.unwrap_or(self.count),
             )
         });
-        for (file, beside, text, count) in own.chain(others) {
-            let (run, after) = beside.run()?;
+        let mut alternatives = Vec::new();
+        let mut texts = Vec::new();
+        for (file, beside, text, count) in std::iter::once(own).chain(others) {
+            let (run, after) = beside.run().ok_or_else(|| Misfit {
+                is_absent: false,
+                message: "an `insert` needs `before` or `after`, one of them".to_owned(),
+            })?;
             let count = Some(count);
             alternatives.push(Alternative { file, run, count });
             texts.push((after, text));

@@ -3,6 +3,7 @@
 use crate::recipe::about::About;
 use crate::recipe::alternatives::InFile;
 use crate::recipe::claim::Claim;
+use crate::recipe::count::Misfit;
 use crate::source::library::Library;
 use crate::source::tokens::Source;
 
@@ -38,20 +39,22 @@ pub(in crate::recipe) trait EditEntry: Entry {
     ///
     /// # Errors
     ///
-    /// A sentence that says why the entry does not fit the library.
-    fn edits(&self, library: &Library<'_>) -> Result<Vec<InFile>, String>;
+    /// [`Misfit`], if the entry does not fit the library.
+    fn edits(&self, library: &Library<'_>) -> Result<Vec<InFile>, Misfit>;
 }
 
 /// The tokens of the file that an entry is about.
 ///
 /// # Errors
 ///
-/// The end of a sentence about the file, which is not there.
+/// [`Misfit`]: the file is not there.
 pub(in crate::recipe) fn source_of<'l>(
     library: &Library<'l>,
     about: &About,
-) -> Result<&'l Source<'l>, String> {
+) -> Result<&'l Source<'l>, Misfit> {
     let file = library.file(&about.file);
-    file.map(|file| &file.source)
-        .ok_or_else(|| "is not there, but the recipe edits it".to_owned())
+    file.map(|file| &file.source).ok_or_else(|| Misfit {
+        is_absent: true,
+        message: "is not there, but the recipe edits it".to_owned(),
+    })
 }

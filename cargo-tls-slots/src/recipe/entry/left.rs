@@ -23,7 +23,8 @@ pub(crate) struct Left {
     /// Its reason, and its file: one, or with `folder/**` all below a folder.
     #[serde(flatten)]
     pub(crate) about: About,
-    /// Which statics of it, in whichever form. Without it, all.
+    /// Which statics of it, in whichever form. Without it all, but below a folder none that is known
+    /// to change.
     pub(crate) names: Option<Vec<String>>,
 }
 
@@ -51,7 +52,10 @@ impl Entry for Left {
         vec![Claim::new(
             "what stays as it is".to_owned(),
             move |path, found| self.covers(path) && is_named(&found.name),
-            Action::Leave,
+            match (&self.names, self.about.file.ends_with("/**")) {
+                (None, true) => Action::LeaveConstants,
+                _ => Action::Leave,
+            },
         )]
     }
 }

@@ -18,6 +18,7 @@ use serde::Deserialize;
 use super::kind::{EditEntry, Entry, source_of};
 use crate::recipe::about::About;
 use crate::recipe::alternatives::InFile;
+use crate::recipe::count::Misfit;
 use crate::recipe::signature;
 use crate::source::edit::Edit;
 use crate::source::library::Library;
@@ -52,10 +53,16 @@ impl EditEntry for OnHost {
         self.optional
     }
 
-    fn edits(&self, library: &Library<'_>) -> Result<Vec<InFile>, String> {
+    fn edits(&self, library: &Library<'_>) -> Result<Vec<InFile>, Misfit> {
         let source = source_of(library, &self.about)?;
-        let call = signature::find(source, &self.function)
-            .map_err(|end| format!("the function `{}` {end}", self.function))?;
+        let found = signature::find(source, &self.function);
+        let misfit = |is_absent, end: &str| Misfit {
+            is_absent,
+            message: format!("the function `{}` {end}", self.function),
+        };
+        let call = found
+            .map_err(|end| misfit(false, &end))?
+            .ok_or_else(|| misfit(true, "is not there"))?;
         let text = format!(
             "\n{}    crate::external_tls::on_host!({}: {} = {}; ({}));",
             call.indentation,

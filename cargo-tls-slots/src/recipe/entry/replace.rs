@@ -17,7 +17,7 @@ use super::kind::{EditEntry, Entry};
 use crate::recipe::about::About;
 use crate::recipe::alternatives::{Alternative, InFile, choose};
 use crate::recipe::claim::{Action, Claim};
-use crate::recipe::count::one;
+use crate::recipe::count::{Misfit, one};
 use crate::source::edit::Edit;
 use crate::source::library::Library;
 use crate::source::tokens::Run;
@@ -55,7 +55,7 @@ pub(crate) struct Or {
     /// The file.
     pub(crate) file: Option<String>,
     /// The run of tokens.
-    pub(crate) from: String,
+    pub(crate) from: Option<String>,
     /// The text.
     pub(crate) to: Option<String>,
     /// How often the run is there.
@@ -75,7 +75,7 @@ impl Replace {
         let others = self.or.iter().map(|or| {
             let alternative = Alternative {
                 file: or.file.as_deref().unwrap_or(&self.about.file),
-                run: &or.from,
+                run: or.from.as_deref().unwrap_or(&self.from),
                 count: counted(or.count.unwrap_or(self.count)),
             };
             (alternative, or.to.as_deref().unwrap_or(&self.to))
@@ -119,7 +119,7 @@ impl EditEntry for Replace {
         all.map(|(one, _)| one.file).collect()
     }
 
-    fn edits(&self, library: &Library<'_>) -> Result<Vec<InFile>, String> {
+    fn edits(&self, library: &Library<'_>) -> Result<Vec<InFile>, Misfit> {
         let (alternatives, texts): (Vec<_>, Vec<_>) = self.alternatives().into_iter().unzip();
         let (index, places) = choose(library, &alternatives)?;
         let file = alternatives[index].file;
