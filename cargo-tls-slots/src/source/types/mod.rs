@@ -29,17 +29,20 @@ use super::tokens::{Kind, Source};
 
 mod definition;
 mod names;
+mod origin;
 
 use definition::Definition;
 use names::{MUTABLE, PLAIN};
+use origin::Origins;
 
 /// What the crate's own types are made of, by name.
 ///
-/// Names have no paths here: `a::Foo` and `b::Foo` are one entry with two definitions, and both are
-/// asked.
+/// Names have no paths here: `a::Foo` and `b::Foo` of the crate are one entry with two definitions,
+/// and both are asked.
 #[derive(Default)]
 pub(crate) struct Types<'a> {
     definitions: BTreeMap<&'a str, Vec<Definition<'a>>>,
+    origins: Origins<'a>,
 }
 
 /// What is asked of a type, and of the types that it is made of.
@@ -57,6 +60,7 @@ impl<'a> Types<'a> {
     /// Two types of one name are both remembered. A name is immutable if all types of that name
     /// are, so a mistaken identity shares a constant but never leaves state alone.
     pub(crate) fn collect(&mut self, source: &'a Source<'a>) {
+        self.origins.collect(source);
         for index in 0..source.tokens.len() {
             let keyword = source.at(index);
             if source.tokens[index].kind != Kind::Ident
@@ -115,7 +119,7 @@ impl<'a> Types<'a> {
             .filter(|index| source.tokens[*index].kind == Kind::Ident)
             .any(|index| {
                 let name = source.at(index);
-                if name.starts_with("Atomic") || MUTABLE.contains(&name) {
+                if is_state(name) {
                     return true;
                 }
                 let definitions = self.definitions.get(name);
@@ -128,7 +132,6 @@ impl<'a> Types<'a> {
     }
 
     /// [`is_immutable`](Self::is_immutable), where the generic `parameters` count as immutable.
-    ///
     fn immutable(
         &self,
         source: &'a Source<'a>,
@@ -174,7 +177,7 @@ impl<'a> Types<'a> {
                     at += if text == "phf" { 3 } else { 0 };
                 }
                 Kind::Ident if parameters.contains(&text) => {}
-                Kind::Ident if !self.name_is_immutable(text, question) => return false,
+                Kind::Ident if !self.name_is_immutable(source, at, question) => return false,
                 _ => {}
             }
             at += 1;
@@ -182,11 +185,26 @@ impl<'a> Types<'a> {
         true
     }
 
-    /// Whether a name is that of an immutable type: one of the crate's own, or else a plain one.
+    /// Whether the name at `at` is that of an immutable type: one of the crate's own, or else a
+    /// plain one.
     ///
-    /// The crate's own type wins over one of std with the same name.
-    fn name_is_immutable(&self, name: &'a str, question: &mut Question<'a>) -> bool {
-        let Some(definitions) = self.definitions.get(name) else {
+    /// The crate's own type wins over a plain one of the same name. A name that stands for state
+    /// everywhere does so here: whoever wraps a cell calls it a cell.
+    fn name_is_immutable(
+        &self,
+        source: &'a Source<'a>,
+        at: usize,
+        question: &mut Question<'a>,
+    ) -> bool {
+        let name = source.at(at);
+        if is_state(name) {
+            return false;
+        }
+        let is_own = |all: &&Vec<Definition<'a>>| {
+            let is_here = all.iter().any(|one| std::ptr::eq(one.source, source));
+            self.origins.is_of_crate(source, at, is_here)
+        };
+        let Some(definitions) = self.definitions.get(name).filter(is_own) else {
             return PLAIN.contains(&name);
         };
         if !question.seen.insert(name) {
@@ -232,6 +250,11 @@ impl<'a> Types<'a> {
                 self.fields_are_immutable(&fields, open + 1..source.tokens[open].pair, question)
             })
     }
+}
+
+/// Whether a name is that of a type with interior mutability, whoever defines it.
+fn is_state(name: &str) -> bool {
+    name.starts_with("Atomic") || MUTABLE.contains(&name)
 }
 
 /// A field or a variant without the attributes, doc comments and visibility before it.
@@ -366,6 +389,27 @@ mod tests {
         ] {
             assert!(!immutable("", text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_type_that_wraps_one_of_its_name_is_not_made_of_itself() {
+        for types in [
+            "struct Foo(other::Foo);",
+            "use other::Foo; mod m { struct Foo(u8); }",
+            "use other::*; struct Bar { x: Foo }",
+            "struct UnsafeCell<T>(std::cell::UnsafeCell<T>); struct Foo { x: UnsafeCell<u8> }",
+            "struct AtomicU8(std::sync::atomic::AtomicU8); struct Foo(AtomicU8);",
+        ] {
+            assert!(!immutable(types, "Foo"), "{types}");
+        }
+        assert!(immutable(
+            "mod m; struct Foo(m::Bar); struct Bar(crate::Foo);",
+            "Foo"
+        ));
+        assert!(immutable(
+            "use std::time::Duration; struct Foo(Duration);",
+            "Foo"
+        ));
     }
 
     #[test]
