@@ -13,8 +13,11 @@ use std::time::{Duration, Instant};
 use cargo_tls_slots::build::{self, ArtifactKind, BuildOptions};
 use cargo_tls_slots::fork::{self, ForkOptions, Forked, Outcome, STAMP, fork};
 
-/// Releases that are forked and compiled in every run of the tests.
-const RELEASES: [&str; 4] = ["1.47.5", "1.51.6", "1.53.3", "1.54.1"];
+/// The oldest release that the recipe is meant for, the newest, and some between that differ in what
+/// the recipe edits. `cargo tls-slots releases` tries all.
+const RELEASES: [&str; 7] = [
+    "1.38.2", "1.43.4", "1.47.5", "1.50.0", "1.51.6", "1.53.3", "1.54.1",
+];
 
 /// A place that stays from run to run, so that a second one compiles nothing.
 fn lasting(name: &str) -> PathBuf {
@@ -100,7 +103,7 @@ fn project(folder: &Path, manifest: &str, file: &str, text: &str) {
 }
 
 #[test]
-fn every_supported_minor_forks_and_compiles() {
+fn releases_old_and_new_fork_and_compile() {
     for version in RELEASES {
         let place = lasting(&format!("minor-{version}"));
         let forked = forked(version, &place.join("forks"));
@@ -170,36 +173,31 @@ fn a_second_run_writes_nothing() {
     let third = forked("1.54.1", place.path());
     assert_eq!(third.crates[0].outcome, Outcome::Updated(2));
 
-    // Another release stands beside it, and both find the tokio-macros that belongs to them.
-    let both = ForkOptions {
-        crates: ["tokio@1.53.3", "tokio@1.54.1"]
-            .map(|spec| spec.parse().unwrap())
-            .into(),
+    // Other releases stand beside it, and all find the tokio-macros that belongs to them.
+    let three = ["tokio@1.47.5", "tokio@1.53.3", "tokio@1.54.1"];
+    let three = ForkOptions {
+        crates: three.map(|spec| spec.parse().unwrap()).into(),
         ..ForkOptions::new(place.path())
     };
-    let outcomes: Vec<_> = fork(&both)
-        .unwrap()
-        .crates
-        .into_iter()
-        .map(|one| (one.folder().to_owned(), one.outcome))
-        .take(4)
-        .collect();
-    let expected = [
-        ("tokio-1.53.3", Outcome::Written),
-        ("tokio-macros-2.7.1", Outcome::Written),
-        ("tokio-1.54.1", Outcome::UpToDate),
-        ("tokio-macros-2.7.2", Outcome::UpToDate),
-    ];
-    assert_eq!(
-        outcomes,
-        expected.map(|(folder, outcome)| (folder.to_owned(), outcome))
-    );
-    for (folder, macros) in [("tokio-1.53.3", "2.7.1"), ("tokio-1.54.1", "2.7.2")] {
-        let folder = place.path().join(folder);
+    let crates = fork(&three).unwrap().crates;
+    let outcome = |folder: &str| {
+        let mut found = crates.iter().filter(|one| one.folder() == folder);
+        let outcome = found.next().map(|one| one.outcome);
+        assert!(found.next().is_none(), "{folder} is there once");
+        outcome
+    };
+    for (tokio, macros, expected) in [
+        ("tokio-1.47.5", "tokio-macros-2.5.0", Outcome::Written),
+        ("tokio-1.53.3", "tokio-macros-2.7.2", Outcome::Written),
+        ("tokio-1.54.1", "tokio-macros-2.7.2", Outcome::UpToDate),
+    ] {
+        assert_eq!(outcome(tokio), Some(expected), "{tokio}");
+        assert!(outcome(macros).is_some(), "{macros}");
+        let folder = place.path().join(tokio);
         let stamp = fs::read_to_string(folder.join(STAMP)).unwrap();
         assert!(stamp.contains("state = \"complete\""), "{stamp}");
         let cargo_toml = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
-        let path = format!("path = \"../tokio-macros-{macros}\"");
+        let path = format!("path = \"../{macros}\"");
         assert!(cargo_toml.contains(&path), "{cargo_toml}");
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! | crate | test file | variable that names releases |
 //! | --- | --- | --- |
-//! | tokio | `tests/tests/scenarios.rs` | `TLS_SLOTS_TOKIO`: one |
+//! | tokio | `tests/tests/scenarios.rs`, `unload.rs` | `TLS_SLOTS_TOKIO`: one |
 //! | the others | `tests/tests/crates.rs` | `TLS_SLOTS_CRATES`: one of each crate |
 //!
 //! Of each crate an old, a middle and a new release are tried. Host and module link all crates, so
@@ -49,7 +49,7 @@ pub(super) struct Shared {
 
 /// One run of a test file.
 struct Run {
-    test: &'static str,
+    tests: &'static [&'static str],
     variable: &'static str,
     releases: Vec<(String, Version)>,
 }
@@ -134,7 +134,7 @@ fn runs(options: &Options, table: &Table) -> Result<Vec<Run>, Error> {
             tried.push(newest);
             tried.dedup();
             runs.extend(tried.into_iter().map(|version| Run {
-                test: "scenarios",
+                tests: &["scenarios", "unload"],
                 variable: "TLS_SLOTS_TOKIO",
                 releases: vec![(name.to_owned(), (*version).clone())],
             }));
@@ -147,7 +147,7 @@ fn runs(options: &Options, table: &Table) -> Result<Vec<Run>, Error> {
     }
     let sets = old_middle_new.into_iter().filter(|set| !set.is_empty());
     runs.extend(sets.map(|releases| Run {
-        test: "crates",
+        tests: &["crates"],
         variable: "TLS_SLOTS_CRATES",
         releases,
     }));
@@ -167,12 +167,13 @@ fn test(
 ) -> Result<BTreeMap<String, Outcome>, String> {
     let mut command = cargo::command(repository);
     command
-        .args(["test", "-p", "tls-slots-tests", "--test", run.test])
+        .args(["test", "-p", "tls-slots-tests", "--no-fail-fast"])
+        .args(run.tests.iter().flat_map(|test| ["--test", test]))
         .env(run.variable, releases);
     let log = options
         .work
         .join("logs")
-        .join(format!("boundary-{}", run.test));
+        .join(format!("boundary-{}-{}", run.releases[0].0, run.releases[0].1));
     let ended = process::run_logged(&mut command, RUN, &log)
         .map_err(|error| format!("cannot run cargo: {error}"))?;
     let outcomes = libtest::outcomes(&ended.stdout);

@@ -577,3 +577,47 @@ fn what_is_not_on_this_machine_does_not_stop_the_rest() {
         .code(1);
     assert!(!place.has("none/tls-slots-forks"));
 }
+
+/// A call of cargo takes longer than the rest of a run.
+#[cfg(unix)]
+#[test]
+fn cargo_is_called_once_for_all_releases() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let crates = [
+        ("foldhash@0.1.90", ""),
+        ("foldhash@0.2.90", ""),
+        ("crossbeam-utils@0.8.90", ""),
+        ("string_cache@0.9.90", ""),
+    ];
+    let place = Place::with(&crates);
+    let specs: Vec<&str> = crates.iter().map(|(spec, _)| *spec).collect();
+    place.project("user", "", &specs);
+    let log = place.path("calls").display().to_string();
+    let script = format!("#!/bin/sh\necho \"$1\" >> '{log}'\nexec \"$REAL_CARGO\" \"$@\"\n");
+    place.write("cargo.sh", &script);
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(place.path("cargo.sh"), executable).unwrap();
+    let calls = |args: &[&str]| {
+        place.write("calls", "");
+        place
+            .command("user", args)
+            .env("CARGO", place.path("cargo.sh"))
+            .env("REAL_CARGO", env!("CARGO"))
+            .assert()
+            .success();
+        let calls = place.read("calls");
+        calls
+            .lines()
+            .filter(|call| *call != "locate-project")
+            .count()
+    };
+    // No dependency is open, so nothing is asked about them.
+    assert_eq!(calls(&["fork"]), 1);
+    assert_eq!(calls(&["fork"]), 0);
+    place
+        .command("user", &["fork", "--write"])
+        .assert()
+        .success();
+    assert_eq!(calls(&["fork", "--check"]), 0);
+}
