@@ -149,9 +149,9 @@ fn add_tests(root: &mut Table, tests: &[&str]) -> Result<(), String> {
 /// Makes a fork depend on `tls-keys`, which lies beside it, without the feature `shared`: only
 /// hosts and modules turn that on.
 ///
-/// Upstream's lints go. cargo caps those of a registry's crate, but a fork is a path dependency: one
-/// that upstream denies would break the fork under a newer compiler. What stays are the cfgs that
-/// the crate declares by them.
+/// Upstream's lints go. cargo caps those of a registry's crate, but a fork is a path dependency:
+/// one that upstream denies would break the fork under a newer compiler. What stays are the cfgs
+/// that the crate declares by them.
 ///
 /// # Errors
 ///

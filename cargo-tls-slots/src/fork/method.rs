@@ -74,8 +74,8 @@ impl Method {
         Table::embedded().facts(&self.recipe()?.name, version)
     }
 
-    /// Why a release is known not to be forked, without a look at its sources. The rule is meant for
-    /// all releases.
+    /// Why a release is known not to be forked, without a look at its sources. The rule is meant
+    /// for all releases.
     pub(super) fn unfit(&self, version: &Version) -> Option<Why> {
         let recipe = self.recipe()?;
         match recipe.stateless(version) {

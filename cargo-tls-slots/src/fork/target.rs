@@ -102,8 +102,8 @@ impl Target {
     /// | does not hold the crate | if a `Cargo.toml` of the project names the crate |
     /// | is not there | the same; and tokio, which comes in through nearly every other crate |
     ///
-    /// A crate of ours is in the lock file of whoever uses a fork, so that alone says nothing: it is
-    /// used if a `Cargo.toml` names it, or a crate of the registry does.
+    /// A crate of ours is in the lock file of whoever uses a fork, so that alone says nothing: it
+    /// is used if a `Cargo.toml` names it, or a crate of the registry does.
     pub(super) fn uses(&self, name: &str, version: &Version) -> bool {
         let Some((named, lock)) = self.project() else {
             return true;

@@ -164,8 +164,8 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Gets these crates in one call of cargo: with what the user's lock file and the recipes say of
-    /// releases and checksums, or without.
+    /// Gets these crates in one call of cargo: with what the user's lock file and the recipes say
+    /// of releases and checksums, or without.
     fn ask(
         self,
         these: &[usize],
