@@ -170,10 +170,10 @@ fn test(
         .args(["test", "-p", "tls-slots-tests", "--no-fail-fast"])
         .args(run.tests.iter().flat_map(|test| ["--test", test]))
         .env(run.variable, releases);
-    let log = options
-        .work
-        .join("logs")
-        .join(format!("boundary-{}-{}", run.releases[0].0, run.releases[0].1));
+    let log = options.work.join("logs").join(format!(
+        "boundary-{}-{}",
+        run.releases[0].0, run.releases[0].1
+    ));
     let ended = process::run_logged(&mut command, RUN, &log)
         .map_err(|error| format!("cannot run cargo: {error}"))?;
     let outcomes = libtest::outcomes(&ended.stdout);
