@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cargo_tls_slots::fork::CrateSpec;
-use cargo_tls_slots::releases::{self, Answer, Options, Table, page};
+use cargo_tls_slots::fork::{ForkOptions, fork};
+use cargo_tls_slots::releases::{Answer, Table, page};
 use semver::Version;
 
 fn repository() -> PathBuf {
@@ -109,33 +109,40 @@ fn the_page_shows_the_table() {
     );
 }
 
-/// Oldest, middle and newest of those releases of each crate that fork.
+/// Oldest, middle and newest of those releases of each crate that fork, in one lock file.
 #[test]
 fn a_sample_still_forks() {
     let table = Table::embedded();
-    let mut sample = Vec::new();
-    for name in table.crates() {
-        let fitting = table
-            .releases(name)
-            .filter(|(_, facts)| facts.forks.is_yes());
-        let fitting: Vec<&Version> = fitting.map(|(version, _)| version).collect();
+    let mut lock = String::from("version = 4\n");
+    let mut sample = BTreeSet::new();
+    for name in table.crates().filter(|name| !is_along(name)) {
+        let fitting = table.releases(name);
+        let fitting: Vec<_> = fitting.filter(|(_, facts)| facts.forks.is_yes()).collect();
         let last = fitting.len() - 1;
         for at in BTreeSet::from([0, last / 2, last]) {
-            sample.push(CrateSpec {
-                name: name.to_owned(),
-                version: Some(fitting[at].clone()),
-            });
+            let (version, facts) = fitting[at];
+            lock += &format!(
+                "[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n\
+                 source = \"registry+https://github.com/rust-lang/crates.io-index\"\n\
+                 checksum = \"{}\"\n",
+                facts.checksum
+            );
+            sample.insert(format!("{name}-{version}"));
         }
     }
-    let wanted = sample.len();
-    assert!(wanted > 40, "{wanted}");
-    let options = Options {
-        crates: sample,
-        compile: false,
-        ..Options::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("releases"))
-    };
-    let tried = releases::run(&options).unwrap_or_else(|error| panic!("{error}"));
-    let problems: Vec<String> = tried.iter().flat_map(|one| one.problems()).collect();
-    assert!(problems.is_empty(), "{problems:#?}");
-    assert_eq!(tried.len(), wanted);
+    assert!(sample.len() > 40, "{sample:?}");
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("releases");
+    fs::create_dir_all(&place).unwrap();
+    let lockfile = place.join("Cargo.lock");
+    fs::write(&lockfile, lock).unwrap();
+    let forked = fork(&ForkOptions {
+        strict: true,
+        lockfile: Some(lockfile),
+        ..ForkOptions::new(place.join("forks"))
+    });
+    let forked = forked.unwrap_or_else(|error| panic!("{error}"));
+    assert!(forked.left.is_empty(), "{:?}", forked.left);
+    let folders = forked.crates.iter().map(|one| one.folder().to_owned());
+    let folders: BTreeSet<String> = folders.collect();
+    assert!(sample.is_subset(&folders), "{sample:?}, {folders:?}");
 }
