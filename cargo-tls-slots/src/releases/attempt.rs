@@ -2,29 +2,18 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
-
-use semver::Version;
+use std::path::Path;
 
 use super::choose::Release;
 use super::compile;
 use super::options::Options;
 use super::own_tests;
+use super::place::Place;
 use super::tried::Tried;
+use crate::causes::with_causes;
 use crate::fork::{self, CrateSpec, ForkOptions, Forked, Left, STAMP, Why};
 use crate::release_table::{Answer, Facts};
 use crate::upstream::lockfile::CRATES_IO;
-use crate::with_causes;
-
-/// Where one release is tried.
-pub(super) struct Place {
-    /// The folder of this release, for its projects.
-    pub(super) folder: PathBuf,
-    /// The folder of all forks.
-    pub(super) forks: PathBuf,
-    /// The target folder, which no other attempt uses at the same time.
-    pub(super) target: PathBuf,
-}
 
 /// Forks the release, compiles it, and runs its tests, as far as the options want that and the step
 /// before has succeeded. `facts` is what is known of it.
@@ -152,9 +141,4 @@ fn checksum(folder: &Path) -> io::Result<String> {
     let text = fs::read_to_string(folder.join(STAMP))?;
     let stamp: Stamp = toml::from_str(&text).map_err(io::Error::other)?;
     Ok(stamp.checksum)
-}
-
-/// The name of a release's folder.
-pub(super) fn folder_name(name: &str, version: &Version) -> String {
-    format!("{name}-{version}")
 }

@@ -13,24 +13,22 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use cargo_metadata::Message;
 use cargo_metadata::diagnostic::DiagnosticLevel;
 
-use super::attempt::Place;
 use super::choose::Release;
 use super::options::Options;
+use super::place::{Place, upstream_folder};
 use crate::cargo;
 use crate::cargo_toml::path::with_slashes;
+use crate::causes::with_causes;
 use crate::conformance::work::write;
 use crate::fork::Forked;
 use crate::process;
 use crate::release_table::Answer;
-use crate::upstream::lockfile::Lock;
-use crate::upstream::release::{self, Wanted};
-use crate::with_causes;
 
 /// How long one choice of features may take, dependencies included.
 const BUILD: Duration = Duration::from_secs(30 * 60);
@@ -148,29 +146,6 @@ fn upstream(
     )?;
     // Upstream has nothing that could be shared.
     project.compile(edge.trim_end_matches("shared").trim_end_matches(','))
-}
-
-/// The folder in which cargo keeps the untouched release.
-///
-/// # Errors
-///
-/// If cargo cannot get it.
-pub(super) fn upstream_folder(options: &Options, release: &Release) -> Result<PathBuf, String> {
-    let wanted = Wanted {
-        name: release.recipe.name.clone(),
-        version: Some(release.version.clone()),
-        checksum: release.checksum.clone(),
-        ..Wanted::default()
-    };
-    let got = release::get(&[wanted], &Lock::default(), Path::new("."), options.offline)
-        .map_err(|error| with_causes(&error))?;
-    if let Some((_, error)) = got.failed.first() {
-        return Err(with_causes(error));
-    }
-    let found = got.found.into_iter().next();
-    found
-        .map(|(_, one)| one.folder)
-        .ok_or_else(|| "cargo got nothing".to_owned())
 }
 
 /// A project that depends on the release and on nothing else.

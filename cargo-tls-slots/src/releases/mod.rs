@@ -24,6 +24,7 @@
 //! | `compile` | whether a fork compiles |
 //! | `own_tests` | whether its own tests pass |
 //! | `boundary` | whether host and module share a release's state |
+//! | `place` | the folders of one release |
 //! | `page` | the table as a page of the guide |
 //! | `tried`, `options`, `error` | what comes out, and what goes in |
 
@@ -35,6 +36,7 @@ mod error;
 mod options;
 mod own_tests;
 mod page;
+mod place;
 mod run;
 mod tried;
 

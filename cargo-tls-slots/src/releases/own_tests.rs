@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::attempt::Place;
 use super::choose::Release;
-use super::compile::upstream_folder;
 use super::options::Options;
+use super::place::{Place, upstream_folder};
+use crate::causes::with_causes;
 use crate::conformance::options::Context;
 use crate::conformance::outcome::Outcome;
 use crate::conformance::suite::Suite;
@@ -18,7 +18,6 @@ use crate::conformance::suites::{self, Package};
 use crate::conformance::work;
 use crate::fork::Forked;
 use crate::release_table::Answer;
-use crate::with_causes;
 
 /// How many names of tests are quoted.
 const QUOTED: usize = 3;

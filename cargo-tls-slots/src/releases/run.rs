@@ -6,12 +6,13 @@ use std::sync::Mutex;
 
 use semver::Version;
 
-use super::attempt::{Place, attempt, folder_name};
+use super::attempt::attempt;
 use super::boundary;
 use super::choose::choose;
 use super::error::Error;
 use super::options::Options;
 use super::page::write_page;
+use super::place::{Place, folder_name};
 use super::tried::Tried;
 use crate::parallel;
 use crate::release_table::{Answer, Facts, Table};
