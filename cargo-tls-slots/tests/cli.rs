@@ -401,7 +401,7 @@ fn build_of_projects_that_disagree() {
         .code(1)
         .stdout_eq("")
         .stderr_eq(str![[r#"
-error: host/Cargo.toml has tokio 1.54.1 in its Cargo.lock, but module/Cargo.toml has 1.53.3; a host and its modules need the same: run `cargo update -p tokio --precise 1.54.1` for the second
+error: host/Cargo.toml has tokio 1.54.1 in its Cargo.lock, but module/Cargo.toml has 1.53.3; a host and its modules need the same: run `cargo update -p tokio@1.53.3 --precise 1.54.1` for the second
 
 "#]]);
 }

@@ -612,6 +612,24 @@ fn what_is_not_on_this_machine_does_not_stop_the_rest() {
     assert!(!place.has("none/tls-slots-forks"));
 }
 
+#[test]
+fn a_host_and_its_modules_need_the_same_of_each_range_of_releases() {
+    let place = Place::with(&[]);
+    place.project("host", "", &["foldhash@0.1.90", "foldhash@0.2.90", USER]);
+    place.project("module", "", &["foldhash@0.2.91", USER]);
+    let build = [
+        "build",
+        "--manifest-path",
+        "host",
+        "--manifest-path",
+        "module",
+    ];
+    place.command("", &build).assert().code(1).stderr_eq(str![[r#"
+error: host/Cargo.toml has foldhash 0.2.90 in its Cargo.lock, but module/Cargo.toml has 0.2.91; a host and its modules need the same: run `cargo update -p foldhash@0.2.91 --precise 0.2.90` for the second
+
+"#]]);
+}
+
 /// A call of cargo takes longer than the rest of a run.
 #[cfg(unix)]
 #[test]
