@@ -18,8 +18,9 @@ pub struct Config {
     tokio: Tokio,
     /// Whether with cargo's release profile.
     release: bool,
-    /// Link-time optimisation, if other than the fixtures' `Cargo.toml` say, which is thin.
-    lto: Option<&'static str>,
+    /// Settings of the release profile that are other than in the fixtures' `Cargo.toml`, which
+    /// have thin link-time optimisation: the names of cargo's variables, and their values.
+    settings: &'static [(&'static str, &'static str)],
     /// The fixture's feature that chooses tokio's.
     features: &'static str,
 }
@@ -28,7 +29,7 @@ pub struct Config {
 pub const DEV_FULL: Config = Config {
     tokio: Tokio::Fork,
     release: false,
-    lto: None,
+    settings: &[],
     features: "full",
 };
 /// The fork, unoptimised, without `parking_lot`.
@@ -41,10 +42,13 @@ pub const RELEASE_FULL: Config = Config {
     release: true,
     ..DEV_FULL
 };
-/// The fork, optimised, without LTO, without `parking_lot`.
+/// The fork, optimised less and without LTO, without `parking_lot`.
 pub const RELEASE_NO_PARKING_LOT: Config = Config {
     release: true,
-    lto: Some("off"),
+    settings: &[
+        ("CARGO_PROFILE_RELEASE_LTO", "off"),
+        ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    ],
     ..DEV_NO_PARKING_LOT
 };
 /// The tokio of the registry, all features: the negative control.
@@ -77,10 +81,8 @@ impl Config {
             .tokio(self.tokio)
             .features(&features)
             .release(self.release);
-        match self.lto {
-            Some(lto) => project.env("CARGO_PROFILE_RELEASE_LTO", lto),
-            None => project,
-        }
+        let set = |project: Project, (name, value): &(&str, &str)| project.env(name, value);
+        self.settings.iter().fold(project, set)
     }
 
     /// The host and both modules, each built by a cargo of its own.
