@@ -149,15 +149,17 @@ pub(crate) const HARMLESS: &[Row] = &[
     host("`opt-level = 3` for the host", config(&["profile.dev.opt-level=3"]), Fits),
     module("`lto = \"fat\"`", config(&["profile.dev.lto=\"fat\""]), Fits),
     module("`lto = \"thin\"`", config(&["profile.dev.lto=\"thin\""]), Fits),
-    module("`lto = \"off\"`", config(&["profile.dev.lto=\"off\""]), Fits),
+    // Without optimisation no dependency has another code for it.
+    module("`lto = \"off\"`", last(&["-Clto=off"]), Fits),
     both("in release, `opt-level = 3`, fat LTO, `strip` and one codegen unit", RELEASE,
         Build {
             config: &["profile.release.opt-level=3", "profile.release.lto=\"fat\"", "profile.release.strip=true",
                 "profile.release.codegen-units=1"],
             ..RELEASE
         }, Fits),
-    module("`strip = true`", config(&["profile.dev.strip=true"]), Fits),
-    host("`strip = true` for the host", config(&["profile.dev.strip=true"]), Fits),
+    // The linker strips, so the setting of any other package is without effect.
+    module("`strip = true`", config(&["profile.dev.package.compat-module.strip=true"]), Fits),
+    host("`strip = true` for the host", config(&["profile.dev.package.compat-host.strip=true"]), Fits),
     module("`codegen-units = 1`", config(&["profile.dev.codegen-units=1"]), Fits),
     module("`codegen-units = 16`", config(&["profile.dev.codegen-units=16"]), Fits),
     module("`debug = 2`", config(&["profile.dev.debug=2", "profile.dev.package.\"*\".debug=2"]), Fits),
