@@ -18,9 +18,10 @@ pub struct Config {
     tokio: Tokio,
     /// Whether with cargo's release profile.
     release: bool,
-    /// Settings of the release profile that are other than in the fixtures' `Cargo.toml`, which
-    /// have thin link-time optimisation: the names of cargo's variables, and their values.
-    settings: &'static [(&'static str, &'static str)],
+    /// Link-time optimisation, if other than the fixtures' `Cargo.toml` say, which is thin.
+    lto: Option<&'static str>,
+    /// Arguments for the last rustc of each image only: `--` of `cargo rustc`.
+    last: &'static [&'static str],
     /// The fixture's feature that chooses tokio's.
     features: &'static str,
 }
@@ -29,7 +30,8 @@ pub struct Config {
 pub const DEV_FULL: Config = Config {
     tokio: Tokio::Fork,
     release: false,
-    settings: &[],
+    lto: None,
+    last: &[],
     features: "full",
 };
 /// The fork, unoptimised, without `parking_lot`.
@@ -38,17 +40,19 @@ pub const DEV_NO_PARKING_LOT: Config = Config {
     ..DEV_FULL
 };
 /// The fork, optimised, with thin LTO, all of tokio's features.
+///
+/// The dependencies are optimised as ever, and the images that are linked from them a second time, a
+/// little: that second time is what costs. `habits` has the same scenarios optimised as far as it
+/// goes.
 pub const RELEASE_FULL: Config = Config {
     release: true,
+    last: &["-Copt-level=1"],
     ..DEV_FULL
 };
-/// The fork, optimised less and without LTO, without `parking_lot`.
+/// The fork, optimised, without LTO, without `parking_lot`.
 pub const RELEASE_NO_PARKING_LOT: Config = Config {
     release: true,
-    settings: &[
-        ("CARGO_PROFILE_RELEASE_LTO", "off"),
-        ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
-    ],
+    lto: Some("off"),
     ..DEV_NO_PARKING_LOT
 };
 /// The tokio of the registry, all features: the negative control.
@@ -81,8 +85,12 @@ impl Config {
             .tokio(self.tokio)
             .features(&features)
             .release(self.release);
-        let set = |project: Project, (name, value): &(&str, &str)| project.env(name, value);
-        self.settings.iter().fold(project, set)
+        let last = |project: Project, argument: &&str| project.rustc(argument);
+        let project = self.last.iter().fold(project, last);
+        match self.lto {
+            Some(lto) => project.env("CARGO_PROFILE_RELEASE_LTO", lto),
+            None => project,
+        }
     }
 
     /// The host and both modules, each built by a cargo of its own.
