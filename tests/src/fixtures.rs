@@ -20,8 +20,6 @@ pub struct Config {
     release: bool,
     /// Link-time optimisation, if other than the fixtures' `Cargo.toml` say, which is thin.
     lto: Option<&'static str>,
-    /// Arguments for the last rustc of each image only: `--` of `cargo rustc`.
-    last: &'static [&'static str],
     /// The fixture's feature that chooses tokio's.
     features: &'static str,
 }
@@ -31,7 +29,6 @@ pub const DEV_FULL: Config = Config {
     tokio: Tokio::Fork,
     release: false,
     lto: None,
-    last: &[],
     features: "full",
 };
 /// The fork, unoptimised, without `parking_lot`.
@@ -40,13 +37,8 @@ pub const DEV_NO_PARKING_LOT: Config = Config {
     ..DEV_FULL
 };
 /// The fork, optimised, with thin LTO, all of tokio's features.
-///
-/// The dependencies are optimised as ever, and the images that are linked from them a second time, a
-/// little: that second time is what costs. `habits` has the same scenarios optimised as far as it
-/// goes.
 pub const RELEASE_FULL: Config = Config {
     release: true,
-    last: &["-Copt-level=1"],
     ..DEV_FULL
 };
 /// The fork, optimised, without LTO, without `parking_lot`.
@@ -85,8 +77,6 @@ impl Config {
             .tokio(self.tokio)
             .features(&features)
             .release(self.release);
-        let last = |project: Project, argument: &&str| project.rustc(argument);
-        let project = self.last.iter().fold(project, last);
         match self.lto {
             Some(lto) => project.env("CARGO_PROFILE_RELEASE_LTO", lto),
             None => project,
@@ -95,11 +85,15 @@ impl Config {
 
     /// The host and both modules, each built by a cargo of its own.
     pub fn built(&self) -> Built {
-        let [host, module, module_b] =
-            ["host", "module", "module_b"].map(|fixture| self.project(fixture).built());
+        // The second module has the code of the first one, and is there to be another image. For
+        // LTO, which compiles all of that code once more, it is not optimised a second time.
+        let second = match self.release {
+            true => self.project("module_b").rustc("-Copt-level=0"),
+            false => self.project("module_b"),
+        };
         Built {
-            host,
-            modules: vec![module, module_b],
+            host: self.project("host").built(),
+            modules: vec![self.project("module").built(), second.built()],
         }
     }
 

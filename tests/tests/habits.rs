@@ -122,11 +122,7 @@ fn a_program_that_is_no_host_cannot_open_a_module() {
 #[test]
 fn a_host_has_every_key() {
     let module = RELEASE_FULL.built().modules.remove(0);
-    // What LTO drops does not depend on how far its result is optimised.
-    let host = Project::new("minimal")
-        .release(true)
-        .rustc("-Copt-level=1")
-        .built();
+    let host = Project::new("minimal").release(true).built();
     let ended = run(&host, &[&module]);
     ended.assert_success();
 
@@ -374,7 +370,6 @@ fn fat_lto_and_strip() {
     // LTO, and have been compiled.
     let fat = |project: Project| {
         project
-            .rustc("-Copt-level=3")
             .rustc("-Clto=fat")
             .rustc("-Cstrip=symbols")
             .rustc("-Ccodegen-units=1")

@@ -265,9 +265,7 @@ fn linkers() {
             .env("CARGO_PROFILE_RELEASE_STRIP", "true")
     };
     hosts.push(fat().built());
-    // The optimiser has been at it once.
-    let bfd = fat().rustc("-Copt-level=1");
-    hosts.push(bfd.rustc("-Clink-arg=-fuse-ld=bfd").built());
+    hosts.push(fat().rustc("-Clink-arg=-fuse-ld=bfd").built());
     for host in hosts {
         println!("{}", host.display());
         for (case, function) in [
