@@ -18,16 +18,25 @@
 //! | [`cargo`]       | starts cargo, without what an outer cargo says                 |
 //! | [`process`]     | runs a program to its end, or to a deadline                    |
 //!
+//! Without the feature `command`, which is on by default, the crate has only what forks, builds and
+//! watches: `audit`, `check`, `cli`, `conformance`, `inspect` and `process` are not there.
+//!
 //! The recipes are data, in `patches/`; their format is described in `patches/README.md`.
 
+#[cfg(feature = "command")]
 pub mod audit;
 pub mod build;
 pub mod cargo;
+#[cfg(feature = "command")]
 pub mod check;
+#[cfg(feature = "command")]
 pub mod cli;
+#[cfg(feature = "command")]
 pub mod conformance;
 pub mod fork;
+#[cfg(feature = "command")]
 pub mod inspect;
+#[cfg(feature = "command")]
 pub mod process;
 pub mod progress;
 pub mod watch;
@@ -37,6 +46,8 @@ mod cargo_toml;
 mod causes;
 mod digest;
 mod embedded;
+mod parallel;
+mod project;
 mod recipe;
 mod self_description;
 mod source;
@@ -44,5 +55,8 @@ mod upstream;
 
 pub use by_rule::report::{Report, Sharing, State};
 pub use causes::with_causes;
+pub use project::error::ProjectError;
 pub use recipe::RecipeError;
 pub use source::problem::Problem;
+pub use upstream::error::UpstreamError;
+pub use upstream::lockfile::LockError;

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use cargo_tls_slots::cargo;
 
-use crate::building::{Building, once_per_run};
+use crate::building::{Building, Preparing, SHARED, once_per_run};
 use crate::forks::{Lock, Place};
 use crate::process::{self, Ended};
 use crate::sanitizer;
@@ -121,7 +121,8 @@ impl Project {
         self
     }
 
-    /// In a target folder of that name, which it shares with nobody.
+    /// In the target folder of that name, and not in the one that most projects share. Builds in
+    /// two target folders may be made at the same time.
     pub fn apart(mut self, folder: &'static str) -> Self {
         self.apart = Some(folder);
         self
@@ -141,9 +142,14 @@ impl Project {
             .join("src")
     }
 
+    /// The name of the target folder, without a mark of the sanitizer.
+    fn target_name(&self) -> &'static str {
+        self.apart.unwrap_or(SHARED)
+    }
+
     /// The target folder.
     fn target_folder(&self) -> PathBuf {
-        let name = self.apart.unwrap_or("target");
+        let name = self.target_name();
         scratch().join(match sanitizer::chosen() {
             Some(sanitizer) => format!("{name}-{}", sanitizer.name()),
             None => name.to_owned(),
@@ -165,7 +171,8 @@ impl Project {
 
     /// Runs cargo on it, with the patches as a user would give them. `arguments` begin with the
     /// subcommand.
-    pub fn cargo(&self, building: &Building, arguments: &[&str]) -> Ended {
+    pub fn cargo(&self, _: &Building, arguments: &[&str]) -> Ended {
+        let preparing = Preparing::begin();
         copy_fixtures(&self.sources(), self.tokio);
         let folder = self.sources().join(&self.fixture);
         let lock = Lock::of(&self.fixture);
@@ -179,11 +186,12 @@ impl Project {
         if self.tokio == Tokio::Fork {
             // After the subcommand: `cargo --config … clippy` does not hand them on.
             let patches = match self.place {
-                None => lock.forked(building).cargo_config_args(),
-                Some(place) => place.forked(building, lock).cargo_config_args(),
+                None => lock.forked(&preparing).cargo_config_args(),
+                Some(place) => place.forked(&preparing, lock).cargo_config_args(),
             };
             command.args(patches);
         }
+        drop(preparing);
         let settings = DEPENDENCIES.iter().copied();
         let settings = settings.filter(|_| sanitizer::chosen().is_none());
         for setting in settings.chain(self.config.iter().map(String::as_str)) {
@@ -220,7 +228,7 @@ impl Project {
         let file = self.file();
         let name = format!("{}-{:016x}", self.fixture.replace('/', "-"), self.digest());
         let kept = scratch().join("built").join(&name).join(&file);
-        once_per_run(&name, |building| {
+        once_per_run(&name, self.target_name(), |building| {
             let mut arguments = vec![if self.last.is_empty() {
                 "build"
             } else {

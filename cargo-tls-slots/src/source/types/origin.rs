@@ -53,7 +53,8 @@ impl<'a> Origins<'a> {
                 };
                 let is_leaf = matches!(source.at(at + 1), "" | "," | "}" | ";");
                 match source.tokens[at].kind {
-                    Kind::Ident if is_leaf => {
+                    // `self` is no name of a type.
+                    Kind::Ident if is_leaf && source.at(at) != "self" => {
                         let file = self.imports.entry(id(source)).or_default();
                         file.insert(source.at(at), first);
                     }
