@@ -5,6 +5,8 @@
 //! without a checkout. A command that was built from a changed checkout notices forks of the old
 //! one: [`digest()`] is part of every fork's stamp. That is the only use of the engine's own text.
 
+use std::sync::LazyLock;
+
 use crate::digest;
 
 /// `(path from the repository's root, text)`, sorted by path.
@@ -27,8 +29,11 @@ pub(crate) fn below(folder: &str) -> impl Iterator<Item = (&'static str, &'stati
 }
 
 /// A digest of everything embedded: a fork that another command made is not up to date.
-pub(crate) fn digest() -> String {
-    digest::of_files(FILES.iter().map(|(path, text)| (*path, text.as_bytes())))
+pub(crate) fn digest() -> &'static str {
+    static DIGEST: LazyLock<String> = LazyLock::new(|| {
+        digest::of_files(FILES.iter().map(|(path, text)| (*path, text.as_bytes())))
+    });
+    &DIGEST
 }
 
 #[cfg(test)]

@@ -46,6 +46,8 @@ mod cargo_toml;
 mod causes;
 mod digest;
 mod embedded;
+mod parallel;
+mod project;
 mod recipe;
 mod self_description;
 mod source;
@@ -53,5 +55,8 @@ mod upstream;
 
 pub use by_rule::report::{Report, Sharing, State};
 pub use causes::with_causes;
+pub use project::error::ProjectError;
 pub use recipe::RecipeError;
 pub use source::problem::Problem;
+pub use upstream::error::UpstreamError;
+pub use upstream::lockfile::LockError;

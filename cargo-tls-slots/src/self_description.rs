@@ -17,7 +17,7 @@
 //! | version, checksum | the release |
 //! | sources | a digest of what is compiled, the recipe's edits and our files included |
 //! | features | all that `Cargo.toml` declares, those that optional dependencies imply included |
-//! | cfgs | `check-cfg` of `Cargo.toml`, the recipe's `cfgs`, and `debug_assertions` |
+//! | cfgs | conditions in the sources, `check-cfg` of `Cargo.toml`, and `debug_assertions` |
 //! | dependencies | the recipe's; `Cargo.toml` pins each to the version that is told |
 //! | types | a table in one of our own files, which the recipe names |
 //!
@@ -39,7 +39,9 @@ use crate::digest;
 use crate::recipe::Recipe;
 use crate::recipe::entry::record::Record;
 use crate::recipe::why::Why;
+use crate::source::cfgs;
 use crate::source::layout::folder_of;
+use crate::source::tokens::Source;
 use crate::source::tree::Tree;
 
 /// The Rust module that is generated.
@@ -101,7 +103,6 @@ pub(crate) fn record(
             feature: with_keys.and_then(|additions| additions.features.keys().next().cloned()),
             dependencies: None,
             harmless: Vec::new(),
-            cfgs: Vec::new(),
             types: None,
         }),
     }
@@ -147,7 +148,7 @@ pub(crate) fn add(
             "belongs to a crate with a file {path}, which `fork` would write"
         ));
     }
-    let text = render(facts, edit, &cargo_toml, tree, &sources(tree, folder));
+    let text = render(facts, edit, &cargo_toml, tree, folder);
     let Some(library) = tree.get_mut(root) else {
         return Err(format!("names the library {root}, which is not there"));
     };
@@ -160,12 +161,11 @@ pub(crate) fn add(
     Ok(())
 }
 
-/// A digest of all sources below a folder.
-fn sources(tree: &Tree, folder: &str) -> String {
-    let sources = tree
-        .iter()
-        .filter(|(path, _)| path.starts_with(folder) && path.ends_with(".rs"));
-    digest::of_files(sources.map(|(path, bytes)| (path.as_str(), bytes.as_slice())))
+/// All sources below a folder.
+fn sources<'t>(tree: &'t Tree, folder: &str) -> impl Iterator<Item = (&'t str, &'t [u8])> {
+    tree.iter()
+        .filter(move |(path, _)| path.starts_with(folder) && path.ends_with(".rs"))
+        .map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
 }
 
 /// The text of the generated file.
@@ -174,7 +174,7 @@ fn render(
     edit: &Record,
     cargo_toml: &Table,
     tree: &Tree,
-    source: &str,
+    folder: &str,
 ) -> String {
     let mut text = String::from(
         "//! What this crate says about itself in the manifest of every image that links it.\n\
@@ -191,7 +191,10 @@ fn render(
     line(&format!("name: {:?},", facts.name));
     line(&format!("version: {:?},", facts.version));
     line(&format!("checksum: {:?},", facts.checksum));
-    line(&format!("source: {source:?},"));
+    line(&format!(
+        "source: {:?},",
+        digest::of_files(sources(tree, folder))
+    ));
 
     line("features: &[");
     let dependencies = read::dependencies(cargo_toml);
@@ -204,7 +207,7 @@ fn render(
     line("],");
 
     line("cfgs: &[");
-    for cfg in cfgs(edit, cargo_toml) {
+    for cfg in cfgs(cargo_toml, tree, folder) {
         line(&format!("    ({cfg:?}, cfg!({cfg})),"));
     }
     line("],");
@@ -249,12 +252,17 @@ fn wanted(edit: &Record, cargo_toml: &Table) -> BTreeSet<String> {
         .collect()
 }
 
-/// The names of the cfgs that change the crate.
-fn cfgs(edit: &Record, cargo_toml: &Table) -> BTreeSet<String> {
-    let mut cfgs = read::declared_cfgs(cargo_toml);
-    cfgs.insert("debug_assertions".to_owned());
-    cfgs.extend(edit.cfgs.iter().cloned());
-    cfgs
+/// The names of the cfgs that change the crate, whose sources are below `folder`.
+fn cfgs(cargo_toml: &Table, tree: &Tree, folder: &str) -> BTreeSet<String> {
+    let mut names = read::declared_cfgs(cargo_toml);
+    names.insert("debug_assertions".to_owned());
+    for (_, bytes) in sources(tree, folder) {
+        let text = String::from_utf8_lossy(bytes);
+        if let Ok(source) = Source::parse(&text) {
+            cfgs::collect(&source, &mut names);
+        }
+    }
+    names
 }
 
 /// Every feature, and whether it is a group: one that adds nothing of its own, as the head of this
@@ -322,7 +330,7 @@ check-cfg = ["cfg(unstable)", "cfg(os, values(\"x\"))"]
     fn generated(edit: &str) -> (String, String) {
         let edit: Record = toml::from_str(&format!("reason = 'why'\n{edit}")).unwrap();
         let mut tree = Tree::new();
-        let library = b"#[cfg(feature = \"named\")] mod a;\n".to_vec();
+        let library = b"#[cfg(feature = \"named\")] mod a;\n#[cfg(secret)] mod b;\n".to_vec();
         tree.insert("src/lib.rs".to_owned(), library);
         let pins = BTreeMap::from([("mio".to_owned(), "1.2.3".to_owned())]);
         let facts = Facts {
@@ -350,6 +358,7 @@ check-cfg = ["cfg(unstable)", "cfg(os, values(\"x\"))"]
             "(\"mio\", cfg!(feature = \"mio\"), true),",
             "(\"debug_assertions\", cfg!(debug_assertions)),",
             "(\"unstable\", cfg!(unstable)),",
+            "(\"secret\", cfg!(secret)),",
             "(\"mio\", \"1.2.3\", cfg!(any(any(feature = \"mio\", feature = \"net\")))),",
             "(\"real\", \"\", cfg!(any(any(feature = \"renamed\")))),",
             "(\"slab\", \"\", cfg!(any(all(all(unstable, unix), any(feature = \"net\"))))),",
@@ -365,11 +374,9 @@ check-cfg = ["cfg(unstable)", "cfg(os, values(\"x\"))"]
     }
 
     #[test]
-    fn a_recipe_names_dependencies_harmless_features_and_cfgs() {
-        let (text, library) =
-            generated("dependencies = ['mio', 'gone']\nharmless = ['named']\ncfgs = ['secret']\n");
+    fn a_recipe_names_dependencies_and_harmless_features() {
+        let (text, library) = generated("dependencies = ['mio', 'gone']\nharmless = ['named']\n");
         assert!(text.contains("(\"named\", cfg!(feature = \"named\"), true),"));
-        assert!(text.contains("(\"secret\", cfg!(secret)),"));
         assert!(text.contains("(\"mio\", \"1.2.3\"") && !text.contains("\"always\""));
         assert!(!text.contains("gone"));
         assert!(
@@ -380,7 +387,8 @@ check-cfg = ["cfg(unstable)", "cfg(os, values(\"x\"))"]
     #[test]
     fn a_source_that_differs_is_another_digest() {
         let tree = |text: &str| Tree::from([("src/a.rs".to_owned(), text.as_bytes().to_vec())]);
-        assert_ne!(sources(&tree("a"), "src/"), sources(&tree("b"), "src/"));
-        assert_eq!(sources(&tree("a"), "src/"), sources(&tree("a"), "src/"));
+        let digest = |text: &str| digest::of_files(sources(&tree(text), "src/"));
+        assert_ne!(digest("a"), digest("b"));
+        assert_eq!(digest("a"), digest("a"));
     }
 }

@@ -163,10 +163,11 @@ fn write(path: &Path, bytes: &[u8]) {
 fn self_hosted(forked: &Forked, name: &str) -> PathBuf {
     let place = lasting("self-hosted");
     for one in &forked.crates {
-        copy(&one.dir, &place.join(&one.name));
+        copy(&one.dir, &place.join(one.folder()));
     }
-    let folder = place.join(name);
-    let manifest = fs::read_to_string(forked.dir.join(name).join("Cargo.toml")).unwrap();
+    let fork = forked.crates.iter().find(|one| one.name == name).unwrap();
+    let folder = place.join(fork.folder());
+    let manifest = fs::read_to_string(fork.dir.join("Cargo.toml")).unwrap();
     let table: toml::Table = manifest.parse().unwrap();
     let root = table
         .get("lib")
@@ -174,7 +175,7 @@ fn self_hosted(forked: &Forked, name: &str) -> PathBuf {
         .unwrap_or("src/lib.rs");
     let hosted = format!("{manifest}\n[dependencies.tls-slots]\npath = \"../tls-slots\"\n");
     write(&folder.join("Cargo.toml"), hosted.as_bytes());
-    let text = fs::read_to_string(forked.dir.join(name).join(root)).unwrap();
+    let text = fs::read_to_string(fork.dir.join(root)).unwrap();
     let hosted = format!("{text}\nextern crate tls_slots as _;\n");
     write(&folder.join(root), hosted.as_bytes());
     folder

@@ -13,8 +13,11 @@ use std::time::{Duration, Instant};
 use cargo_tls_slots::build::{self, ArtifactKind, BuildOptions};
 use cargo_tls_slots::fork::{self, ForkOptions, Forked, Outcome, STAMP, fork};
 
-/// The releases that the recipe pins.
-const RELEASES: [&str; 4] = ["1.47.5", "1.51.6", "1.53.3", "1.54.1"];
+/// The oldest release that the recipe is meant for, the newest, and some between that differ in what
+/// the recipe edits. `cargo tls-slots releases` tries all.
+const RELEASES: [&str; 7] = [
+    "1.38.2", "1.43.4", "1.47.5", "1.50.0", "1.51.6", "1.53.3", "1.54.1",
+];
 
 /// A place that stays from run to run, so that a second one compiles nothing.
 fn lasting(name: &str) -> PathBuf {
@@ -100,7 +103,7 @@ fn project(folder: &Path, manifest: &str, file: &str, text: &str) {
 }
 
 #[test]
-fn every_supported_minor_forks_and_compiles() {
+fn releases_old_and_new_fork_and_compile() {
     for version in RELEASES {
         let place = lasting(&format!("minor-{version}"));
         let forked = forked(version, &place.join("forks"));
@@ -164,16 +167,62 @@ fn a_second_run_writes_nothing() {
     assert_eq!(times(&second), before);
 
     // A file that was lost, and one that was changed: these two are written.
-    fs::remove_file(place.path().join("tokio/src/lib.rs")).unwrap();
-    fs::write(place.path().join("tokio/src/time/mod.rs"), "").unwrap();
+    let tokio = place.path().join("tokio-1.54.1");
+    fs::remove_file(tokio.join("src/lib.rs")).unwrap();
+    fs::write(tokio.join("src/time/mod.rs"), "").unwrap();
     let third = forked("1.54.1", place.path());
     assert_eq!(third.crates[0].outcome, Outcome::Updated(2));
 
-    // Another release in the same folder takes its place.
-    let older = forked("1.53.3", place.path());
-    assert!(matches!(older.crates[0].outcome, Outcome::Updated(_)));
-    let stamp = fs::read_to_string(place.path().join("tokio").join(STAMP)).unwrap();
-    assert!(stamp.contains("version = \"1.53.3\"") && stamp.contains("state = \"complete\""));
+    // Other releases stand beside it, and all find the tokio-macros that belongs to them.
+    let three = ["tokio@1.47.5", "tokio@1.53.3", "tokio@1.54.1"];
+    let three = ForkOptions {
+        crates: three.map(|spec| spec.parse().unwrap()).into(),
+        ..ForkOptions::new(place.path())
+    };
+    let crates = fork(&three).unwrap().crates;
+    let outcome = |folder: &str| {
+        let mut found = crates.iter().filter(|one| one.folder() == folder);
+        let outcome = found.next().map(|one| one.outcome);
+        assert!(found.next().is_none(), "{folder} is there once");
+        outcome
+    };
+    for (tokio, macros, expected) in [
+        ("tokio-1.47.5", "tokio-macros-2.5.0", Outcome::Written),
+        ("tokio-1.53.3", "tokio-macros-2.7.2", Outcome::Written),
+        ("tokio-1.54.1", "tokio-macros-2.7.2", Outcome::UpToDate),
+    ] {
+        assert_eq!(outcome(tokio), Some(expected), "{tokio}");
+        assert!(outcome(macros).is_some(), "{macros}");
+        let folder = place.path().join(tokio);
+        let stamp = fs::read_to_string(folder.join(STAMP)).unwrap();
+        assert!(stamp.contains("state = \"complete\""), "{stamp}");
+        let cargo_toml = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let path = format!("path = \"../{macros}\"");
+        assert!(cargo_toml.contains(&path), "{cargo_toml}");
+    }
+}
+
+/// Old releases of tokio are common beside the one that a program runs on.
+#[test]
+fn an_old_tokio_beside_the_one_that_is_forked_is_left() {
+    let place = tempfile::tempdir().unwrap();
+    let lock = place.path().join("Cargo.lock");
+    let pinned = "b52fd3255258d26fac7264ab5a76b53c13367136dc011d3d6ad4f8ed070396a3";
+    let package = |version, checksum| {
+        format!(
+            "[[package]]\nname = \"tokio\"\nversion = \"{version}\"\nchecksum = \"{checksum}\"\n"
+        )
+    };
+    fs::write(&lock, package("1.54.1", pinned) + &package("0.2.25", "0")).unwrap();
+    let options = ForkOptions {
+        lockfile: Some(lock),
+        ..ForkOptions::new(place.path().join("forks"))
+    };
+    let forked = fork(&options).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(forked.crates[0].folder(), "tokio-1.54.1");
+    let left: Vec<_> = forked.left.iter().map(ToString::to_string).collect();
+    assert!(left[0].starts_with("tokio 0.2.25 is too old"), "{left:?}");
+    assert!(!forked.patch_lines().contains("0.2.25"));
 }
 
 #[test]
@@ -307,7 +356,7 @@ fn vendored_sources_are_enough() {
     );
     let manifest = fs::read_to_string(place.join("user/Cargo.toml")).unwrap();
     assert!(
-        manifest.contains("tokio = { path = \"tls-slots-forks/tokio\" }"),
+        manifest.contains("tokio = { path = \"tls-slots-forks/tokio-1.54.1\" }"),
         "{manifest}"
     );
 }

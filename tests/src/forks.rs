@@ -13,7 +13,7 @@ use cargo_tls_slots::fork::{self, ForkOptions, Forked};
 use cargo_tls_slots::with_causes;
 
 use crate::building::Preparing;
-use crate::sources::{fixtures, scratch, write};
+use crate::sources::{fixtures, other_release, scratch, write};
 
 /// Which lock file a project has, and with it which forks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,16 +41,26 @@ impl Lock {
         }
     }
 
-    /// Its text in `tests/fixtures`.
+    /// Its text in `tests/fixtures`, but for tokio if [another release](other_release) is to be
+    /// tried.
     pub(crate) fn read(self) -> String {
-        fs::read_to_string(fixtures().join(self.name())).expect("the lock file is there")
+        let text =
+            fs::read_to_string(fixtures().join(self.name())).expect("the lock file is there");
+        match other_release().filter(|_| self == Self::Tokio) {
+            None => text,
+            Some(release) => with_package(&text, "tokio", release, None),
+        }
     }
 
     /// Makes the forks in the folder `out`, from a lock file of this kind.
     fn fork_to(self, out: &Path, lockfile: &Path) -> Forked {
         let mut options = ForkOptions::new(out);
         if self == Self::Tokio {
-            options.crates = vec!["tokio".parse().expect("a crate's name")];
+            let tokio = match other_release() {
+                None => "tokio".to_owned(),
+                Some(release) => format!("tokio@{release}"),
+            };
+            options.crates = vec![tokio.parse().expect("a crate and its release")];
         }
         options.lockfile = Some(lockfile.to_owned());
         fork::fork(&options)
@@ -68,7 +78,9 @@ impl Lock {
     }
 
     fn fork(self) -> Forked {
-        self.fork_to(&scratch().join("forks"), &fixtures().join(self.name()))
+        let lockfile = scratch().join(self.name());
+        write(&lockfile, self.read().as_bytes());
+        self.fork_to(&scratch().join("forks"), &lockfile)
     }
 }
 
@@ -89,21 +101,11 @@ pub struct Place {
 impl Place {
     /// The lock file: that one of the fixtures, but for what this place has in other versions.
     pub(crate) fn lock(&self, lock: Lock) -> Vec<u8> {
-        let mut packages: Vec<String> = lock.read().split("\n\n").map(str::to_owned).collect();
+        let mut text = lock.read();
         for (name, version, checksum) in self.locked {
-            let head = format!("[[package]]\nname = \"{name}\"\n");
-            let package = packages
-                .iter_mut()
-                .find(|package| package.starts_with(&head))
-                .unwrap_or_else(|| panic!("{name} is not in the fixtures' lock file"));
-            // What it depends on, cargo finds out.
-            *package = format!(
-                "{head}version = \"{version}\"\n\
-                 source = \"registry+https://github.com/rust-lang/crates.io-index\"\n\
-                 checksum = \"{checksum}\""
-            );
+            text = with_package(&text, name, version, Some(checksum));
         }
-        packages.join("\n\n").into_bytes()
+        text.into_bytes()
     }
 
     /// Its forks. Cheap once they are there.
@@ -119,11 +121,33 @@ impl Place {
         let to = root.join("forks");
         edit_folder(&forked.dir, &to, Path::new(""), edit);
         for one in &mut forked.crates {
-            one.dir = to.join(&one.name);
+            one.dir = to.join(one.folder());
         }
         forked.dir = to;
         forked
     }
+}
+
+/// A lock file's text with another release of a package, which must be there. What the release
+/// depends on, cargo finds out.
+fn with_package(text: &str, name: &str, version: &str, checksum: Option<&str>) -> String {
+    let head = format!("[[package]]\nname = \"{name}\"\n");
+    let is_it = |package: &&str| package.starts_with(&head);
+    assert!(
+        text.split("\n\n").any(|package| is_it(&package)),
+        "{name} is not in the fixtures' lock file"
+    );
+    let checksum = checksum.map(|checksum| format!("\nchecksum = \"{checksum}\""));
+    let other = format!(
+        "{head}version = \"{version}\"\n\
+         source = \"registry+https://github.com/rust-lang/crates.io-index\"{}",
+        checksum.unwrap_or_default()
+    );
+    let packages = text.split("\n\n").map(|package| match is_it(&package) {
+        true => &*other,
+        false => package,
+    });
+    packages.collect::<Vec<_>>().join("\n\n")
 }
 
 /// Copies the folder's files, edited.

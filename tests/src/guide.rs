@@ -7,6 +7,9 @@
 //! A block that is marked `ignore` needs the forked tokio. `cargo-tls-slots/tests/readme.rs` builds
 //! README's blocks.
 
+#[doc = include_str!("../../docs/forking.md")]
+pub struct Forking;
+
 #[doc = include_str!("../../docs/loader.md")]
 pub struct Loader;
 

@@ -25,7 +25,7 @@ use crate::building::{Building, Preparing, SHARED, once_per_run};
 use crate::forks::{Lock, Place};
 use crate::process::{self, Ended};
 use crate::sanitizer;
-use crate::sources::{Tokio, copy_fixtures, fixtures, scratch, seed_lock};
+use crate::sources::{Tokio, copy_fixtures, fixtures, other_release, scratch, seed_lock};
 
 /// The longest that one cargo invocation may take.
 const BUILD: Duration = Duration::from_secs(900);
@@ -197,6 +197,9 @@ impl Project {
         for setting in settings.chain(self.config.iter().map(String::as_str)) {
             command.args(["--config", setting]);
         }
+        if other_release().is_some_and(is_before_task_ids) {
+            command.args(["--config", "build.rustflags=[\"--cfg\",\"tokio_unstable\"]"]);
+        }
         if !self.features.is_empty() {
             command.args(["--features", &self.features]);
         }
@@ -265,6 +268,13 @@ impl Project {
         format!("{rest:?} {place:?} {:?}", sanitizer::chosen()).hash(&mut hasher);
         hasher.finish()
     }
+}
+
+/// Whether a release of tokio has `task::id`, which the scenarios use, under `tokio_unstable` only.
+fn is_before_task_ids(release: &str) -> bool {
+    ["1.38.", "1.39.", "1.40."]
+        .iter()
+        .any(|minor| release.starts_with(minor))
 }
 
 /// Keeps a built file under another path. Nothing writes into a file that was built, so a second

@@ -32,6 +32,14 @@ impl Tokio {
     }
 }
 
+/// The release of tokio that stands in for the one of the fixtures' lock file, if the environment
+/// names one: `TLS_SLOTS_TOKIO=1.43.4`. So the same scenarios run on older releases.
+pub(crate) fn other_release() -> Option<&'static str> {
+    static RELEASE: LazyLock<Option<String>> =
+        LazyLock::new(|| std::env::var("TLS_SLOTS_TOKIO").ok());
+    RELEASE.as_deref()
+}
+
 /// `tests/fixtures` of this package.
 pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
@@ -46,7 +54,10 @@ pub fn scratch() -> &'static Path {
             .ancestors()
             .find(|folder| folder.join("CACHEDIR.TAG").is_file())
             .unwrap_or_else(|| panic!("{} is in no target folder", test.display()));
-        let scratch = target.join("fixtures");
+        let scratch = target.join(match other_release() {
+            None => "fixtures".to_owned(),
+            Some(release) => format!("fixtures-tokio-{release}"),
+        });
         fs::create_dir_all(&scratch).expect("the target folder is ours");
         scratch
     });

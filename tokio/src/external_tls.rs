@@ -13,12 +13,14 @@
 //! | --- | --- | --- |
 //! | [`thread_local!`] | `std::thread_local!` | `tls_keys::thread_local!` |
 //! | [`LocalKey`], [`AccessError`] | std's | those of `tls_keys` |
+//! | `thread` | `std::thread` | with these two instead of std's |
 //! | `process_local!` | the `static` as it stands | `tls_keys::process_local!` |
 //! | `layout` | nothing | layouts for the image's manifest |
 //! | `current_thread_id` | `std::thread::current().id()` | the id that the host's std gives the thread |
 //! | `on_host!` | nothing | leaves the rest of a function to the host's copy of it |
 //! | `catch_unwind` | `std::panic::catch_unwind` | `tls_keys::panic::catch_unwind`: the panics of all images |
 //! | `catch_where!` | the function that is named | `catch_unwind` where the condition holds, a plain call elsewhere |
+//! | `ClonesByOthers` | nothing | whether a waker that is kept is cloned by code that is not tokio's |
 //! | `own_panics` | calls the function | makes another image's panic one of this image |
 //! | `unload` | not there | what the host must know to unload a module |
 //! | `or_pending!` | its argument | or a module is being unloaded |
@@ -57,13 +59,13 @@ pub(crate) use callbacks::{default_name, held, text_name};
 #[allow(unused_imports)]
 pub(crate) use keys::current_thread_id;
 #[allow(unused_imports)]
-pub(crate) use keys::process_local;
+pub(crate) use keys::{process_local, thread};
 #[allow(unused_imports)]
 pub(crate) use on_host::on_host;
 #[cfg(feature = "external-tls")]
 #[allow(unused_imports)]
 pub(crate) use panics::is_task_waker;
 #[allow(unused_imports)]
-pub(crate) use panics::{catch_unwind, catch_where, own_panics};
+pub(crate) use panics::{catch_unwind, catch_where, own_panics, ClonesByOthers};
 #[allow(unused_imports)]
 pub(crate) use unload_macros::{cfg_each_task, or_pending};

@@ -18,11 +18,12 @@ use std::thread;
 use super::error::Error;
 use super::messages::{Told, status};
 use super::options::{Artifact, BuildOptions};
-use super::project::Project;
-use super::used::used_crates;
 use crate::cargo;
-use crate::fork::Forked;
+use crate::fork::{Forked, ForkedCrate};
 use crate::progress::Progress;
+use crate::project::read::Project;
+use crate::project::used::Named;
+use crate::upstream::release::compatible;
 
 /// What cargo wrote to standard error.
 #[derive(Default)]
@@ -74,8 +75,13 @@ pub(super) fn build_project(
         options.progress.line(words.warnings.trim_end());
     }
     let told = told.map_err(|source| Error::Messages(project.cargo_toml.clone(), source))?;
-    let fork = forked.crates.iter().find(|one| one.name == "tokio");
-    if let (Some(found), Some(fork)) = (told.unpatched, fork) {
+    let fork = |found: &semver::Version| {
+        let mut tokio = forked.crates.iter().filter(|one| one.name == "tokio");
+        tokio.find(|one| compatible(&one.version) == compatible(found))
+    };
+    if let Some(found) = told.unpatched
+        && let Some(fork) = fork(&found)
+    {
         return Err(Error::Unpatched {
             cargo_toml: project.cargo_toml.clone(),
             found,
@@ -95,9 +101,8 @@ pub(super) fn build_project(
 /// The folder matters: cargo looks for `.cargo/config.toml` from the current folder upwards, and
 /// not from that of the `Cargo.toml`.
 fn command(options: &BuildOptions, project: &Project, forked: &Forked) -> Command {
-    let used = used_crates(project);
-    // tokio may come in through any dependency, which only the lock file would tell.
-    let patches = forked.config_args(|name| name == "tokio" || used.contains(name));
+    let named = Named::of(project);
+    let patches = forked.config_args(|one| uses(project, &named, one));
     let mut command = cargo::command(&project.folder);
     command
         .arg("build")
@@ -113,6 +118,22 @@ fn command(options: &BuildOptions, project: &Project, forked: &Forked) -> Comman
     }
     command.args(&options.cargo_args);
     command
+}
+
+/// Whether a project uses a fork. cargo warns of a patch that it does not use, and a user who did
+/// nothing wrong would see that warning at every build.
+///
+/// A crate that comes in only through another one is in the lock file, if there is one. At a first
+/// build there is none. That is why tokio, which nearly always comes in so, is patched in any case.
+fn uses(project: &Project, named: &Named, fork: &ForkedCrate) -> bool {
+    let locked = project.lock.packages.iter();
+    let mut locked = locked.filter(|one| one.name == fork.name).peekable();
+    match locked.peek() {
+        Some(_) if fork.is_ours() => true,
+        // Another release is another project's.
+        Some(_) => locked.any(|one| compatible(&one.version) == compatible(&fork.version)),
+        None => fork.name == "tokio" || named.declared.contains_key(&fork.name),
+    }
 }
 
 /// Reads what cargo writes to standard error, and shows cargo's status lines as they come.

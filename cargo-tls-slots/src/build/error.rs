@@ -4,14 +4,15 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::fork;
+use crate::project::error::ProjectError;
 
 /// Why a build failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no `Cargo.toml` at a path of the options.
-    #[error("there is no project at {0}")]
-    NoCargoToml(PathBuf),
+    /// A project cannot be read.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
     /// The forks could not be made.
     #[error(transparent)]
     Fork(#[from] fork::Error),
@@ -22,7 +23,7 @@ pub enum Error {
     #[error(
         "{first} has {name} {first_version} in its Cargo.lock, but {second} has {second_version}; \
          a host and its modules need the same: \
-         run `cargo update -p {name} --precise {first_version}` for the second"
+         run `cargo update -p {name}@{second_version} --precise {first_version}` for the second"
     )]
     Versions {
         /// The crate.
@@ -39,14 +40,6 @@ pub enum Error {
     /// cargo could not be started.
     #[error("cannot start cargo; is it in PATH?")]
     Start(#[source] io::Error),
-    /// cargo cannot read the project.
-    #[error("cargo cannot read the project {cargo_toml}:\n{stderr}")]
-    Project {
-        /// The project's `Cargo.toml`.
-        cargo_toml: PathBuf,
-        /// What cargo wrote to standard error.
-        stderr: String,
-    },
     /// The project was built with a tokio that is not the fork.
     ///
     /// cargo takes a patch only if its version is one that the project allows, and uses the

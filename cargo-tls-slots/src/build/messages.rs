@@ -17,7 +17,7 @@ use cargo_metadata::camino::Utf8PathBuf;
 use cargo_metadata::{Message, PackageId, TargetKind};
 
 use super::options::{Artifact, ArtifactKind};
-use super::project::Project;
+use crate::project::read::Project;
 
 /// What cargo's messages tell about a build.
 #[derive(Default)]

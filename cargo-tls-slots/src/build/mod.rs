@@ -22,23 +22,18 @@
 //! | `run.rs` | the steps, for all projects |
 //! | `compile.rs` | one project: runs cargo, and shows what cargo says |
 //! | `messages.rs` | reads cargo's messages: artifacts, progress |
-//! | `used.rs` | which crates a project uses, and so which patches it needs |
 //! | `versions.rs` | whether the lock files agree |
-//! | `project.rs` | reads a project |
 //! | `options.rs`, `error.rs` | what goes in, and what comes out |
 
 mod compile;
 mod error;
 mod messages;
 mod options;
-mod project;
 mod run;
-mod used;
 mod versions;
 
 pub use error::Error;
 pub use options::{Artifact, ArtifactKind, BuildOptions};
 pub use run::build;
 
-pub(crate) use project::read_project;
 pub(crate) use run::check_versions;

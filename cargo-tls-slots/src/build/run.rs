@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use super::compile::build_project;
 use super::error::Error;
 use super::options::{Artifact, BuildOptions};
-use super::project::{Project, read_project};
 use super::versions::common_versions;
 use crate::fork::{self, ForkOptions};
+use crate::project::read::{Project, read_project};
 
 /// Makes the forks if they are not there, then builds each project.
 ///
@@ -42,9 +42,8 @@ fn run(options: &BuildOptions) -> Result<Vec<Artifact>, Error> {
         return Ok(Vec::new());
     };
     let with_tokio = common_versions(&projects)?;
-    // Without names, `fork` takes the crates of the lock files that there are recipes for. A
-    // crate that no lock file holds is forked in the recipe's default release. A lock file with
-    // tokio comes first: the others may hold none.
+    // Without names, `fork` takes the crates of the lock files that there are recipes for. A lock
+    // file with tokio comes first: the others may hold none.
     let mut locks: Vec<PathBuf> = projects.iter().map(Project::lockfile).collect();
     locks.swap(0, with_tokio.unwrap_or(0));
     let mut locks = locks.into_iter().filter(|path| path.is_file());
@@ -57,6 +56,12 @@ fn run(options: &BuildOptions) -> Result<Vec<Artifact>, Error> {
         progress: options.progress.clone(),
         ..ForkOptions::new(&options.fork_dir)
     })?;
+    let left = forked.left.iter().filter(|one| !one.is_harmless()).count();
+    if left > 0 {
+        options.progress.line(&format!(
+            "{left} crates are left as published; `cargo tls-slots fork` says which, and why"
+        ));
+    }
     let mut artifacts = Vec::new();
     for project in &projects {
         artifacts.extend(build_project(options, project, &forked)?);
@@ -75,6 +80,6 @@ pub(crate) fn check_versions(options: &BuildOptions) -> Result<(), Error> {
 
 /// Reads the projects of the options, in their order.
 fn read_all(options: &BuildOptions) -> Result<Vec<Project>, Error> {
-    let projects = options.cargo_tomls.iter().map(|path| read_project(path));
-    projects.collect()
+    let projects = options.cargo_tomls.iter();
+    projects.map(|path| Ok(read_project(path)?)).collect()
 }

@@ -15,11 +15,11 @@ use semver::Version;
 
 use super::edits;
 use super::report::{self, Report, Sharing};
-use super::root;
 use crate::source::edit;
 use crate::source::layout::Layout;
 use crate::source::library::{self, File, Library};
 use crate::source::problem::Problem;
+use crate::source::root;
 use crate::source::tree::Tree;
 
 /// The file that the edits call.
@@ -60,7 +60,7 @@ pub(crate) fn apply(
     let mut work = edits::of(&Library::new(&files));
     let is_root = |file: &File<'_>| file.path == layout.root;
     if let Some(root) = files.iter().position(is_root) {
-        work.edits[root].extend(root::edits(&files[root].source, layout.is_2015));
+        work.edits[root].extend(root::edits(&files[root].source));
     }
     let mut changed = Vec::new();
     for (file, list) in files.iter().zip(work.edits) {

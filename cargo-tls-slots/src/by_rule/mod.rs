@@ -35,7 +35,7 @@
 //! | [`names`] | which declarations a name may mean |
 //! | [`macros`] | the macros that the crate defines |
 //! | [`local_key`] | the names of a thread-local's types |
-//! | [`root`] | what the library's root file gets |
+//! | [`root`](crate::source::root) | what the library's root file gets |
 //! | [`root_path`] | how generated code names the crate |
 //! | [`report`] | what is said about each declaration |
 //!
@@ -51,7 +51,6 @@ mod edits;
 mod local_key;
 mod macros;
 mod names;
-mod root;
 mod root_path;
 mod use_edit;
 mod uses;

@@ -31,6 +31,20 @@ pub(crate) struct Additions {
 }
 
 impl Additions {
+    /// The same, with the paths of crates that are forked along leading to their folders. A recipe
+    /// says `{ path = "../NAME" }` of them, and does not know their releases.
+    pub(crate) fn with_folders(&self, folders: &BTreeMap<&str, String>) -> Self {
+        let mut additions = self.clone();
+        for (name, keys) in &mut additions.dependencies {
+            if let Some(folder) = folders.get(&**name)
+                && let Some(path) = keys.get_mut("path")
+            {
+                *path = toml::Value::String(format!("../{folder}"));
+            }
+        }
+        additions
+    }
+
     /// Puts them into the root table of a `Cargo.toml`. The errors are ends of a sentence about it.
     fn add_to(&self, root: &mut Table) -> Result<(), String> {
         let features = table(root, "features")?;
@@ -105,9 +119,6 @@ pub(crate) fn fork(
 ) -> Result<String, String> {
     let mut cargo_toml = parse(text)?;
     let root = cargo_toml.as_table_mut();
-    if root.contains_key("workspace") {
-        return Err("has a `[workspace]` already".to_owned());
-    }
     if let Some(additions) = additions {
         additions.add_to(root)?;
     }
@@ -138,8 +149,9 @@ fn add_tests(root: &mut Table, tests: &[&str]) -> Result<(), String> {
 /// Makes a fork depend on `tls-keys`, which lies beside it, without the feature `shared`: only
 /// hosts and modules turn that on.
 ///
-/// The fork's warnings are silenced as well. cargo does not show those of a registry's crate, but a
-/// fork is a path dependency.
+/// Upstream's lints go. cargo caps those of a registry's crate, but a fork is a path dependency:
+/// one that upstream denies would break the fork under a newer compiler. What stays are the cfgs
+/// that the crate declares by them.
 ///
 /// # Errors
 ///
@@ -155,7 +167,19 @@ pub(crate) fn depend_on_keys(text: &str) -> Result<String, String> {
     keys.insert("default-features", false.into());
     dependencies.insert("tls-keys", Item::Value(Value::InlineTable(keys)));
     let lints = table(cargo_toml.as_table_mut(), "lints")?;
-    table(lints, "rust")?.insert("warnings", toml_edit::value("allow"));
+    let cfgs = lints
+        .get_mut("rust")
+        .and_then(Item::as_table_like_mut)
+        .and_then(|rust| rust.remove("unexpected_cfgs"));
+    lints.clear();
+    let rust = table(lints, "rust")?;
+    rust.insert("warnings", toml_edit::value("allow"));
+    if let Some(mut cfgs) = cfgs {
+        if let Some(keys) = cfgs.as_table_like_mut() {
+            keys.insert("level", toml_edit::value("allow"));
+        }
+        rust.insert("unexpected_cfgs", cfgs);
+    }
     Ok(cargo_toml.to_string())
 }
 
@@ -215,6 +239,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_forked_along_lies_in_the_folder_of_its_release() {
+        let added = additions("[dependencies]\nb = { path = '../b' }\nc = { path = '../c' }\n");
+        let folders = BTreeMap::from([("b", "b-1.2.3".to_owned())]);
+        let added = added.with_folders(&folders).dependencies;
+        assert_eq!(added["b"]["path"].as_str(), Some("../b-1.2.3"));
+        assert_eq!(added["c"]["path"].as_str(), Some("../c"));
+    }
+
+    #[test]
     fn what_is_there_already_is_an_error() {
         let on = additions("features = { on = [] }");
         let text = "[features]\non = []\n";
@@ -222,12 +255,19 @@ mod tests {
             fork(text, Some(&on), &BTreeMap::new(), &[]).unwrap_err(),
             "has a feature `on` already"
         );
-        assert!(fork("[workspace]\n", None, &BTreeMap::new(), &[]).is_err());
         assert!(
             fork("= 1", None, &BTreeMap::new(), &[])
                 .unwrap_err()
                 .starts_with("is no TOML")
         );
+    }
+
+    #[test]
+    fn a_fork_is_no_root_of_upstreams_workspace() {
+        let text = "[workspace]\nmembers = [\"macros\"]\n[package]\nname = \"up\"\n";
+        let forked = fork(text, None, &BTreeMap::new(), &[]).unwrap();
+        let table: toml::Table = forked.parse().unwrap();
+        assert!(table["workspace"].as_table().unwrap().is_empty());
     }
 
     #[test]
@@ -249,6 +289,21 @@ mod tests {
         let unix = &table["target"]["cfg(unix)"]["dependencies"]["a"];
         assert_eq!(version(unix), "=1.2.3");
         assert_eq!(unix["optional"].as_bool(), Some(true));
+    }
+
+    #[test]
+    fn lints_of_upstream_do_not_hold_for_a_fork() {
+        let text = "[lints.rust]\nunsafe_code = \"forbid\"\n\
+                    unused = { level = \"deny\", priority = -1 }\n\
+                    unexpected_cfgs = { level = \"deny\", check-cfg = [\"cfg(a)\"] }\n\
+                    [lints.clippy]\nall = \"deny\"\n";
+        let table: toml::Table = depend_on_keys(text).unwrap().parse().unwrap();
+        let expected = "[rust]\nwarnings = \"allow\"\n\
+                        unexpected_cfgs = { level = \"allow\", check-cfg = [\"cfg(a)\"] }\n";
+        assert_eq!(
+            table["lints"],
+            toml::from_str::<toml::Value>(expected).unwrap()
+        );
     }
 
     #[test]

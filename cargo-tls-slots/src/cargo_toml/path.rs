@@ -32,6 +32,19 @@ pub(super) fn relative(from: &Path, to: &Path) -> PathBuf {
     path
 }
 
+/// A path without `.` and `..`, by its text alone: what it leads to need not be there.
+pub(crate) fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,5 +57,6 @@ mod tests {
         assert_eq!(relative("/a", "/a/b"), "b");
         assert_eq!(relative("/a/b", "/a"), "..");
         assert_eq!(relative("/a", "/a"), ".");
+        assert_eq!(without_dots(Path::new("/a/./b/../c")), Path::new("/a/c"));
     }
 }

@@ -2,24 +2,91 @@
 //!
 //! ```toml
 //! [patch.crates-io]
-//! tokio = { path = "tls-slots-forks/tokio" }
+//! tokio = { path = "tls-slots-forks/tokio-1.54.1" }
+//! foldhash_0_1 = { package = "foldhash", path = "tls-slots-forks/foldhash-0.1.5" }
+//! foldhash_0_2 = { package = "foldhash", path = "tls-slots-forks/foldhash-0.2.0" }
 //! ```
 //!
-//! Paths are relative to the file, so a project can be moved together with its forks. cargo reads
-//! `[patch]` only from a workspace's root.
+//! A key is the crate's name, unless several releases of it are patched: then `package` says the
+//! name. Paths are relative to the file, so a project can be moved together with its forks. cargo
+//! reads `[patch]` only from a workspace's root.
 
 use std::path::{Path, PathBuf};
 
-use toml_edit::{Item, Table};
+use toml_edit::{InlineTable, Item, Table, TableLike};
 
 use super::document::{parse, table};
 use super::path::{relative, with_slashes};
 
-/// Puts `lines`, pairs of a crate and the folder of its fork, into `[patch.crates-io]` of the
-/// `Cargo.toml` in `folder`, and returns its new text.
+/// The two names that cargo knows crates.io by in `[patch]`.
+const REGISTRIES: [&str; 2] = ["crates-io", "https://github.com/rust-lang/crates.io-index"];
+
+/// A line of `[patch.crates-io]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PatchLine {
+    /// Its key.
+    pub(crate) key: String,
+    /// The crate that it patches.
+    pub(crate) package: String,
+    /// The folder that it leads to, absolute if the file's folder is. `None` if it leads to
+    /// something else, such as a repository.
+    pub(crate) path: Option<PathBuf>,
+    /// Its text.
+    pub(crate) text: String,
+}
+
+/// The patches of crates.io in the text of a `Cargo.toml` in `folder`.
 ///
-/// A line of the same crate with another path is replaced. Applied to its own result, it changes
-/// nothing.
+/// # Errors
+///
+/// The end of a sentence whose subject is the file: it is no TOML.
+pub(crate) fn lines(text: &str, folder: &Path) -> Result<Vec<PatchLine>, String> {
+    let cargo_toml = parse(text)?;
+    let patch = cargo_toml.get("patch").and_then(Item::as_table_like);
+    let tables = REGISTRIES
+        .iter()
+        .filter_map(|registry| patch?.get(registry)?.as_table_like());
+    Ok(tables
+        .flat_map(TableLike::iter)
+        .map(|(key, item)| {
+            let part = |name: &str| item.as_table_like()?.get(name)?.as_str();
+            PatchLine {
+                key: key.to_owned(),
+                package: part("package").unwrap_or(key).to_owned(),
+                path: part("path").map(|path| folder.join(path)),
+                text: format!("{key} = {}", item.to_string().trim()),
+            }
+        })
+        .collect())
+}
+
+/// A line that patches a crate to the folder of its fork.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NewLine {
+    /// Its key.
+    pub(crate) key: String,
+    /// The crate.
+    pub(crate) package: String,
+    /// The folder, absolute.
+    pub(crate) path: PathBuf,
+}
+
+impl NewLine {
+    /// What stands behind the key, in a file that is in `folder`.
+    fn value(&self, folder: &Path) -> InlineTable {
+        let mut keys = InlineTable::new();
+        if self.key != self.package {
+            keys.insert("package", (&*self.package).into());
+        }
+        keys.insert("path", with_slashes(&relative(folder, &self.path)).into());
+        keys
+    }
+}
+
+/// Takes the lines with the keys `old` out of the patches of crates.io, puts `new` in, and returns
+/// the new text of the `Cargo.toml` in `folder`. A line that says the same already stays as it is.
+///
+/// Applied to its own result, it changes nothing.
 ///
 /// # Errors
 ///
@@ -28,31 +95,50 @@ use super::path::{relative, with_slashes};
 pub(crate) fn patch(
     text: &str,
     folder: &Path,
-    lines: &[(String, PathBuf)],
+    old: &[String],
+    new: &[NewLine],
 ) -> Result<String, String> {
     let mut cargo_toml = parse(text)?;
     let root = cargo_toml.as_table_mut();
     if !root.contains_key("patch") {
+        if new.is_empty() {
+            return Ok(text.to_owned());
+        }
         let mut patch = Table::new();
         patch.set_implicit(true);
         root.insert("patch", Item::Table(patch));
     }
     let patch = table(root, "patch")?;
-    let patches = table(patch, "crates-io")?;
-    for (name, path) in lines {
-        let path = with_slashes(&relative(folder, path));
-        if patches
-            .get(name)
-            .and_then(Item::as_table_like)
-            .and_then(|keys| keys.get("path"))
-            .and_then(Item::as_str)
-            == Some(&path)
-        {
+    for registry in REGISTRIES {
+        let Some(patches) = patch.get_mut(registry).and_then(Item::as_table_like_mut) else {
             continue;
+        };
+        let stays =
+            |key: &String| registry == REGISTRIES[0] && new.iter().any(|line| line.key == *key);
+        let mut removed = false;
+        for key in old.iter().filter(|key| !stays(key)) {
+            removed |= patches.remove(key).is_some();
         }
-        let mut keys = toml_edit::InlineTable::new();
-        keys.insert("path", path.into());
-        patches.insert(name, toml_edit::value(keys));
+        if removed && patches.is_empty() && (registry != REGISTRIES[0] || new.is_empty()) {
+            patch.remove(registry);
+        }
+    }
+    if new.is_empty() {
+        return Ok(cargo_toml.to_string());
+    }
+    let patches = table(patch, REGISTRIES[0])?;
+    for line in new {
+        let value = line.value(folder);
+        let same = |keys: &dyn TableLike| {
+            keys.len() == value.len()
+                && value
+                    .iter()
+                    .all(|(key, value)| keys.get(key).and_then(Item::as_str) == value.as_str())
+        };
+        let there = patches.get(&line.key).and_then(Item::as_table_like);
+        if !there.is_some_and(same) {
+            patches.insert(&line.key, toml_edit::value(value));
+        }
     }
     Ok(cargo_toml.to_string())
 }
@@ -61,23 +147,56 @@ pub(crate) fn patch(
 mod tests {
     use super::*;
 
+    fn line(key: &str, package: &str, path: &str) -> NewLine {
+        NewLine {
+            key: key.to_owned(),
+            package: package.to_owned(),
+            path: PathBuf::from(path),
+        }
+    }
+
     #[test]
     fn patches_are_added_once_and_the_rest_stays() {
         let text = "[package]\nname = \"a\" # mine\n\n[patch.crates-io]\nother = { git = \"x\" }\n";
-        let lines = [("tokio".to_owned(), PathBuf::from("/p/forks/tokio"))];
-        let once = patch(text, Path::new("/p/host"), &lines).unwrap();
+        let tokio = [line("tokio", "tokio", "/p/forks/tokio-1.2.3")];
+        let patch = |text: &str, folder: &str, old: &[&str], new: &[NewLine]| {
+            let old: Vec<String> = old.iter().map(|&key| key.to_owned()).collect();
+            patch(text, Path::new(folder), &old, new).unwrap()
+        };
+        let once = patch(text, "/p/host", &[], &tokio);
         assert_eq!(
             once,
-            format!("{text}tokio = {{ path = \"../forks/tokio\" }}\n")
+            format!("{text}tokio = {{ path = \"../forks/tokio-1.2.3\" }}\n")
         );
-        assert_eq!(patch(&once, Path::new("/p/host"), &lines).unwrap(), once);
-        // A patch of the same crate elsewhere is replaced.
-        let moved = patch(&once, Path::new("/p"), &lines).unwrap();
-        assert!(moved.contains("tokio = { path = \"forks/tokio\" }"));
-        let fresh = patch("[package]\nname = \"a\"\n", Path::new("/p"), &lines).unwrap();
+        assert_eq!(patch(&once, "/p/host", &["tokio"], &tokio), once);
+        let moved = patch(&once, "/p", &["tokio"], &tokio);
+        assert!(moved.contains("tokio = { path = \"forks/tokio-1.2.3\" }"));
+        // A line that is taken out leaves nothing behind.
+        assert_eq!(patch(&once, "/p/host", &["tokio"], &[]), text);
+        let plain = "[package]\nname = \"a\"\n";
+        let fresh = patch(plain, "/p", &[], &tokio);
         assert!(
-            fresh.ends_with("\n[patch.crates-io]\ntokio = { path = \"forks/tokio\" }\n"),
+            fresh.ends_with("\n[patch.crates-io]\ntokio = { path = \"forks/tokio-1.2.3\" }\n"),
             "{fresh}"
         );
+        assert_eq!(
+            patch(&fresh, "/p", &["tokio"], &[]).trim_end(),
+            plain.trim_end()
+        );
+        assert_eq!(patch(plain, "/p", &[], &[]), plain);
+    }
+
+    #[test]
+    fn lines_are_read_as_they_are_written() {
+        let new = [line("a_0_1", "a", "/p/f/a-0.1.0"), line("b", "b", "/p/f/b")];
+        let text = patch("", Path::new("/p"), &[], &new).unwrap();
+        let read = lines(&text, Path::new("/p")).unwrap();
+        assert_eq!(read[0].key, "a_0_1");
+        assert_eq!(read[0].package, "a");
+        assert_eq!(read[1].path.as_deref(), Some(Path::new("/p/f/b")));
+        let git = "[patch.'https://github.com/rust-lang/crates.io-index']\nc = { git = 'x' }\n";
+        let read = lines(git, Path::new("/p")).unwrap();
+        assert_eq!(read[0].path, None);
+        assert_eq!(read[0].text, "c = { git = 'x' }");
     }
 }

@@ -4,6 +4,7 @@
 //! forms useful: which crates, which versions, and which `Cargo.toml` gets the patch lines. The
 //! last is found out before anything is made, so that a wrong `--write` leaves no folder behind.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,14 +13,18 @@ use clap::Args;
 use super::shared::{Done, print, progress};
 use crate::by_rule::report;
 use crate::cargo;
-use crate::fork::{self, CrateSpec, DEFAULT_OUT, ForkOptions};
+use crate::fork::{self, CrateSpec, DEFAULT_OUT, ForkOptions, Left, Write};
+use crate::progress::Progress;
 
 /// Make the forked crates, and print the patch lines for them
 ///
 /// Gets the upstream release through cargo, so mirrors, vendored sources and checksums are those
 /// of any dependency. Applies the recipe to it, lays our own files over it, and writes ordinary
-/// crates: one folder for each, side by side. An edit that does not fit the release, or state in
-/// it that the recipe says nothing about, is an error that names file, line and static.
+/// crates: one folder for each release, side by side.
+///
+/// A release that the recipe does not fit, or that has state which the recipe says nothing about,
+/// is left as published, and listed with file, line and what helps. So is a crate of your own or
+/// from a repository. tokio, and a crate that was named, is an error instead.
 ///
 /// A crate that there is no recipe for is forked by rule: every static and thread-local that is
 /// state is shared. What became of each is said, and kept in the fork as tls-slots-report.toml.
@@ -37,20 +42,24 @@ Examples:
       these two, for which there is no recipe
   cargo tls-slots fork --write
       also put the patch lines into this workspace's Cargo.toml
+  cargo tls-slots fork --check
+      in CI: is all of that done?
   cargo tls-slots fork --offline --lockfile ../host/Cargo.lock
       the version that another project uses, from what is on this machine")]
 pub(super) struct ForkArgs {
     /// What to fork, as NAME or NAME@VERSION [default: the crates of the lock file that there are
     /// recipes for]
     ///
-    /// Without a version: that of the lock file, or else the one the recipe was made with. A crate
-    /// without a recipe is forked as well: all of its state is shared, and what is not is named.
+    /// Without a version: all releases of the lock file, or else the one that Cargo.toml asks for,
+    /// or else the one the recipe was made with. A crate without a recipe is forked as well: all of
+    /// its state is shared, and what is not is named.
     #[arg(value_name = "NAME[@VERSION]")]
     crates: Vec<CrateSpec>,
 
-    /// The folder that the forks go to
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_OUT)]
-    out: PathBuf,
+    /// The folder that the forks go to [default: the one that the workspace is patched to, or
+    /// tls-slots-forks]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 
     /// Take versions from this lock file instead of the current workspace's
     #[arg(long, value_name = "FILE")]
@@ -66,6 +75,21 @@ pub(super) struct ForkArgs {
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     write: Option<Option<PathBuf>>,
 
+    /// With --write: replace patches of these crates that are not of this command
+    #[arg(long, requires = "write")]
+    force: bool,
+
+    /// Fail if any crate is left as published, not only if one was named or is tokio
+    #[arg(long)]
+    strict: bool,
+
+    /// Change nothing; say what is out of step between lock file, patch lines and forks
+    ///
+    /// Needs no network and reads no sources, so it is quick enough for a build script. Exits with
+    /// 1 if there is anything to say.
+    #[arg(long, conflicts_with_all = ["write", "offline"])]
+    check: bool,
+
     /// Use only what is on this machine
     #[arg(long)]
     offline: bool,
@@ -79,26 +103,11 @@ impl ForkArgs {
     /// Makes the forks, and prints the patch lines.
     pub(super) fn run(self) -> Done {
         let progress = progress(self.quiet);
-        // Before anything is made: which file would be written?
-        let to_write = match &self.write {
-            None => None,
-            Some(Some(path)) => Some(path.clone()),
-            Some(None) => Some(
-                cargo::workspace_cargo_toml(Path::new("."), self.manifest_path.as_deref()).ok_or(
-                    "there is no Cargo.toml around the current folder; name one after --write",
-                )?,
-            ),
-        };
-        let forked = fork::fork(&ForkOptions {
-            crates: self.crates,
-            out: self.out,
-            lockfile: self.lockfile,
-            more_lockfiles: Vec::new(),
-            manifest_path: self.manifest_path,
-            offline: self.offline,
-            folder: PathBuf::from("."),
-            progress: progress.clone(),
-        })?;
+        let options = self.options(progress.clone())?;
+        if self.check {
+            return check(&options);
+        }
+        let forked = fork::fork(&options)?;
         for one in &forked.crates {
             if let Some(report) = &one.report {
                 progress.line(&report.to_string());
@@ -106,13 +115,86 @@ impl ForkArgs {
                 progress.line(&format!("  all of it: {}", file.display()));
             }
         }
-        if let Some(file) = to_write {
-            progress.line(&match forked.write_patches(&file)? {
-                true => format!("patched {}", file.display()),
-                false => format!("{} has the patches already", file.display()),
+        show_left(&forked.left, &progress);
+        if let (Some(write), Some(changed)) = (&options.write, forked.patched) {
+            let file = write.cargo_toml.display();
+            progress.line(&match changed {
+                true => format!("patched {file}"),
+                false => format!("{file} has the patches already"),
             });
         }
         print(&forked.patch_lines())?;
         Ok(ExitCode::SUCCESS)
     }
+
+    /// What these arguments ask the library for.
+    ///
+    /// Which file would be written, and which folder the workspace is patched to, is found out
+    /// here, before anything is made.
+    fn options(&self, progress: Progress) -> Result<ForkOptions, Box<dyn Error>> {
+        let around = match &self.lockfile {
+            Some(lockfile) => Some(lockfile.with_file_name("Cargo.toml")),
+            None => cargo::workspace_cargo_toml(Path::new("."), self.manifest_path.as_deref()),
+        };
+        let around = around.filter(|path| path.is_file());
+        let to_write = match &self.write {
+            None => None,
+            Some(Some(path)) => Some(path.clone()),
+            Some(None) => Some(around.clone().ok_or(
+                "there is no Cargo.toml around the current folder; name one after --write",
+            )?),
+        };
+        // Another project's lock file says nothing about where this one's forks are.
+        let own = around.filter(|_| self.lockfile.is_none());
+        let out = match (&self.out, to_write.as_ref().or(own.as_ref())) {
+            (Some(out), _) => Some(out.clone()),
+            (None, Some(cargo_toml)) => fork::fork_folder(cargo_toml)?,
+            (None, None) => None,
+        };
+        Ok(ForkOptions {
+            crates: self.crates.clone(),
+            strict: self.strict,
+            out: out.unwrap_or_else(|| PathBuf::from(DEFAULT_OUT)),
+            lockfile: self.lockfile.clone(),
+            more_lockfiles: Vec::new(),
+            manifest_path: self.manifest_path.clone(),
+            offline: self.offline,
+            folder: PathBuf::from("."),
+            write: to_write.map(|cargo_toml| Write {
+                cargo_toml,
+                force: self.force,
+            }),
+            progress,
+        })
+    }
+}
+
+/// Says what is left as published: first what needs no fork, then the rest, and what happens to it.
+fn show_left(left: &[Left], progress: &Progress) {
+    let (harmless, left): (Vec<_>, Vec<_>) = left.iter().partition(|one| one.is_harmless());
+    for one in harmless {
+        progress.line(&one.to_string());
+    }
+    if left.is_empty() {
+        return;
+    }
+    progress.line(
+        "\nLeft as published; host and module each have their own state of these, and no value of \
+         them may go from one to the other:\n",
+    );
+    for one in left {
+        progress.line(&format!("- {}", one.to_string().replace('\n', "\n  ")));
+    }
+}
+
+/// Prints what is out of step. That is the answer "no", and not an error.
+fn check(options: &ForkOptions) -> Done {
+    let problems = fork::check(options)?;
+    let lines: String = problems.iter().map(|one| format!("{one}\n")).collect();
+    print(&lines)?;
+    if problems.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    print("run `cargo tls-slots fork --write`\n")?;
+    Ok(ExitCode::FAILURE)
 }

@@ -21,6 +21,7 @@ use super::suite::{FEATURES, Mode, Suite};
 use super::suites;
 use super::work;
 use crate::fork::{self, CrateSpec, ForkOptions, Forked};
+use crate::upstream::lockfile::Lock;
 use crate::upstream::release::{self, Wanted};
 
 /// The patch that makes a tree of tokio the only tokio of its tests.
@@ -137,13 +138,14 @@ impl Release {
             return Ok(tokio);
         }
         for one in &self.forked.crates {
-            let (from, to) = (&one.dir, tree.join(&one.name));
             match one.name.as_str() {
-                "tokio" => work::copy_to_test(from, &to, &ITSELF, |path, text| match mode {
-                    Mode::SelfHosted => self_host(path, text),
-                    _ => None,
-                })?,
-                _ => work::copy(from, &to, |_, _| None)?,
+                "tokio" => {
+                    work::copy_to_test(&one.dir, &tokio, &ITSELF, |path, text| match mode {
+                        Mode::SelfHosted => self_host(path, text),
+                        _ => None,
+                    })?
+                }
+                _ => work::copy(&one.dir, &tree.join(one.folder()), |_, _| None)?,
             }
         }
         Ok(tokio)
@@ -155,16 +157,14 @@ fn registry_folder(name: &str, version: &Version, offline: bool) -> Result<PathB
     let wanted = Wanted {
         name: name.to_owned(),
         version: Some(version.clone()),
-        along: false,
-        features: Vec::new(),
-        checksum: None,
+        ..Wanted::default()
     };
-    let found = release::get(&[wanted], Path::new("."), offline)?;
-    Ok(found
-        .into_iter()
-        .map(|one| one.folder)
-        .next()
-        .unwrap_or_default())
+    let got = release::get(&[wanted], &Lock::default(), Path::new("."), offline)?;
+    if let Some((_, error)) = got.failed.into_iter().next() {
+        return Err(error.into());
+    }
+    let found = got.found.into_iter().next();
+    Ok(found.map(|(_, one)| one.folder).unwrap_or_default())
 }
 
 /// The features that the tests of a suite are built with in a mode, commas between.

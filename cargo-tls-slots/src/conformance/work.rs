@@ -31,7 +31,7 @@ use semver::Version;
 use super::error::Error;
 use crate::cargo;
 use crate::fork;
-use crate::upstream::lockfile::LockedPackage;
+use crate::upstream::lockfile::Lock;
 
 /// The text of a file.
 ///
@@ -199,7 +199,7 @@ pub(super) fn lock(
         }
     };
     let tokios = || -> Result<Vec<Version>, Error> {
-        let packages = LockedPackage::read(&lock).map_err(fork::Error::from)?;
+        let packages = Lock::read(&lock).map_err(fork::Error::from)?.packages;
         let tokios = packages.into_iter().filter(|one| one.name == "tokio");
         Ok(tokios.map(|one| one.version).collect())
     };

@@ -19,7 +19,10 @@ use super::error::Error;
 use super::method::Method;
 use crate::cargo_toml::{forks, ours};
 use crate::recipe::Recipe;
+use crate::source::edit;
 use crate::source::problem::Problem;
+use crate::source::root;
+use crate::source::tokens::Source;
 use crate::source::tree::Tree;
 use crate::upstream::release::Upstream;
 use crate::{by_rule, embedded, recipe, self_description};
@@ -27,30 +30,58 @@ use crate::{by_rule, embedded, recipe, self_description};
 /// The files of our own crates that a fork folder gets, beside `src/`.
 const OUR_FILES: [&str; 3] = ["Cargo.toml", "build.rs", "README.md"];
 
+/// The crate that is forked when there is nothing else to go by.
+pub(super) const TOKIO: &str = "tokio";
+
+/// Our own crates, which lie beside the forks.
+pub(super) const OUR_CRATES: [&str; 5] = [
+    "tls-keys",
+    "tls-slots",
+    "tls-slots-build",
+    "tls-slots-load",
+    "tls-slots-manifest",
+];
+
 /// The Rust module that the edits of most forks call.
 const SEAM: &str = "patches/common/external_tls.rs";
 
 /// The licences of our own crates. Upstream's crates keep theirs.
 const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
+/// What a fork needs beside it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Needs {
+    /// The versions that dependencies are pinned to; empty where none is known.
+    pub(super) pins: BTreeMap<String, String>,
+    /// The releases of the crates that are forked along.
+    pub(super) along: BTreeMap<String, Version>,
+}
+
+/// Why there is no fork.
+pub(super) enum Failed {
+    /// The recipe or the rule does not fit the release.
+    Misfit(Vec<Problem>),
+    /// Something else.
+    Error(Error),
+}
+
+/// The name of the folder that a release of an upstream crate is forked into.
+pub(super) fn folder(name: &str, version: &Version) -> String {
+    format!("{name}-{version}")
+}
+
 /// Upstream's files, forked.
 ///
 /// All problems of all steps are collected, so that one run says everything that does not fit. A
 /// step that fails does not stop the next: its result is thrown away in the end anyway.
 ///
-/// `pins` are the versions that dependencies are pinned to; those without one are empty.
-///
 /// # Errors
 ///
-/// [`Error::Unfit`] or [`Error::Unforkable`] with all problems, [`Error::Read`].
-pub(super) fn forked(
-    method: &Method,
-    release: &Upstream,
-    pins: &BTreeMap<String, String>,
-) -> Result<Tree, Error> {
+/// [`Failed::Misfit`] with all problems, [`Failed::Error`] if a file cannot be read.
+pub(super) fn forked(method: &Method, release: &Upstream, needs: &Needs) -> Result<Tree, Failed> {
     let (name, version) = (&release.name, &release.version);
     let mut tree = Tree::new();
-    read_tree(&release.folder, "", &mut tree)?;
+    read_tree(&release.folder, "", &mut tree).map_err(Failed::Error)?;
     // What cargo packaged beside the sources. The lock file would pin other releases of the very
     // crates that are forked.
     for name in ["Cargo.toml.orig", "Cargo.lock"] {
@@ -71,22 +102,12 @@ pub(super) fn forked(
         }
     };
     let mut problems = applied.err().unwrap_or_default();
-    if let Err(message) = edit_cargo_toml(method, release, pins, &tests, &mut tree) {
+    if let Err(message) = edit_cargo_toml(method, release, needs, &tests, &mut tree) {
         problems.push(Problem::new("Cargo.toml", None, message));
     }
-    let (name, version) = (name.clone(), version.clone());
-    match method {
-        _ if problems.is_empty() => Ok(tree),
-        Method::Rule => Err(Error::Unforkable {
-            name,
-            version,
-            problems,
-        }),
-        Method::Recipe(_) => Err(Error::Unfit {
-            name,
-            version,
-            problems,
-        }),
+    match problems.is_empty() {
+        true => Ok(tree),
+        false => Err(Failed::Misfit(problems)),
     }
 }
 
@@ -127,10 +148,12 @@ fn lay_over(recipe: &Recipe, tree: &mut Tree) -> (Vec<&'static str>, Vec<Problem
 fn lay_seam(root: &str, tree: &mut Tree) -> Result<(), String> {
     let seam = embedded::file(SEAM).ok_or("the common seam is missing")?;
     let text = tree.get_mut(root).ok_or("is not there")?;
-    // The 2015 edition does not know of dependencies by itself.
-    text.extend_from_slice(
-        b"\n#[allow(unused_extern_crates)]\nextern crate tls_keys;\n\n#[doc(hidden)]\npub mod external_tls;\n",
-    );
+    let source = String::from_utf8_lossy(text).into_owned();
+    let source = Source::parse(&source).map_err(|error| error.to_string())?;
+    let edited = edit::apply(source.text, root::edits(&source));
+    *text = edited
+        .map_err(|_| "has edits that meet in one place")?
+        .into_bytes();
     let path = "src/external_tls.rs";
     match tree.insert(path.to_owned(), seam.as_bytes().to_vec()) {
         None => Ok(()),
@@ -149,7 +172,7 @@ fn lay_seam(root: &str, tree: &mut Tree) -> Result<(), String> {
 fn edit_cargo_toml(
     method: &Method,
     release: &Upstream,
-    pins: &BTreeMap<String, String>,
+    needs: &Needs,
     tests: &[&str],
     tree: &mut Tree,
 ) -> Result<(), String> {
@@ -157,14 +180,18 @@ fn edit_cargo_toml(
     let additions = recipe
         .and_then(|recipe| recipe.cargo_toml.as_ref())
         .filter(|edit| edit.why.applies(&release.version))
-        .map(|edit| &edit.additions);
+        .map(|edit| {
+            let folders = needs.along.iter();
+            let folders = folders.map(|(name, version)| (&**name, folder(name, version)));
+            edit.additions.with_folders(&folders.collect())
+        });
     let upstream = tree
         .get("Cargo.toml")
         .map(|bytes| String::from_utf8_lossy(bytes));
     let upstream = upstream.unwrap_or_default().into_owned();
-    let mut known = pins.clone();
+    let mut known = needs.pins.clone();
     known.retain(|_, version| !version.is_empty());
-    let mut text = forks::fork(&upstream, additions, &known, tests)?;
+    let mut text = forks::fork(&upstream, additions.as_ref(), &known, tests)?;
     if recipe.is_none_or(|recipe| recipe.keys.is_some()) {
         text = forks::depend_on_keys(&text)?;
     }
@@ -174,7 +201,7 @@ fn edit_cargo_toml(
             name: &release.name,
             version: release.version.to_string(),
             checksum: &release.checksum,
-            pins,
+            pins: &needs.pins,
         };
         self_description::add(&facts, &record, &text, tree)?;
     }
@@ -186,7 +213,7 @@ fn edit_cargo_toml(
 ///
 /// What cargo and version control keep at the top (`.cargo-ok`, `.cargo_vcs_info.json`) is left
 /// out, and so is a `target/` of a vendored package that somebody built in its place.
-fn read_tree(folder: &Path, prefix: &str, tree: &mut Tree) -> Result<(), Error> {
+pub(super) fn read_tree(folder: &Path, prefix: &str, tree: &mut Tree) -> Result<(), Error> {
     let reading = Error::reading(folder);
     for entry in fs::read_dir(folder).map_err(&reading)? {
         let entry = entry.map_err(&reading)?;

@@ -6,11 +6,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use semver::Version;
-
+use super::left::Left;
 use super::stamp::STAMP;
+use crate::project::error::ProjectError;
 use crate::recipe::RecipeError;
-use crate::source::problem::Problem;
 use crate::upstream::error::UpstreamError;
 use crate::upstream::lockfile::LockError;
 
@@ -18,41 +17,24 @@ use crate::upstream::lockfile::LockError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A crate without a recipe cannot be forked by rule.
+    /// Crates that had to be forked, and that cannot be.
+    #[error("{}", list(.0))]
+    Left(Vec<Left>),
+    /// A `Cargo.toml` patches crates in another way already.
     #[error(
-        "{name} {version} cannot be forked, and there is no recipe for it:{}",
-        list(problems)
+        "{cargo_toml} patches crates by lines that `fork` did not write; take these lines out, or \
+         replace them with --force:\n  {}",
+        lines.join("\n  ")
     )]
-    Unforkable {
-        /// The crate.
-        name: String,
-        /// The release.
-        version: Version,
-        /// Why.
-        problems: Vec<Problem>,
+    Taken {
+        /// The `Cargo.toml`.
+        cargo_toml: PathBuf,
+        /// Its lines.
+        lines: Vec<String>,
     },
-    /// The recipe is not meant for this release.
-    #[error("{name} {version}{origin} is not supported; supported are: {supported}")]
-    UnsupportedVersion {
-        /// The crate.
-        name: String,
-        /// The release.
-        version: Version,
-        /// Where the version comes from, in brackets and with a blank before them; or nothing.
-        origin: String,
-        /// The releases that the recipe is meant for.
-        supported: String,
-    },
-    /// A lock file holds several releases that could be meant.
-    #[error("{lockfile} holds {name} more than once; name one, as in `{name}@{version}`")]
-    Ambiguous {
-        /// The lock file.
-        lockfile: PathBuf,
-        /// The crate.
-        name: String,
-        /// One of the releases.
-        version: Version,
-    },
+    /// The project cannot be read.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
     /// A recipe file is wrong.
     #[error("this command carries a recipe that is wrong")]
     Recipe(#[from] RecipeError),
@@ -76,19 +58,6 @@ pub enum Error {
         wanted: String,
         /// Who says so.
         origin: String,
-    },
-    /// The recipe does not fit the release.
-    #[error(
-        "the recipe patches/{name}.toml does not fit {name} {version}:{}",
-        list(problems)
-    )]
-    Unfit {
-        /// The crate.
-        name: String,
-        /// The release.
-        version: Version,
-        /// All that does not fit.
-        problems: Vec<Problem>,
     },
     /// A folder is in the way.
     #[error(
@@ -124,10 +93,15 @@ impl Error {
     }
 }
 
-/// The lines of a message that lists problems.
-fn list(problems: &[Problem]) -> String {
-    problems
-        .iter()
-        .map(|problem| format!("\n  {problem}"))
-        .collect()
+/// What is wrong with each crate.
+fn list(left: &[Left]) -> String {
+    let problems: Vec<String> = left.iter().map(Left::problem).collect();
+    match problems.as_slice() {
+        [one] => one.clone(),
+        all => format!(
+            "{} releases cannot be forked:\n{}",
+            all.len(),
+            all.join("\n")
+        ),
+    }
 }

@@ -200,7 +200,7 @@ mod tests {
     }
 
     fn stamp(tree: &Tree) -> Stamp {
-        Stamp::new("a", Version::new(1, 0, 0), None, BTreeMap::new(), tree)
+        Stamp::new("a", Version::new(1, 0, 0), tree)
     }
 
     fn write_a(out: &Path, tree: &Tree) -> Result<Outcome, Error> {

@@ -1,25 +1,38 @@
 //! What the user's lock files say of the crates that are forked.
 //!
-//! There may be several: a host and its modules are separate projects, each with its own. The first
-//! one decides; the others count for crates that it does not hold.
+//! There may be several: a host and its modules are separate projects, each with its own. A release
+//! that two of them hold counts once.
+//!
+//! A lock file does not say which packages without a source are forks and which are crates of the
+//! user's own. The project beside the lock file does. Where there is no project, all of them are
+//! the user's own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use semver::Version;
 
 use super::error::Error;
-use super::method::Method;
 use super::options::ForkOptions;
+use super::target::Target;
 use crate::cargo;
-use crate::upstream::lockfile::{LockError, LockedPackage};
+use crate::upstream::lockfile::{Lock, LockedPackage};
 
-/// The packages of the lock files that a run goes by.
+/// The lock files that a run goes by; none if there is none.
 pub(super) struct Locked {
-    /// The first of the files, for messages.
+    files: Vec<LockFile>,
+    /// The project that the run is about, if there is one: that beside the first lock file, or the
+    /// one that has no lock file yet.
+    pub(super) project: Option<Target>,
+}
+
+/// One lock file.
+struct LockFile {
     path: PathBuf,
-    /// Its packages, and those of the other files that it does not hold.
-    pub(super) packages: Vec<LockedPackage>,
+    lock: Lock,
+    /// The project beside it, once somebody asks.
+    beside: OnceLock<Option<Target>>,
 }
 
 /// What a lock file has chosen for one crate.
@@ -27,10 +40,23 @@ pub(super) struct Locked {
 pub(super) struct Choice {
     /// The release.
     pub(super) version: Version,
-    /// Where it comes from, for messages.
-    pub(super) origin: String,
+    /// Where cargo gets it from.
+    pub(super) source: Source,
     /// Its checksum there, and the lock file. A crate that is patched to our fork already has none.
     pub(super) checksum: Option<(String, PathBuf)>,
+}
+
+/// Where cargo gets a package from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// From crates.io, or from a fork of ours.
+    CratesIo,
+    /// From a folder of the user's.
+    Path,
+    /// From a repository.
+    Git(String),
+    /// From another registry.
+    Registry(String),
 }
 
 /// The versions of other packages, which a fork's dependencies may be pinned to.
@@ -38,8 +64,8 @@ pub(super) struct Choice {
 pub(super) struct Neighbours {
     /// Those of the release's own dependencies. Empty if the lock file does not have the release.
     pub(super) dependencies: BTreeMap<String, Version>,
-    /// All packages that the lock file has in exactly one version.
-    pub(super) others: BTreeMap<String, Version>,
+    /// All packages, each with all of its versions.
+    pub(super) others: BTreeMap<String, Vec<Version>>,
 }
 
 impl Locked {
@@ -47,72 +73,158 @@ impl Locked {
     ///
     /// # Errors
     ///
-    /// Each variant of [`LockError`]. That no lock file lies around is no error.
-    pub(super) fn of(options: &ForkOptions) -> Result<Option<Self>, LockError> {
-        let around = || {
-            let manifest_path = options.manifest_path.as_deref();
-            cargo::workspace_cargo_toml(&options.folder, manifest_path)
-                .map(|cargo_toml| cargo_toml.with_file_name("Cargo.lock"))
-                .filter(|lock| lock.is_file())
+    /// [`Error::Lock`], and those of [`Target::open`]. That no lock file lies around is no error.
+    pub(super) fn of(options: &ForkOptions) -> Result<Self, Error> {
+        let manifest_path = options.manifest_path.as_deref();
+        let around = || cargo::workspace_cargo_toml(&options.folder, manifest_path);
+        let (first, cargo_toml) = match &options.lockfile {
+            Some(path) => {
+                let beside = path.with_file_name("Cargo.toml");
+                (Some(path.clone()), beside.is_file().then_some(beside))
+            }
+            None => {
+                let cargo_toml = around();
+                let lock = cargo_toml
+                    .as_ref()
+                    .map(|it| it.with_file_name("Cargo.lock"));
+                (lock.filter(|lock| lock.is_file()), cargo_toml)
+            }
         };
-        let Some(path) = options.lockfile.clone().or_else(around) else {
-            return Ok(None);
-        };
-        let mut packages = LockedPackage::read(&path)?;
-        for other in &options.more_lockfiles {
-            let more = LockedPackage::read(other)?.into_iter();
-            let known: Vec<String> = packages.iter().map(|one| one.name.clone()).collect();
-            packages.extend(more.filter(|one| !known.contains(&one.name)));
-        }
-        Ok(Some(Locked { path, packages }))
+        let project = cargo_toml.as_deref().map(Target::open).transpose()?;
+        let paths = first.iter().chain(&options.more_lockfiles);
+        let files = paths.map(|path| {
+            Ok(LockFile {
+                path: path.clone(),
+                lock: Lock::read(path)?,
+                beside: OnceLock::new(),
+            })
+        });
+        Ok(Locked {
+            files: files.collect::<Result<_, Error>>()?,
+            project,
+        })
     }
 
-    /// The release of the crate `name` that its method is meant for.
-    ///
-    /// An old release beside the one that is meant is common, so releases that the method is not
-    /// meant for count only if there are no others.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Ambiguous`] if several releases remain.
-    pub(super) fn choice(&self, name: &str, method: &Method) -> Result<Option<Choice>, Error> {
-        let mut all: Vec<&LockedPackage> = self
-            .packages
-            .iter()
-            .filter(|package| package.name == name)
-            .collect();
-        if all.iter().any(|package| method.supports(&package.version)) {
-            all.retain(|package| method.supports(&package.version));
+    /// Whether any lock file holds the crate.
+    pub(super) fn has(&self, name: &str) -> bool {
+        let mut packages = self.files.iter().flat_map(|file| &file.lock.packages);
+        packages.any(|package| package.name == name)
+    }
+
+    /// All releases of a crate that the lock files hold, each once, the newest last.
+    pub(super) fn choices(&self, name: &str) -> Vec<Choice> {
+        let mut choices: Vec<Choice> = Vec::new();
+        for (index, file) in self.files.iter().enumerate() {
+            for package in file.lock.packages.iter().filter(|one| one.name == name) {
+                let source = self.source(index, package);
+                let known = choices
+                    .iter()
+                    .any(|one| one.version == package.version && one.source == source);
+                if !known {
+                    let sum = package.checksum.clone();
+                    choices.push(Choice {
+                        version: package.version.clone(),
+                        source,
+                        checksum: sum.map(|sum| (sum, file.path.clone())),
+                    });
+                }
+            }
         }
-        match all[..] {
-            [] => Ok(None),
-            [package] => Ok(Some(Choice {
-                version: package.version.clone(),
-                origin: format!(" (of {})", self.path.display()),
-                checksum: package.checksum.clone().map(|sum| (sum, self.path.clone())),
-            })),
-            [first, ..] => Err(Error::Ambiguous {
-                lockfile: self.path.clone(),
-                name: name.to_owned(),
-                version: first.version.clone(),
-            }),
+        choices.sort_by(|one, other| one.version.cmp(&other.version));
+        choices
+    }
+
+    /// Where a package of the lock file `index` comes from.
+    fn source(&self, index: usize, package: &LockedPackage) -> Source {
+        match package.source.as_deref() {
+            _ if package.is_from_crates_io() => Source::CratesIo,
+            Some(source) => match source.strip_prefix("git+") {
+                Some(repository) => Source::Git(repository.to_owned()),
+                None => {
+                    let registry = source
+                        .split_once('+')
+                        .map_or(source, |(_, registry)| registry);
+                    Source::Registry(registry.to_owned())
+                }
+            },
+            None => match self.beside(index) {
+                Some(project) if !is_own(project, &package.name) => Source::CratesIo,
+                _ => Source::Path,
+            },
         }
     }
 
-    /// The versions of other packages, for the release `version` of the crate `name`.
+    /// The project beside the lock file `index`.
+    fn beside(&self, index: usize) -> Option<&Target> {
+        if index == 0 && self.project.is_some() {
+            return self.project.as_ref();
+        }
+        let file = &self.files[index];
+        let open = || Target::open(&file.path.with_file_name("Cargo.toml")).ok();
+        file.beside.get_or_init(open).as_ref()
+    }
+
+    /// The checksum that a lock file has for a release from crates.io, and which.
+    pub(super) fn checksum(&self, name: &str, version: &Version) -> Option<(String, PathBuf)> {
+        let choices = self.choices(name).into_iter();
+        let mut fits = choices.filter(|one| one.version == *version);
+        fits.find_map(|one| one.checksum.filter(|_| one.source == Source::CratesIo))
+    }
+
+    /// The versions of other packages, for a release of a crate: those of the first lock file that
+    /// holds it, or else of the first one.
     pub(super) fn neighbours(&self, name: &str, version: &Version) -> Neighbours {
-        let mut others = BTreeMap::new();
-        for package in &self.packages {
-            others
-                .entry(package.name.clone())
-                .and_modify(|version| *version = None)
-                .or_insert(Some(package.version.clone()));
+        let with = |file: &&LockFile| file.lock.dependencies_of(name, version);
+        let holds = self.files.iter().find(|file| with(file).is_some());
+        let Some(file) = holds.or(self.files.first()) else {
+            return Neighbours::default();
+        };
+        let mut others = BTreeMap::<String, Vec<Version>>::new();
+        for package in &file.lock.packages {
+            let versions = others.entry(package.name.clone()).or_default();
+            versions.push(package.version.clone());
         }
-        let only = |(name, version): (String, Option<Version>)| Some((name, version?));
         Neighbours {
-            dependencies: LockedPackage::dependencies_of(&self.packages, name, version)
-                .unwrap_or_default(),
-            others: others.into_iter().filter_map(only).collect(),
+            dependencies: with(&file).unwrap_or_default(),
+            others,
         }
     }
+
+    /// All packages of all lock files, each once.
+    pub(super) fn all(&self) -> Lock {
+        let mut known = BTreeSet::new();
+        let packages = self.files.iter().flat_map(|file| &file.lock.packages);
+        let packages = packages
+            .filter(|one| known.insert((&one.name, &one.version, &one.source)))
+            .cloned()
+            .collect();
+        Lock {
+            packages,
+            unused: Vec::new(),
+        }
+    }
+
+    /// Whether there is no lock file.
+    pub(super) fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Whether a lock file says of a patch that it is not used.
+    pub(super) fn is_unused(&self, name: &str, version: &Version) -> bool {
+        let mut unused = self.files.iter().flat_map(|file| &file.lock.unused);
+        unused.any(|one| one.name == name && one.version == *version)
+    }
+}
+
+/// Whether a package without a source is a crate of the project's own, and no fork of ours.
+fn is_own(project: &Target, name: &str) -> bool {
+    let mut patches = project
+        .patches
+        .iter()
+        .filter(|one| one.line.package == name);
+    if let Some(patch) = patches.next() {
+        return patch.ours.is_none();
+    }
+    let named = project.project();
+    named.is_some_and(|(named, _)| named.own.contains_key(name))
 }

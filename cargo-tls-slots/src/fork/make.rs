@@ -2,42 +2,50 @@
 //!
 //! | step | needs | touches |
 //! | --- | --- | --- |
-//! | decide what is made | lock files, recipes | |
+//! | decide what is made | lock files, the project, recipes | |
 //! | look whether it is there | stamps, and the files they list | |
-//! | get the releases | cargo, perhaps the network | cargo's cache |
+//! | get the other releases | cargo, perhaps the network | cargo's cache |
 //! | make all files in memory | | |
-//! | write the folders | the lock of the fork folder | the fork folder |
+//! | decide whether what cannot be forked may be left | | |
+//! | write the folders, then the patch lines | the lock of the fork folder | the fork folder |
 //!
 //! A run that fails before the last step has changed nothing. The lock is taken only for that step:
 //! a run that waits for the network does not keep others waiting.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
-use semver::Version;
-
-use super::content;
+use super::choose::choose;
+use super::content::TOKIO;
 use super::error::Error;
 use super::folder;
-use super::forked::{Forked, ForkedCrate, Outcome};
+use super::forked::{Forked, ForkedCrate};
+use super::known_left::KnownLeft;
+use super::left::{Left, Why};
+use super::local;
+use super::locked::Locked;
 use super::options::ForkOptions;
-use super::pins::pins;
-use super::plan::{Kind, Plan, plan};
-use super::stamp::Stamp;
+use super::patches;
+use super::plan::Plan;
+use super::target::Target;
+use super::there;
+use super::trees::{self, Made};
 use crate::by_rule::report::Report;
-use crate::source::tree::Tree;
-use crate::upstream::release;
+use crate::parallel;
 
 /// Makes the forks, or finds that they are there.
 ///
 /// A release comes from cargo, with the configuration that holds in [`ForkOptions::folder`]. With
-/// forks that are up to date neither cargo nor the network is used.
+/// forks that are up to date neither the network nor a source is used.
+///
+/// A crate that cannot be forked is left as published, and part of the result. A crate that was
+/// named, and tokio, is an error instead.
 ///
 /// # Errors
 ///
 /// Each variant of [`Error`] is a step that failed. Nothing is written before all of the
-/// releases are there and the recipes fit them.
+/// releases are there and it is known which of them fit.
 ///
 /// # Examples
 ///
@@ -61,133 +69,235 @@ pub fn fork(options: &ForkOptions) -> Result<Forked, Error> {
 
 /// [`fork`], whose caller puts the progress away if it fails.
 fn run(options: &ForkOptions) -> Result<Forked, Error> {
-    let plans = plan(options)?;
+    let locked = Locked::of(options)?;
+    let write = options.write.as_ref();
+    let target = write
+        .map(|write| Target::open(&write.cargo_toml))
+        .transpose()?;
+    let kept = target
+        .as_ref()
+        .map_or(Vec::new(), |target| patches::kept(target, &locked));
+    let chosen = choose(options, &locked, &kept)?;
+    let mut plan = Plan::of(chosen, &options.crates, &locked)?;
+    if let Some(project) = &locked.project {
+        local::add_state(&mut plan.left, project);
+    }
+    if let Some(target) = &target
+        && !write.is_some_and(|write| write.force)
+    {
+        patches::check_free(target, &plan)?;
+    }
     let out = std::path::absolute(&options.out).map_err(Error::writing(&options.out))?;
-    for plan in &plans {
-        folder::check_ours(&out.join(&plan.name))?;
+    let mut forked = make(plan, &locked, &out, options)?;
+    if let Some(target) = &target {
+        forked.patched = Some(patches::write(target, &forked, &options.crates)?);
     }
-    let there = plans.iter().map(|plan| up_to_date(plan, &out));
-    if let Some(crates) = there.collect::<Option<Vec<_>>>() {
-        return finish(&out, crates);
-    }
-
-    let labels: Vec<String> = plans.iter().filter_map(Plan::label).collect();
-    let label = labels.join(" and ");
-    options.progress.step(&format!("getting {label}"));
-    let wanted: Vec<_> = plans.iter().filter_map(Plan::wanted).collect();
-    let got = release::get(&wanted, &options.folder, options.offline)?;
-
-    // All in memory: nothing is written before everything fits.
-    options.progress.step(&format!("forking {label}"));
-    let made = make(&plans, got, &out, options)?;
-
-    fs::create_dir_all(&out).map_err(Error::writing(&out))?;
-    let _lock = folder::lock(&out, &options.progress)?;
-    let mut crates = Vec::new();
-    for (plan, one) in plans.iter().zip(made) {
-        let Made {
-            tree,
-            version,
-            checksum,
-            pins,
-        } = one;
-        let stamp = Stamp::new(&plan.name, version.clone(), checksum, pins, &tree);
-        let outcome = folder::write(&out, &plan.name, &tree, &stamp)?;
-        crates.push(forked_crate(plan, version, out.join(&plan.name), outcome));
-    }
-    options.progress.done(&format!("forked {label}"));
-    finish(&out, crates)
+    Ok(forked)
 }
 
-/// A crate that is made, in memory.
-struct Made {
-    tree: Tree,
-    version: Version,
-    /// Upstream's. Our own crates have none.
-    checksum: Option<String>,
-    pins: BTreeMap<String, String>,
-}
-
-/// Makes what is planned from what cargo `got`: one release for each plan that is not for a crate
-/// of ours, in the plans' order.
+/// Makes what is planned.
 fn make(
-    plans: &[Plan],
-    got: Vec<release::Upstream>,
+    mut plan: Plan,
+    locked: &Locked,
     out: &Path,
     options: &ForkOptions,
-) -> Result<Vec<Made>, Error> {
-    let mut got = got.into_iter();
-    let mut made = Vec::new();
-    for plan in plans {
-        made.push(match &plan.kind {
-            Kind::Ours(_) => {
-                let (tree, version) = content::ours(&plan.name)?;
-                Made {
-                    tree,
-                    version,
-                    checksum: None,
-                    pins: BTreeMap::new(),
-                }
-            }
-            Kind::Upstream(release) => {
-                let Some(got) = got.next() else {
-                    break;
-                };
-                release.check(&got)?;
-                let pins = pins(release, &got, &out.join(&plan.name), options)?;
-                Made {
-                    tree: content::forked(&release.method, &got, &pins)?,
-                    version: got.version,
-                    checksum: Some(got.checksum),
-                    pins,
-                }
-            }
-        });
+) -> Result<Forked, Error> {
+    let mut known = KnownLeft::read(out);
+    plan.leave_known(&known);
+    for folder in plan.folders() {
+        folder::check_ours(&out.join(folder))?;
     }
-    Ok(made)
+    let there = parallel::map(plan.groups.iter().collect(), |group| {
+        there::group(group, out)
+    });
+    let missing = plan.groups.iter().zip(&there);
+    let missing: Vec<_> = missing
+        .filter(|(_, there)| there.is_none())
+        .map(|(group, _)| group.clone())
+        .collect();
+
+    // All in memory: nothing is written before everything fits.
+    let mut made = trees::make(&missing, locked, out, options)?.into_iter();
+    let mut work = Vec::new();
+    for there in there {
+        match there {
+            Some(crates) => work.extend(crates.into_iter().map(Work::Done)),
+            None => match made.next() {
+                Some(Ok(made)) => work.extend(made.into_iter().map(Work::Write)),
+                Some(Err(left)) => plan.left.push(left),
+                None => {}
+            },
+        }
+    }
+    let left = judge(plan.left, &work, options)?;
+    if !work.is_empty() {
+        let ours = parallel::map(plan.ours, |ours| match there::ours(&ours, out) {
+            Some(done) => Ok(Work::Done(done)),
+            None => Made::ours(&ours).map(Work::Write),
+        });
+        work.extend(ours.into_iter().collect::<Result<Vec<_>, _>>()?);
+    }
+    for one in &left {
+        if let (Why::Unfit(problems), Some(version)) = (&one.why, &one.version) {
+            known.add(&one.name, version, problems);
+        }
+    }
+    let crates = write(each_once(work), &known, out, options)?;
+    if !missing.is_empty() {
+        let label = Plan::label(&missing);
+        options.progress.done(&format!("forked {label}"));
+    }
+    finish(out, crates, left)
 }
 
-/// The crate of a plan, if nothing has to be done for it: its folder was made by this command, from
-/// the release that is planned, with the dependencies that the lock file has now, and is as it was
-/// made.
-fn up_to_date(plan: &Plan, out: &Path) -> Option<ForkedCrate> {
-    let dir = out.join(&plan.name);
-    let stamp = Stamp::read(&dir)?;
-    let fits = match &plan.kind {
-        Kind::Ours(version) => *version == stamp.version,
-        Kind::Upstream(release) => {
-            let version = release.version.as_ref();
-            let locked = release.locked.as_ref();
-            version.is_none_or(|version| *version == stamp.version)
-                && locked.is_none_or(|(sum, _)| stamp.checksum.as_ref() == Some(sum))
-                && stamp.pins.iter().all(|(name, pinned)| {
-                    let locked = release.neighbours.dependencies.get(name);
-                    locked.is_none_or(|locked| locked.to_string() == *pinned)
-                })
+/// A crate of a run, before the last step.
+enum Work {
+    /// Its folder is up to date.
+    Done(ForkedCrate),
+    /// Its folder must be written.
+    Write(Made),
+}
+
+impl Work {
+    /// The crate's name, and that of its folder.
+    fn names(&self) -> (&str, &str) {
+        match self {
+            Work::Done(done) => (&done.name, done.folder()),
+            Work::Write(made) => (&made.stamp.name, &made.folder),
+        }
+    }
+
+    /// Whether a project names the crate in `[patch.crates-io]`.
+    fn patched(&mut self) -> &mut bool {
+        match self {
+            Work::Done(done) => &mut done.patched,
+            Work::Write(made) => &mut made.patched,
+        }
+    }
+}
+
+/// Each folder once: two releases may have the same one along them.
+fn each_once(work: Vec<Work>) -> Vec<Work> {
+    let mut once: Vec<Work> = Vec::new();
+    for mut one in work {
+        let known = once.iter_mut().find(|other| other.names() == one.names());
+        match known {
+            Some(known) => *known.patched() |= *one.patched(),
+            None => once.push(one),
+        }
+    }
+    once
+}
+
+/// What may be left as published, of all that cannot be forked.
+///
+/// | | may be left |
+/// | --- | --- |
+/// | a release that has nothing to share | yes |
+/// | a crate that was named, or any with `strict` | no |
+/// | tokio | if another release of it is forked |
+/// | what cargo cannot get | if there is something that it can |
+/// | the rest | yes |
+///
+/// # Errors
+///
+/// [`Error::Left`] with all that may not, or [`Error::Upstream`] for a single failure of cargo.
+fn judge(left: Vec<Left>, work: &[Work], options: &ForkOptions) -> Result<Vec<Left>, Error> {
+    let has_tokio = work.iter().any(|one| one.names().0 == TOKIO);
+    let is_error = |one: &Left| {
+        let unreachable = matches!(one.why, Why::Unreachable(_));
+        !one.is_harmless()
+            && (options.strict
+                || options.crates.iter().any(|spec| spec.name == one.name)
+                || (one.name == TOKIO && !has_tokio)
+                || (unreachable && work.is_empty()))
+    };
+    let (mut errors, left): (Vec<Left>, Vec<Left>) = left.into_iter().partition(is_error);
+    if errors.is_empty() {
+        return Ok(left);
+    }
+    // One failure of cargo may be about several crates.
+    errors.dedup_by(|one, other| match (&one.why, &other.why) {
+        (Why::Unreachable(one), Why::Unreachable(other)) => Arc::ptr_eq(one, other),
+        _ => false,
+    });
+    // No other copy of a failure is left then.
+    drop(left);
+    if let [
+        Left {
+            why: Why::Unreachable(_),
+            ..
+        },
+    ] = errors.as_slice()
+        && let Some(Left {
+            why: Why::Unreachable(error),
+            ..
+        }) = errors.pop()
+        && let Some(error) = Arc::into_inner(error)
+    {
+        return Err(Error::Upstream(error));
+    }
+    Err(Error::Left(errors))
+}
+
+/// Writes what must be written, and returns the crates in the order of `work`.
+fn write(
+    work: Vec<Work>,
+    known: &KnownLeft,
+    out: &Path,
+    options: &ForkOptions,
+) -> Result<Vec<ForkedCrate>, Error> {
+    let is_done = |one: &Work| matches!(one, Work::Done(_));
+    let is_left_alone = work.iter().all(is_done) && known.is_written(out);
+    let _lock = match is_left_alone {
+        true => None,
+        false => {
+            fs::create_dir_all(out).map_err(Error::writing(out))?;
+            Some(folder::lock(out, &options.progress)?)
         }
     };
-    let fits = fits && stamp.name == plan.name && stamp.holds(&dir);
-    fits.then(|| forked_crate(plan, stamp.version, dir, Outcome::UpToDate))
+    known.write(out)?;
+    let crates = parallel::map(work, |one| match one {
+        Work::Done(done) => Ok(done),
+        Work::Write(made) => write_one(made, out),
+    });
+    crates.into_iter().collect()
 }
 
-/// The result about a crate whose folder is written.
-fn forked_crate(plan: &Plan, version: Version, dir: PathBuf, outcome: Outcome) -> ForkedCrate {
-    ForkedCrate {
-        name: plan.name.clone(),
-        version,
-        patched: plan.patched,
+/// Writes one folder.
+fn write_one(made: Made, out: &Path) -> Result<ForkedCrate, Error> {
+    let Made {
+        folder,
+        patched,
+        tree,
+        stamp,
+    } = made;
+    let outcome = folder::write(out, &folder, &tree, &stamp)?;
+    let dir = out.join(folder);
+    Ok(ForkedCrate {
+        name: stamp.name,
+        version: stamp.version,
+        patched,
         outcome,
         report: Report::of(&dir),
         dir,
-    }
+    })
 }
 
 /// The result of a run, with one spelling of each folder, whatever links lead to it: cargo tells
 /// packages apart by path.
-fn finish(out: &Path, mut crates: Vec<ForkedCrate>) -> Result<Forked, Error> {
-    let dir = out.canonicalize().map_err(Error::reading(out))?;
+fn finish(out: &Path, mut crates: Vec<ForkedCrate>, left: Vec<Left>) -> Result<Forked, Error> {
+    let dir = match crates.is_empty() {
+        true => out.to_owned(),
+        false => out.canonicalize().map_err(Error::reading(out))?,
+    };
     for one in &mut crates {
-        one.dir = dir.join(&one.name);
+        one.dir = dir.join(one.folder());
     }
-    Ok(Forked { dir, crates })
+    Ok(Forked {
+        dir,
+        crates,
+        left,
+        patched: None,
+    })
 }

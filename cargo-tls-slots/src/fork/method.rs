@@ -4,16 +4,18 @@
 //!
 //! | question | with a recipe | by rule |
 //! | --- | --- | --- |
-//! | which releases? | those that it supports | all |
+//! | which releases? | from the one that it says on | all |
 //! | which one, if nothing says? | its default | the newest |
+//! | which have nothing to share? | those that it says | none |
 //! | what is forked along? | what it says | nothing |
 //! | which of our crates? | those that it names | the same ones for all |
 //! | is the checksum known? | of the releases that it pins | no |
 
 use semver::Version;
 
-use super::error::Error;
+use super::left::Why;
 use crate::recipe::format::{Pin, Recipe, RecipeError};
+use crate::upstream::release::compatible;
 
 /// Our crates that every fork by rule needs beside it.
 const COMPANIONS: [&str; 4] = ["tls-keys", "tls-slots", "tls-slots-build", "tls-slots-load"];
@@ -71,38 +73,24 @@ impl Method {
         self.recipe()?.pin(version)
     }
 
-    /// Whether it is meant for a release. The rule is meant for all.
-    pub(super) fn supports(&self, version: &Version) -> bool {
-        self.recipe().is_none_or(|recipe| recipe.supports(version))
-    }
-
-    /// Sees to it that it is meant for a release, which comes from `origin`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnsupportedVersion`], which names the releases that it is meant for.
-    pub(super) fn check_supports(&self, version: &Version, origin: &str) -> Result<(), Error> {
-        match self {
-            Method::Recipe(recipe) if !recipe.supports(version) => Err(Error::UnsupportedVersion {
-                name: recipe.name.clone(),
-                version: version.clone(),
-                origin: origin.to_owned(),
-                supported: supported(recipe),
-            }),
-            _ => Ok(()),
+    /// Why a release is known not to be forked, without a look at its sources. The rule is meant
+    /// for all releases.
+    pub(super) fn unfit(&self, version: &Version) -> Option<Why> {
+        let recipe = self.recipe()?;
+        match recipe.stateless(version) {
+            Some(reason) => Some(Why::Stateless(reason.to_owned())),
+            None => (!recipe.supports(version)).then(|| Why::Old(recipe.since.clone())),
         }
     }
-}
 
-/// The releases that a recipe is meant for, and those of them that were tried.
-fn supported(recipe: &Recipe) -> String {
-    let ranges = recipe.supported.iter().map(|range| {
-        let pin = recipe.pins.iter().find(|pin| range.matches(&pin.version));
-        let minor = range.to_string().trim_start_matches('~').to_owned();
-        match pin {
-            Some(pin) => format!("{minor} (tried with {})", pin.version),
-            None => minor,
-        }
-    });
-    ranges.collect::<Vec<_>>().join(", ")
+    /// A release that was tried and that cargo takes for compatible with one that does not fit:
+    /// the next newer one, or else the newest of all.
+    pub(super) fn instead(&self, version: &Version) -> Option<Version> {
+        let tried = self.recipe()?.pins.iter().map(|pin| &pin.version);
+        let range = compatible(version);
+        let fits = |other: &&Version| compatible(other) == range && *other != version;
+        let (newer, older): (Vec<_>, Vec<_>) =
+            tried.filter(fits).partition(|other| *other > version);
+        newer.into_iter().min().or(older.into_iter().max()).cloned()
+    }
 }

@@ -13,16 +13,18 @@ pub const DEFAULT_OUT: &str = "tls-slots-forks";
 /// What to fork, and where to.
 #[derive(Clone, Debug)]
 pub struct ForkOptions {
-    /// What to fork. Empty means the crates of the lock file that there are recipes for, or `tokio`
-    /// where there is none.
+    /// What to fork. Empty means all releases of the lock file that there are recipes for, or
+    /// `tokio` where there is none.
     pub crates: Vec<CrateSpec>,
+    /// Whether a crate that is left as published is an error, though nobody named it.
+    pub strict: bool,
     /// The folder that the forks go to.
     pub out: PathBuf,
     /// The lock file whose versions are forked. Without it, that of the workspace around
     /// [`folder`](Self::folder) or [`manifest_path`](Self::manifest_path) is used, if it has
     /// the crate.
     pub lockfile: Option<PathBuf>,
-    /// More lock files, for the crates that the first does not hold.
+    /// More lock files, for the releases that the first does not hold.
     pub more_lockfiles: Vec<PathBuf>,
     /// The `Cargo.toml` whose workspace's lock file is used, instead of that around `folder`. cargo
     /// has a flag of this name.
@@ -31,8 +33,19 @@ pub struct ForkOptions {
     pub offline: bool,
     /// The folder whose cargo configuration holds; the current one, usually.
     pub folder: PathBuf,
+    /// Where the patch lines go, if they are to be written.
+    pub write: Option<Write>,
     /// Where the steps are shown.
     pub progress: Progress,
+}
+
+/// Where the patch lines go.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// The `Cargo.toml` at the root of a workspace.
+    pub cargo_toml: PathBuf,
+    /// Whether a patch of the user's own gives way.
+    pub force: bool,
 }
 
 impl ForkOptions {
@@ -40,12 +53,14 @@ impl ForkOptions {
     pub fn new(out: impl Into<PathBuf>) -> Self {
         ForkOptions {
             crates: Vec::new(),
+            strict: false,
             out: out.into(),
             lockfile: None,
             more_lockfiles: Vec::new(),
             manifest_path: None,
             offline: false,
             folder: PathBuf::from("."),
+            write: None,
             progress: Progress::silent(),
         }
     }

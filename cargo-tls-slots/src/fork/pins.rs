@@ -4,78 +4,108 @@
 //! for each project anew, so two projects with one fork could differ. A fork's `Cargo.toml` pins
 //! them, and what the crate says about itself is then what was compiled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use semver::{Version, VersionReq};
+use semver::VersionReq;
 
 use super::error::Error;
-use super::options::ForkOptions;
 use super::plan::Release;
 use super::stamp::Stamp;
 use crate::self_description;
 use crate::upstream::release::Upstream;
-use crate::upstream::resolve::resolve;
+use crate::upstream::resolve::{Requirement, resolve};
 
-/// The versions, by package; empty where none is known.
+/// The versions of one fork's dependencies, by package.
+#[derive(Default)]
+pub(super) struct Pins {
+    /// Those that are known.
+    known: BTreeMap<String, String>,
+    /// The requirements of the others.
+    open: BTreeMap<String, String>,
+    /// Those that were others in the folder that is there: a sentence each.
+    pub(super) moved: Vec<String>,
+}
+
+impl Pins {
+    /// What is known of the dependencies of a release. A version comes from the first of these that
+    /// has one:
+    ///
+    /// 1. what the lock file says of this release;
+    /// 2. what an earlier run chose, as the fork's `folder` says: a fork does not change because
+    ///    the registry has something new;
+    /// 3. a package that the lock file has for another reason, in a version that fits: cargo would
+    ///    take it;
+    /// 4. what cargo would choose today, see [`resolved`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`].
+    pub(super) fn of(release: &Release, got: &Upstream, folder: &Path) -> Result<Self, Error> {
+        let path = got.folder.join("Cargo.toml");
+        let text = fs::read_to_string(&path).map_err(Error::reading(&path))?;
+        let upstream = toml::from_str(&text).unwrap_or_default();
+        let recipe = release.method.recipe();
+        let mut pins = Pins::default();
+        let Some(record) = self_description::record(recipe, &got.version, &upstream) else {
+            return Ok(pins);
+        };
+        let neighbours = &release.neighbours;
+        let earlier = Stamp::read(folder)
+            .filter(|stamp| stamp.version == got.version)
+            .map_or(BTreeMap::new(), |stamp| stamp.pins);
+        for (name, required) in self_description::requirements(&record, &upstream) {
+            let locked = neighbours.dependencies.get(&name).map(ToString::to_string);
+            let earlier = earlier.get(&name).filter(|version| !version.is_empty());
+            if let (Some(now), Some(before)) = (&locked, earlier)
+                && now != before
+            {
+                pins.moved.push(format!(
+                    "{} {} now has {name} {now} and no longer {before}, as the lock file has it; \
+                     whoever shares this folder of forks moves along",
+                    got.name, got.version
+                ));
+            }
+            let other = || {
+                let required = VersionReq::parse(&required).ok()?;
+                let others = neighbours.others.get(&name)?.iter();
+                let newest = others.filter(|version| required.matches(version)).max()?;
+                Some(newest.to_string())
+            };
+            match locked.or(earlier.cloned()).or_else(other) {
+                Some(version) => pins.known.insert(name, version),
+                None => pins.open.insert(name, required),
+            };
+        }
+        Ok(pins)
+    }
+}
+
+/// Asks cargo for all versions that are open, in one call, and returns the versions of each fork by
+/// package; empty where none is known.
 ///
-/// They come from the first of these that has one:
-///
-/// 1. what the lock file says of this release;
-/// 2. what an earlier run chose, as `folder` says: a fork does not change because the registry has
-///    something new;
-/// 3. a package that the lock file has for another reason, in a version that fits: cargo would take
-///    it;
-/// 4. what cargo would choose today.
-///
-/// A package that is in none of them (an optional dependency that was not vendored, say) stays
-/// open: nobody can build with it now.
+/// A package of which there is none (an optional dependency that was not vendored, say) stays open:
+/// nobody can build with it now.
 ///
 /// # Errors
 ///
-/// [`Error::Read`] or [`Error::Upstream`].
-pub(super) fn pins(
-    release: &Release,
-    got: &Upstream,
+/// [`Error::Upstream`].
+pub(super) fn resolved(
+    all: Vec<Pins>,
     folder: &Path,
-    options: &ForkOptions,
-) -> Result<BTreeMap<String, String>, Error> {
-    let path = got.folder.join("Cargo.toml");
-    let text = fs::read_to_string(&path).map_err(Error::reading(&path))?;
-    let upstream = toml::from_str(&text).unwrap_or_default();
-    let recipe = release.method.recipe();
-    let Some(record) = self_description::record(recipe, &got.version, &upstream) else {
-        return Ok(BTreeMap::new());
-    };
-    let neighbours = &release.neighbours;
-    let earlier = Stamp::read(folder)
-        .filter(|stamp| stamp.version == got.version)
-        .map_or(BTreeMap::new(), |stamp| stamp.pins);
-    let mut pins = BTreeMap::new();
-    let mut open = BTreeMap::new();
-    for (name, required) in self_description::requirements(&record, &upstream) {
-        let fits = |version: &&Version| {
-            let required = VersionReq::parse(&required);
-            required.is_ok_and(|required| required.matches(version))
-        };
-        let locked = neighbours.dependencies.get(&name).map(Version::to_string);
-        let earlier = earlier.get(&name).filter(|version| !version.is_empty());
-        let other = neighbours.others.get(&name).filter(fits);
-        match locked
-            .or(earlier.cloned())
-            .or(other.map(Version::to_string))
-        {
-            Some(version) => pins.insert(name, version),
-            None => open.insert(name, required),
-        };
-    }
-    if !open.is_empty() {
-        let mut chosen = resolve(&open, &options.folder, options.offline)?;
-        for name in open.into_keys() {
-            let version = chosen.remove(&name).map(|version| version.to_string());
-            pins.insert(name, version.unwrap_or_default());
+    offline: bool,
+) -> Result<Vec<BTreeMap<String, String>>, Error> {
+    let open = all.iter().flat_map(|pins| pins.open.clone());
+    let open: BTreeSet<Requirement> = open.collect();
+    let chosen = resolve(&open.iter().collect::<Vec<_>>(), folder, offline)?;
+    let pins = all.into_iter().map(|pins| {
+        let mut known = pins.known;
+        for requirement in pins.open {
+            let version = chosen.get(&requirement).map(ToString::to_string);
+            known.insert(requirement.0, version.unwrap_or_default());
         }
-    }
-    Ok(pins)
+        known
+    });
+    Ok(pins.collect())
 }

@@ -1,51 +1,72 @@
-//! Decides which crates are made, in which release, before anything is got or written.
+//! Decides what is made, before anything is got or written.
 //!
-//! A release is chosen by the first of these that says something: the caller's `NAME@VERSION`, the
-//! lock file, the recipe's default. A crate that is forked *along* another (tokio-macros along
-//! tokio) has the release that the lock file has, if that file also decided about the other one;
-//! else the one that was tried together with it.
+//! A plan has a [`Group`] for each release: the crate, and what is forked *along* it (tokio-macros
+//! along tokio), which nobody patches: the crate's own `Cargo.toml` names it by its path. Such a
+//! crate has the release that the lock file has, if that file also decided about the other one;
+//! else the one that was tried together with it; else what cargo chooses.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use semver::Version;
+use semver::{Version, VersionReq};
 
-use super::choose;
+use super::choose::{Asked, Chosen};
 use super::content;
 use super::error::Error;
-use super::locked::{Choice, Locked, Neighbours};
+use super::known_left::KnownLeft;
+use super::left::{Left, Why};
+use super::locked::{Locked, Neighbours};
 use super::method::Method;
-use super::options::{CrateSpec, ForkOptions};
+use super::options::CrateSpec;
 use crate::upstream::release::{Upstream, Wanted};
 
 /// Those of our crates that only our others name: no project patches them.
 const INNER: [&str; 1] = ["tls-slots-manifest"];
 
-/// A crate to be made, in the fork folder of its name.
+/// What is made, and what is not.
 pub(super) struct Plan {
-    /// The crate.
-    pub(super) name: String,
-    /// Whether a project names it in `[patch.crates-io]`.
-    pub(super) patched: bool,
-    /// What it is made from.
-    pub(super) kind: Kind,
+    /// The releases.
+    pub(super) groups: Vec<Group>,
+    /// The crates of ours that they need.
+    pub(super) ours: Vec<Ours>,
+    /// What is left as published.
+    pub(super) left: Vec<Left>,
 }
 
-/// What a crate is made from.
-pub(super) enum Kind {
-    /// The text that the command carries, of this version.
-    Ours(Version),
-    /// A release that cargo gets.
-    Upstream(Release),
+/// A release, and what is forked along it.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    /// The release itself.
+    pub(super) release: Release,
+    /// The others.
+    pub(super) along: Vec<Release>,
+}
+
+/// A crate of ours.
+#[derive(Clone, Debug)]
+pub(super) struct Ours {
+    /// The crate.
+    pub(super) name: String,
+    /// The version that the command carries.
+    pub(super) version: Version,
+    /// Whether a project names it in `[patch.crates-io]`.
+    pub(super) patched: bool,
 }
 
 /// A release to be forked.
+#[derive(Clone, Debug)]
 pub(super) struct Release {
+    /// The crate.
+    pub(super) name: String,
     /// How.
     pub(super) method: Method,
-    /// Which. `None` is the newest, or what a crate depends on that this one is forked along.
+    /// Which. `None` is the newest that `requirement` allows, or what a crate depends on that this
+    /// one is forked along.
     pub(super) version: Option<Version>,
-    /// Where the version comes from, for messages.
-    origin: String,
+    /// What the project asks for, where no release is known.
+    requirement: Option<String>,
+    /// Whether a lock file chose it.
+    from_lock: bool,
     /// The checksum that a lock file has for it, and which.
     pub(super) locked: Option<(String, PathBuf)>,
     /// What the lock file has of other packages.
@@ -53,22 +74,6 @@ pub(super) struct Release {
 }
 
 impl Release {
-    /// A release by `method`: the `choice` of a lock file, or `otherwise` what the caller or the
-    /// recipe says.
-    fn new(method: Method, choice: Option<Choice>, otherwise: Option<Version>) -> Self {
-        let (version, origin, locked) = match choice {
-            Some(choice) => (Some(choice.version), choice.origin, choice.checksum),
-            None => (otherwise, String::new(), None),
-        };
-        Release {
-            method,
-            version,
-            origin,
-            locked,
-            neighbours: Neighbours::default(),
-        }
-    }
-
     /// The checksums that a release should have, and who says so: the recipe's pin, the lock file.
     /// Usually both say the same; a difference is found when the release is here.
     fn known_checksums(&self, version: &Version) -> Vec<(String, String)> {
@@ -83,9 +88,8 @@ impl Release {
     ///
     /// # Errors
     ///
-    /// [`Error::UnsupportedVersion`] or [`Error::Checksum`].
+    /// [`Error::Checksum`].
     pub(super) fn check(&self, got: &Upstream) -> Result<(), Error> {
-        self.method.check_supports(&got.version, &self.origin)?;
         for (wanted, origin) in self.known_checksums(&got.version) {
             if wanted != got.checksum {
                 return Err(Error::Checksum {
@@ -98,171 +102,193 @@ impl Release {
         }
         Ok(())
     }
+
+    /// This release, `version`, left as published.
+    pub(super) fn left(&self, version: &Version, why: Why) -> Left {
+        let instead = match why {
+            Why::Stateless(_) => None,
+            _ => self.method.instead(version),
+        };
+        Left {
+            instead,
+            is_locked: self.from_lock,
+            ..Left::new(&self.name, Some(version), why)
+        }
+    }
+
+    /// Whether the project allows a release, where it does not say which.
+    pub(super) fn allows(&self, version: &Version) -> bool {
+        let requirement = self.requirement.as_ref();
+        let requirement = requirement.map(|one| VersionReq::parse(one));
+        requirement.is_none_or(|one| one.is_ok_and(|one| one.matches(version)))
+    }
+
+    /// What cargo is asked for. `along` is the place of the crate that this one belongs to.
+    pub(super) fn wanted(&self, along: Option<usize>) -> Wanted {
+        let version = self.version.as_ref();
+        let checksums = version.map_or(Vec::new(), |version| self.known_checksums(version));
+        let recipe = self.method.recipe();
+        Wanted {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            requirement: self.requirement.clone(),
+            along,
+            features: recipe.map_or(Vec::new(), |recipe| recipe.fetch_features.clone()),
+            checksum: checksums
+                .into_iter()
+                .next_back()
+                .map(|(checksum, _)| checksum),
+        }
+    }
+}
+
+impl Group {
+    /// The release itself, then those along it.
+    pub(super) fn releases(&self) -> impl Iterator<Item = &Release> {
+        std::iter::once(&self.release).chain(&self.along)
+    }
+
+    /// The releases, for progress and messages. A crate that another brings along in a release that
+    /// is not known yet has no label.
+    pub(super) fn labels(&self) -> Vec<String> {
+        let root = match &self.release.version {
+            Some(version) => format!("{} {version}", self.release.name),
+            None => self.release.name.clone(),
+        };
+        let along = self.along.iter().filter_map(|one| {
+            let version = one.version.as_ref()?;
+            Some(format!("{} {version}", one.name))
+        });
+        std::iter::once(root).chain(along).collect()
+    }
 }
 
 impl Plan {
-    /// What cargo is asked for, unless the crate is ours.
-    pub(super) fn wanted(&self) -> Option<Wanted> {
-        let Kind::Upstream(release) = &self.kind else {
-            return None;
-        };
-        let recipe = release.method.recipe();
-        let version = release.version.as_ref();
-        let checksums = version.map(|version| release.known_checksums(version));
-        Some(Wanted {
-            name: self.name.clone(),
-            version: version.cloned(),
-            along: !self.patched,
-            features: recipe.map_or(Vec::new(), |recipe| recipe.fetch_features.clone()),
-            checksum: checksums
-                .and_then(|mut all| all.pop())
-                .map(|(checksum, _)| checksum),
-        })
-    }
-
-    /// The release, for progress and messages. A crate that is ours has none, and neither has one
-    /// that another brings along in a release that is not known yet.
-    pub(super) fn label(&self) -> Option<String> {
-        match &self.kind {
-            Kind::Ours(_) => None,
-            Kind::Upstream(release) => match &release.version {
-                Some(version) => Some(format!("{} {version}", self.name)),
-                None => self.patched.then(|| self.name.clone()),
-            },
-        }
-    }
-}
-
-/// Decides what is made: each crate that is forked, what is forked along with it, and our own
-/// crates that it needs.
-///
-/// # Errors
-///
-/// [`Error::Lock`], [`Error::Recipe`], [`Error::Ambiguous`] or [`Error::UnsupportedVersion`].
-pub(super) fn plan(options: &ForkOptions) -> Result<Vec<Plan>, Error> {
-    let locked = Locked::of(options)?;
-    let packages = locked.as_ref().map_or(&[][..], |locked| &locked.packages);
-    let specs = choose::crates(&options.crates, packages)?;
-    let methods = specs
-        .iter()
-        .map(|spec| Method::of(&spec.name))
-        .collect::<Result<Vec<_>, _>>()?;
-    // A crate that belongs to another one that is named has that one's choice of release.
-    let belongs = |spec: &CrateSpec| {
-        spec.version.is_none()
-            && methods
-                .iter()
-                .any(|method| method.with().contains(&spec.name))
-    };
-    let mut planner = Planner {
-        locked: locked.as_ref(),
-        specs: &specs,
-        plans: Vec::new(),
-    };
-    for (spec, method) in specs.iter().zip(&methods) {
-        if !belongs(spec) {
-            planner.add(spec, method)?;
-        }
-    }
-    let mut plans = planner.plans;
-    for plan in &mut plans {
-        if let Kind::Upstream(release) = &mut plan.kind
-            && let (Some(version), Some(locked)) = (&release.version, &locked)
-        {
-            release.neighbours = locked.neighbours(&plan.name, version);
-        }
-    }
-    Ok(plans)
-}
-
-/// Plans that are being collected.
-struct Planner<'a> {
-    locked: Option<&'a Locked>,
-    /// All crates that are forked, named or found.
-    specs: &'a [CrateSpec],
-    plans: Vec<Plan>,
-}
-
-impl Planner<'_> {
-    /// Whether a crate of this name is planned already.
-    fn has(&self, name: &str) -> bool {
-        self.plans.iter().any(|plan| plan.name == name)
-    }
-
-    /// Adds a crate, what is forked along with it, and our crates that it needs.
-    fn add(&mut self, spec: &CrateSpec, method: &Method) -> Result<(), Error> {
-        let choice = match (&spec.version, self.locked) {
-            (None, Some(locked)) => locked.choice(&spec.name, method)?,
-            _ => None,
-        };
-        let from_lock = choice.is_some();
-        let otherwise = spec.version.as_ref().or(method.default_version());
-        let release = Release::new(method.clone(), choice, otherwise.cloned());
-        if let Some(version) = &release.version {
-            method.check_supports(version, &release.origin)?;
-        }
-        let pin = release.version.as_ref().and_then(|it| method.pin(it));
-        let pinned = |name: &String| pin.and_then(|pin| pin.with.get(name)).cloned();
-        let along: Vec<(&String, Option<Version>)> = method
-            .with()
-            .iter()
-            .map(|name| (name, pinned(name)))
-            .collect();
-        // It may have come along with another; now it is here in its own right.
-        self.plans.retain(|plan| plan.name != spec.name);
-        self.plans.push(Plan {
-            name: spec.name.clone(),
-            patched: true,
-            kind: Kind::Upstream(release),
-        });
-        for (name, pinned) in along {
-            self.add_along(name, pinned, from_lock)?;
-        }
-        self.add_ours(method.companions())
-    }
-
-    /// Adds a crate that is forked along another, whose release the lock file chose or not.
+    /// Decides what is made of what was `chosen`: each release, what is forked along it, and our
+    /// own crates that it needs.
     ///
-    /// Nobody patches it: the other one's `Cargo.toml` names it by its path. Where the lock file
-    /// chose neither, and nothing was tried, cargo chooses what the other one depends on.
-    fn add_along(
-        &mut self,
-        name: &str,
-        pinned: Option<Version>,
-        from_lock: bool,
-    ) -> Result<(), Error> {
-        let mut named = self.specs.iter().filter(|spec| spec.name == name);
-        if self.has(name) || named.any(|spec| spec.version.is_some()) {
-            return Ok(());
-        }
-        let method = Method::of(name)?;
-        let choice = match self.locked {
-            Some(locked) if from_lock => locked.choice(name, &method)?,
-            _ => None,
+    /// # Errors
+    ///
+    /// [`Error::Recipe`], and [`Error::EditCargoToml`] for a crate of ours.
+    pub(super) fn of(chosen: Chosen, named: &[CrateSpec], locked: &Locked) -> Result<Self, Error> {
+        let mut plan = Plan {
+            groups: Vec::new(),
+            ours: Vec::new(),
+            left: chosen.left,
         };
-        let choice = choice.filter(|choice| method.supports(&choice.version));
-        self.plans.push(Plan {
-            name: name.to_owned(),
-            patched: false,
-            kind: Kind::Upstream(Release::new(method, choice, pinned)),
-        });
-        Ok(())
+        let mut companions = BTreeSet::new();
+        for asked in chosen.asked {
+            let method = Method::of(&asked.name)?;
+            let release = release(&asked, method, locked);
+            if let Some(version) = &asked.version
+                && let Some(why) = release.method.unfit(version)
+            {
+                plan.left.push(release.left(version, why));
+                continue;
+            }
+            let method = &release.method;
+            companions.extend(method.companions());
+            let along = method.with().iter();
+            let along = along.map(|name| release_along(name, &asked, method, named, locked));
+            let along = along.collect::<Result<_, _>>()?;
+            plan.groups.push(Group { release, along });
+        }
+        if companions.contains("tls-slots") {
+            companions.extend(INNER.map(str::to_owned));
+        }
+        for name in companions {
+            plan.ours.push(Ours {
+                version: content::ours(&name)?.1,
+                patched: !INNER.contains(&&*name),
+                name,
+            });
+        }
+        Ok(plan)
     }
 
-    /// Adds crates of ours, and those that only they name.
-    fn add_ours(&mut self, mut names: Vec<String>) -> Result<(), Error> {
-        if names.iter().any(|name| name == "tls-slots") {
-            names.extend(INNER.map(str::to_owned));
+    /// Leaves the releases that this command could not fork before.
+    pub(super) fn leave_known(&mut self, known: &KnownLeft) {
+        for group in std::mem::take(&mut self.groups) {
+            let Release { name, version, .. } = &group.release;
+            let version = version.as_ref();
+            let problems = version.and_then(|version| known.problems(name, version));
+            let (Some(version), Some(problems)) = (version, problems) else {
+                self.groups.push(group);
+                continue;
+            };
+            let left = group.release.left(version, Why::Unfit(problems.clone()));
+            self.left.push(left);
         }
-        for name in names {
-            if !self.has(&name) {
-                self.plans.push(Plan {
-                    patched: !INNER.contains(&name.as_str()),
-                    kind: Kind::Ours(content::ours(&name)?.1),
-                    name,
-                });
-            }
-        }
-        Ok(())
     }
+
+    /// The folders that are known before anything is got.
+    pub(super) fn folders(&self) -> Vec<String> {
+        let releases = self.groups.iter().flat_map(Group::releases);
+        let known = releases.filter_map(|one| {
+            let version = one.version.as_ref()?;
+            Some(content::folder(&one.name, version))
+        });
+        known
+            .chain(self.ours.iter().map(|one| one.name.clone()))
+            .collect()
+    }
+
+    /// The releases of groups, for progress and messages.
+    pub(super) fn label(groups: &[Group]) -> String {
+        match groups.len() {
+            0..4 => {
+                let labels: Vec<String> = groups.iter().flat_map(Group::labels).collect();
+                labels.join(" and ")
+            }
+            many => format!("{many} crates"),
+        }
+    }
+}
+
+/// A release that was asked for, with what the lock files say of others.
+fn release(asked: &Asked, method: Method, locked: &Locked) -> Release {
+    let version = asked.version.as_ref();
+    Release {
+        name: asked.name.clone(),
+        method,
+        version: version.cloned(),
+        requirement: asked.requirement.clone(),
+        from_lock: asked.from_lock,
+        locked: asked.checksum.clone(),
+        neighbours: version.map_or(Neighbours::default(), |version| {
+            locked.neighbours(&asked.name, version)
+        }),
+    }
+}
+
+/// The crate `name`, along `root`. A release of it that was named wins.
+fn release_along(
+    name: &str,
+    root: &Asked,
+    root_method: &Method,
+    named: &[CrateSpec],
+    locked: &Locked,
+) -> Result<Release, Error> {
+    let method = Method::of(name)?;
+    let mut specs = named.iter().filter(|spec| spec.name == name);
+    let explicit = specs.find_map(|spec| spec.version.clone());
+    let root_version = root.version.as_ref();
+    let of_lock = root_version.filter(|_| root.from_lock).and_then(|version| {
+        let neighbours = locked.neighbours(&root.name, version);
+        neighbours.dependencies.get(name).cloned()
+    });
+    let of_lock = of_lock.filter(|version| method.unfit(version).is_none());
+    let pin = root_version.and_then(|version| root_method.pin(version));
+    let pinned = pin.and_then(|pin| pin.with.get(name)).cloned();
+    let version = explicit.or(of_lock).or(pinned);
+    let asked = Asked {
+        name: name.to_owned(),
+        checksum: version
+            .as_ref()
+            .and_then(|version| locked.checksum(name, version)),
+        version,
+        requirement: None,
+        from_lock: false,
+    };
+    Ok(release(&asked, method, locked))
 }

@@ -7,6 +7,9 @@
 //! inputs = "…"                # a digest of what the command carried
 //! state = "complete"
 //!
+//! [along]
+//! tokio-macros = "2.0.1"      # which lies beside it, in the folder of that release
+//!
 //! [pins]
 //! mio = "1.0.4"
 //!
@@ -45,6 +48,9 @@ pub(super) struct Stamp {
     inputs: String,
     /// Whether files were being written when this was.
     state: State,
+    /// The crates that were forked along with it, and which it names by their folders.
+    #[serde(default)]
+    pub(super) along: BTreeMap<String, Version>,
     /// Versions that dependencies are pinned to; empty for one that could not be found.
     #[serde(default)]
     pub(super) pins: BTreeMap<String, String>,
@@ -63,20 +69,15 @@ enum State {
 
 impl Stamp {
     /// The stamp of a crate whose folder holds `tree`.
-    pub(super) fn new(
-        name: &str,
-        version: Version,
-        checksum: Option<String>,
-        pins: BTreeMap<String, String>,
-        tree: &Tree,
-    ) -> Self {
+    pub(super) fn new(name: &str, version: Version, tree: &Tree) -> Self {
         Stamp {
             name: name.to_owned(),
             version,
-            checksum,
-            inputs: embedded::digest(),
+            checksum: None,
+            inputs: embedded::digest().to_owned(),
             state: State::Complete,
-            pins,
+            along: BTreeMap::new(),
+            pins: BTreeMap::new(),
             files: tree
                 .iter()
                 .map(|(path, bytes)| (path.clone(), digest::of_bytes(bytes)))
@@ -93,10 +94,14 @@ impl Stamp {
         }
     }
 
+    /// Whether a run of this command finished the folder. Another command carries other recipes.
+    pub(super) fn is_of_this_command(&self) -> bool {
+        self.inputs == embedded::digest() && self.state == State::Complete
+    }
+
     /// Whether this command finished the folder, and nobody has changed it since.
     pub(super) fn holds(&self, folder: &Path) -> bool {
-        self.inputs == embedded::digest()
-            && self.state == State::Complete
+        self.is_of_this_command()
             && self.files.iter().all(|(path, digest)| {
                 fs::read(folder.join(path)).is_ok_and(|bytes| digest::of_bytes(&bytes) == *digest)
             })

@@ -2,23 +2,25 @@
 //!
 //! | step | what |
 //! | --- | --- |
-//! | classify | every static of `src/` is claimed by one entry; shared ones are wrapped |
-//! | count | every claim has found as many as it wants |
+//! | read | the files of `src/`, and those that entries name |
+//! | classify | every static of `src/` that may be state is claimed by one entry; shared ones are wrapped |
 //! | edit | the entries that name a place add their edits |
 //! | splice | each file's edits make its new text |
 //!
 //! All problems of all steps are collected, so one run on a new release says everything that is new
 //! in it. The files are changed only where there is none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use semver::Version;
 
 use super::claim::{Action, Claim};
+use super::entry::kind::{EditEntry, Entry};
 use super::format::Recipe;
 use crate::source::edit::{self, Edit};
+use crate::source::library::{File, Library};
 use crate::source::problem::Problem;
-use crate::source::statics::{self, Found};
+use crate::source::statics::Found;
 use crate::source::tokens::Source;
 use crate::source::tree::Tree;
 
@@ -26,7 +28,7 @@ use crate::source::tree::Tree;
 ///
 /// # Errors
 ///
-/// All that does not fit, sorted by file and line. `tree` is then partly edited, and of no use.
+/// All that does not fit, sorted by file and line. `tree` is then unchanged.
 pub(crate) fn apply(
     recipe: &Recipe,
     version: &Version,
@@ -38,20 +40,23 @@ pub(crate) fn apply(
         edits: BTreeMap::new(),
         problems: Vec::new(),
     };
-    run.classify(tree);
-    run.edit(tree);
-    run.splice(tree);
-    if run.problems.is_empty() {
-        return Ok(());
-    }
+    let files = run.read(tree);
+    let library = Library::new(&files);
+    run.classify(&library);
+    run.edit(&library);
+    let texts = run.splice(&library);
     run.problems
         .sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
-    Err(run.problems)
+    match run.problems.is_empty() {
+        true => {
+            tree.extend(texts);
+            Ok(())
+        }
+        false => Err(run.problems),
+    }
 }
 
-/// A recipe that is being applied to a release.
-///
-/// The steps add to `edits` and `problems`; only the last one changes files.
+/// A recipe that is being applied to a release. The steps add to `edits` and `problems`.
 struct Run<'r> {
     recipe: &'r Recipe,
     version: &'r Version,
@@ -61,46 +66,61 @@ struct Run<'r> {
 }
 
 impl<'r> Run<'r> {
-    /// Sees to it that every static is claimed once, and every claim is answered.
+    /// The entries that name places, and are for this release.
+    fn edit_entries(&self) -> Vec<&'r dyn EditEntry> {
+        let mut all = self.recipe.edit_entries();
+        all.retain(|entry| entry.about().applies(self.version));
+        all
+    }
+
+    /// Reads the sources of the library, and what entries name outside of `src/`.
+    fn read<'t>(&mut self, tree: &'t Tree) -> Vec<File<'t>> {
+        let entries = self.edit_entries();
+        let named: BTreeSet<&str> = entries.iter().flat_map(|entry| entry.files()).collect();
+        let mut files = Vec::new();
+        for (path, bytes) in tree.iter() {
+            if !is_of_library(path) && !named.contains(&**path) {
+                continue;
+            }
+            match read(bytes) {
+                Ok(source) => files.push(File { path, source }),
+                Err(message) => self.problems.push(Problem::new(path, None, message)),
+            }
+        }
+        files
+    }
+
+    /// Sees to it that every static that may be state is claimed once.
     ///
     /// Files outside of `src/` are not looked at: tests, benches and examples of a package are in
     /// no other crate.
-    fn classify(&mut self, tree: &Tree) {
+    fn classify(&mut self, library: &Library<'_>) {
         let all = self.recipe.entries().into_iter().map(|(_, entry)| entry);
-        let entries: Vec<_> = all
+        let entries: Vec<&dyn Entry> = all
             .filter(|entry| entry.about().applies(self.version))
             .collect();
-        let mut claims: Vec<Claim<'r>> = entries.iter().flat_map(|entry| entry.claims()).collect();
-        for (path, bytes) in tree.iter() {
-            if !path.starts_with("src/") || !path.ends_with(".rs") {
+        let claims: Vec<Claim<'r>> = entries.iter().flat_map(|entry| entry.claims()).collect();
+        for (at, found) in library.statics() {
+            let file = &library.files[at];
+            if !is_of_library(file.path) || library.is_in_no_program(file, &found) {
                 continue;
             }
-            let source = match read(bytes) {
-                Ok(source) => source,
+            match self.classify_one(library, file, &found, &claims) {
+                Ok(edits) => {
+                    let known = self.edits.entry(file.path.to_owned()).or_default();
+                    known.extend(edits);
+                }
                 Err(message) => {
-                    self.problems.push(Problem::new(path, None, message));
-                    continue;
-                }
-            };
-            for found in statics::find(&source) {
-                match self.classify_one(path, &source, &found, &mut claims) {
-                    Ok(edits) => self.edits.entry(path.clone()).or_default().extend(edits),
-                    Err(message) => {
-                        let line = source.line_of(found.index);
-                        self.problems.push(Problem::new(path, Some(line), message));
-                    }
-                }
-            }
-            for entry in entries.iter().filter(|entry| entry.about().file == *path) {
-                if let Some(message) = entry.complaint(&source) {
-                    let problem = entry.about().problem(message, &self.recipe.until);
-                    self.problems.push(problem);
+                    let line = file.source.line_of(found.index);
+                    self.problems
+                        .push(Problem::new(file.path, Some(line), message));
                 }
             }
         }
-        for claim in &claims {
-            if let Some(message) = claim.complaint() {
-                let problem = claim.about.problem(message, &self.recipe.until);
+        for entry in entries {
+            let file = library.file(&entry.about().file);
+            if let Some(message) = file.and_then(|file| entry.complaint(&file.source)) {
+                let problem = entry.about().problem(message, &self.recipe.until);
                 self.problems.push(problem);
             }
         }
@@ -110,49 +130,54 @@ impl<'r> Run<'r> {
     ///
     /// | claim | the static must | edits |
     /// | --- | --- | --- |
-    /// | [`Action::Share`] | be no thread-local | it is wrapped |
+    /// | [`Action::Share`] | be no thread-local, and no plain data | it is wrapped |
     /// | [`Action::Seam`] | stand in a call of a seam | none: the seam's definition is edited |
     /// | [`Action::Leave`] | | none |
+    /// | [`Action::LeaveConstants`] | not be known to change | none |
     /// | [`Action::Replace`] | stand in the run that is replaced | none: the entry has its own |
+    /// | none | be plain data | none |
     ///
     /// # Errors
     ///
     /// A sentence: no entry claims it, two do, or the one that does cannot have it.
-    fn classify_one(
+    fn classify_one<'l>(
         &self,
-        path: &str,
-        source: &Source<'_>,
+        library: &Library<'l>,
+        file: &'l File<'l>,
         found: &Found,
-        claims: &mut [Claim<'r>],
+        claims: &[Claim<'r>],
     ) -> Result<Vec<Edit>, String> {
+        let (path, source) = (file.path, &file.source);
         let spelling = found.spelling();
         // What an edit replaces is that edit's alone, whatever else has the same name.
         let in_a_run = claims
             .iter()
             .any(|claim| claim.replaces(source, found.index) && claim.is_about(path, found));
-        let mut matching = claims.iter_mut().filter(|claim| {
+        let mut matching = claims.iter().filter(|claim| {
             let replaces = matches!(claim.action, Action::Replace(_));
             replaces == in_a_run
                 && claim.replaces(source, found.index) == in_a_run
                 && claim.is_about(path, found)
         });
         let Some(claim) = matching.next() else {
-            return Err(format!(
-                "`{spelling}` is not classified: patches/{}.toml must say whether it is shared, \
-                 per copy or test only",
-                self.recipe.name
-            ));
+            return match library.is_plain_data(file, found) {
+                true => Ok(Vec::new()),
+                false => Err(format!(
+                    "`{spelling}` is new: the recipe does not say whether images share it"
+                )),
+            };
         };
-        claim.found += 1;
         if let Some(other) = matching.next() {
-            other.found += 1;
             return Err(format!(
                 "`{spelling}` is classified twice: as {} and as {}",
                 claim.subject, other.subject
             ));
         }
         match &claim.action {
-            Action::Leave | Action::Replace(_) => Ok(Vec::new()),
+            Action::LeaveConstants if library.is_known_to_change(file, found) => Err(format!(
+                "`{spelling}` is state: the recipe leaves what is in this folder, but must name it"
+            )),
+            Action::Leave | Action::LeaveConstants | Action::Replace(_) => Ok(Vec::new()),
             Action::Seam => {
                 let through = found.thread_local.as_deref().unwrap_or_default();
                 match self.recipe.seams.iter().any(|seam| seam.name == through) {
@@ -163,6 +188,10 @@ impl<'r> Run<'r> {
             Action::Share if found.thread_local.is_some() => {
                 Err(format!("`{spelling}` is a thread-local, not a static"))
             }
+            // Its loss would not be noticed: under another name it needs no entry.
+            Action::Share if library.is_plain_data(file, found) => Err(format!(
+                "`{spelling}` never changes, so no entry can share it"
+            )),
             Action::Share => {
                 let call = "crate::external_tls::process_local!";
                 match edit::wrap_static(source, found.index, call) {
@@ -174,39 +203,34 @@ impl<'r> Run<'r> {
     }
 
     /// Adds the edits of the entries that name a place.
-    ///
-    /// An entry may name any file of the package, so this step does not stop at `src/`.
-    fn edit(&mut self, tree: &Tree) {
-        for entry in self.recipe.edit_entries() {
-            if !entry.about().applies(self.version) {
-                continue;
-            }
-            let path = &entry.about().file;
-            let edits = match tree.get(path).map(|bytes| read(bytes)) {
-                None => Err("is not there, but the recipe edits it".to_owned()),
-                // No Rust: if it is a source, `classify` has said so.
-                Some(Err(_)) => continue,
-                Some(Ok(source)) => entry.edits(&source),
-            };
-            match edits {
-                Ok(edits) => self.edits.entry(path.clone()).or_default().extend(edits),
-                Err(message) => {
-                    let problem = entry.about().problem(message, &self.recipe.until);
+    fn edit(&mut self, library: &Library<'_>) {
+        for entry in self.edit_entries() {
+            match entry.edits(library) {
+                Ok(edits) => {
+                    for (path, edit) in edits {
+                        self.edits.entry(path).or_default().push(edit);
+                    }
+                }
+                Err(misfit) if misfit.is_absent && entry.is_optional() => {}
+                Err(misfit) => {
+                    let about = entry.about();
+                    let problem = about.problem(misfit.message, &self.recipe.until);
                     self.problems.push(problem);
                 }
             }
         }
     }
 
-    /// Gives each file the text that its edits make. Two entries that edit the same bytes are a
-    /// problem of the recipe: the order of entries must not decide about the result.
-    fn splice(&mut self, tree: &mut Tree) {
+    /// The texts of the files that have edits. Two entries that edit the same bytes are a problem
+    /// of the recipe: the order of entries must not decide about the result.
+    fn splice(&mut self, library: &Library<'_>) -> Vec<(String, Vec<u8>)> {
+        let mut texts = Vec::new();
         for (path, edits) in std::mem::take(&mut self.edits) {
-            let Some(bytes) = tree.get_mut(&path).filter(|_| !edits.is_empty()) else {
+            let Some(file) = library.file(&path).filter(|_| !edits.is_empty()) else {
                 continue;
             };
-            match edit::apply(&String::from_utf8_lossy(bytes), edits) {
-                Ok(text) => *bytes = text.into_bytes(),
+            match edit::apply(file.source.text, edits) {
+                Ok(text) => texts.push((path, text.into_bytes())),
                 Err(overlap) => {
                     let message = "two entries of the recipe edit the same place";
                     self.problems
@@ -214,7 +238,13 @@ impl<'r> Run<'r> {
                 }
             }
         }
+        texts
     }
+}
+
+/// Whether the file at a path is a source of the library.
+fn is_of_library(path: &str) -> bool {
+    path.starts_with("src/") && path.ends_with(".rs")
 }
 
 /// The tokens of a file.

@@ -1,6 +1,6 @@
 //! Claims: what an entry of a recipe says about statics.
 //!
-//! Each static of a release must be claimed exactly once.
+//! Each static of a release that may be state must be claimed exactly once.
 //!
 //! | claims on a static | means |
 //! | --- | --- |
@@ -8,38 +8,23 @@
 //! | one | the entry decides |
 //! | two | two entries contradict each other, or say the same twice: an error |
 //!
-//! A claim that no static answers shows that upstream renamed or removed the static, so it is an
-//! error as well. A recipe without such claims is as short as it can be.
+//! A claim demands nothing of a release: one that no static answers is about a static that this
+//! release does not have. If upstream has renamed it, the new name is unclaimed, and that is the
+//! error. So one entry serves all releases that have the static.
 
-use super::about::About;
-use super::count::differs;
 use crate::source::statics::Found;
 use crate::source::tokens::{Run, Source};
 
 /// Whether a claim is about what was found in the file at a path.
 type Matches<'r> = Box<dyn Fn(&str, &Found) -> bool + 'r>;
 
-/// One entry's claim on the statics of a file, while a release is being classified.
+/// One entry's claim on the statics of a file.
 pub(super) struct Claim<'r> {
-    /// The entry's reason and file.
-    pub(super) about: &'r About,
-    /// The subject of a sentence about the claim, such as "`static A` to be shared".
+    /// The claim in a sentence, such as "`static A` to be shared".
     pub(super) subject: String,
     /// What happens to the statics.
     pub(super) action: Action,
-    /// How many statics have answered so far.
-    pub(super) found: usize,
     matches: Matches<'r>,
-    wanted: Wanted,
-}
-
-/// How many statics a claim must find.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Wanted {
-    /// As many as this.
-    Exactly(usize),
-    /// One or more.
-    Some,
 }
 
 /// What happens to a static that a claim is about.
@@ -51,27 +36,24 @@ pub(super) enum Action {
     Seam,
     /// Stays as it is.
     Leave,
-    /// Becomes another text together with this run of tokens, which holds it. `None` is a run that
-    /// is no Rust; the entry itself says so.
-    Replace(Option<Run>),
+    /// Stays as it is, unless it is known to change: nobody has seen it by its name.
+    LeaveConstants,
+    /// Becomes another text together with one of these runs of tokens, which holds it. A run that is
+    /// no Rust is not among them; the entry itself says so.
+    Replace(Vec<Run>),
 }
 
 impl<'r> Claim<'r> {
-    /// A claim that nothing has answered yet.
+    /// A claim on the statics that `matches`.
     pub(super) fn new(
-        about: &'r About,
         subject: String,
         matches: impl Fn(&str, &Found) -> bool + 'r,
-        wanted: Wanted,
         action: Action,
     ) -> Self {
         Claim {
-            about,
             subject,
             action,
-            found: 0,
             matches: Box::new(matches),
-            wanted,
         }
     }
 
@@ -83,22 +65,11 @@ impl<'r> Claim<'r> {
     /// Whether the claim's entry replaces a run of tokens that holds the one at `index`.
     pub(super) fn replaces(&self, source: &Source<'_>, index: usize) -> bool {
         match &self.action {
-            Action::Replace(Some(run)) => {
-                source.find(run).iter().any(|place| place.contains(&index))
-            }
+            Action::Replace(runs) => runs
+                .iter()
+                .flat_map(|run| source.find(run))
+                .any(|place| place.contains(&index)),
             _ => false,
         }
-    }
-
-    /// What is wrong with the number of statics that answered, in one sentence.
-    pub(super) fn complaint(&self) -> Option<String> {
-        let predicate = match self.wanted {
-            Wanted::Exactly(count) if self.found != count => {
-                format!("is there {}", differs(self.found, count))
-            }
-            Wanted::Some if self.found == 0 => "matches nothing".to_owned(),
-            _ => return None,
-        };
-        Some(format!("{} {predicate}", self.subject))
     }
 }

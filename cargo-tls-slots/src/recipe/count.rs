@@ -23,21 +23,35 @@ pub(super) fn differs(found: usize, wanted: usize) -> String {
     format!("{}, not {}", times(found), times(wanted))
 }
 
-/// Where the run of tokens `run` stands, in bytes.
+/// Where the run of tokens `run` stands, in bytes: `count` times, or any number of times.
 ///
 /// # Errors
 ///
-/// A sentence, if the run is no Rust or is not there exactly `count` times.
+/// [`Misfit`], if the run is no Rust or is there another number of times.
 pub(super) fn places(
     source: &Source<'_>,
     run: &str,
-    count: usize,
-) -> Result<Vec<Range<usize>>, String> {
-    let tokens = Run::parse(run).map_err(|error| format!("the run `{run}` {error}"))?;
+    count: Option<usize>,
+) -> Result<Vec<Range<usize>>, Misfit> {
+    let tokens = Run::parse(run).map_err(|error| Misfit {
+        is_absent: false,
+        message: format!("the run `{run}` {error}"),
+    })?;
     let found = source.find(&tokens);
-    if found.len() != count {
-        let differs = differs(found.len(), count);
-        return Err(format!("`{}` is there {differs}", run.trim()));
+    match count.unwrap_or(found.len().max(1)) {
+        count if found.len() != count => Err(Misfit {
+            is_absent: found.is_empty(),
+            message: format!("`{}` is there {}", run.trim(), differs(found.len(), count)),
+        }),
+        _ => Ok(found.iter().map(|range| source.bytes(range)).collect()),
     }
-    Ok(found.iter().map(|range| source.bytes(range)).collect())
+}
+
+/// What an entry names does not fit a release.
+#[derive(Debug)]
+pub(super) struct Misfit {
+    /// Whether the release has nothing of it.
+    pub(super) is_absent: bool,
+    /// What is wrong, in one sentence.
+    pub(super) message: String,
 }

@@ -4,7 +4,7 @@
 //!
 //! ```toml
 //! crate = "upstream"
-//! supported = ["~1.2"]
+//! since = "1.2.0"
 //! default = "1.2.3"
 //! until = "…"
 //!
@@ -48,8 +48,8 @@ pub(crate) struct Recipe {
     /// The upstream crate.
     #[serde(rename = "crate")]
     pub(crate) name: String,
-    /// The releases the recipe is meant for.
-    pub(crate) supported: Vec<VersionReq>,
+    /// The oldest release that the recipe is meant for. It is tried on every later one.
+    pub(crate) since: Version,
     /// The release that is forked when nothing names one.
     pub(crate) default: Version,
     /// When the entries that do not say so themselves can go.
@@ -73,6 +73,9 @@ pub(crate) struct Recipe {
     /// The releases that were tried, with their checksums.
     #[serde(default, rename = "pin")]
     pub(crate) pins: Vec<Pin>,
+    /// Releases that have nothing to share.
+    #[serde(default)]
+    pub(crate) stateless: Vec<Stateless>,
     /// Edits of `Cargo.toml`.
     pub(crate) cargo_toml: Option<CargoToml>,
     /// What the crate says about itself in the manifest of an image.
@@ -89,9 +92,6 @@ pub(crate) struct Recipe {
     /// Statics of which each copy has its own.
     #[serde(default, rename = "per_copy")]
     pub(crate) per_copies: Vec<Left>,
-    /// Statics that only tests compile.
-    #[serde(default, rename = "test_only")]
-    pub(crate) test_only: Vec<Left>,
     /// Tokens that become another text.
     #[serde(default, rename = "replace")]
     pub(crate) replaces: Vec<Replace>,
@@ -117,6 +117,16 @@ pub(crate) struct Pin {
     /// The releases of the crates forked along that belong to it.
     #[serde(default)]
     pub(crate) with: BTreeMap<String, Version>,
+}
+
+/// Releases of a crate that have no state, or none that two copies must agree on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Stateless {
+    /// Which.
+    pub(crate) versions: VersionReq,
+    /// How that is known.
+    pub(crate) reason: String,
 }
 
 /// A recipe file is wrong in itself.
@@ -187,10 +197,16 @@ impl Recipe {
         self.pins.iter().find(|pin| pin.version == *version)
     }
 
-    /// Whether the recipe is meant for a release. A range never matches a pre-release that it does
-    /// not name.
+    /// Whether the recipe is meant for a release.
     pub(crate) fn supports(&self, version: &Version) -> bool {
-        self.supported.iter().any(|range| range.matches(version))
+        *version >= self.since && self.stateless(version).is_none()
+    }
+
+    /// Why a release needs no fork, if that is known.
+    pub(crate) fn stateless(&self, version: &Version) -> Option<&str> {
+        let mut all = self.stateless.iter();
+        let known = all.find(|one| one.versions.matches(version))?;
+        Some(&known.reason)
     }
 
     /// The entries about source files, each with its kind.
@@ -207,7 +223,6 @@ impl Recipe {
             "thread_local" thread_locals
             "seam" seams
             "per_copy" per_copies
-            "test_only" test_only
             "insert" inserts
             "append" appends
             "on_host" on_hosts
@@ -265,14 +280,14 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_of_entry_is_an_error() {
-        let text = "crate = 'a'\nsupported = []\ndefault = '1.0.0'\nuntil = 'x'\n[[sahre]]\n";
+        let text = "crate = 'a'\nsince = '1.0.0'\ndefault = '1.0.0'\nuntil = 'x'\n[[sahre]]\n";
         let error = Recipe::parse("a", text).unwrap_err();
         assert_eq!(error.to_string(), "patches/a.toml is no recipe");
     }
 
     #[test]
     fn an_entry_without_a_reason_is_an_error() {
-        let text = "crate = 'a'\nsupported = []\ndefault = '1.0.0'\nuntil = 'x'\n\
+        let text = "crate = 'a'\nsince = '1.0.0'\ndefault = '1.0.0'\nuntil = 'x'\n\
                     [[share]]\nfile = 'src/lib.rs'\nname = 'A'\nreason = ' '\n";
         let error = Recipe::parse("a", text).unwrap_err();
         assert_eq!(

@@ -18,6 +18,7 @@
 //! | [`format`](mod@format) | a recipe's file as a whole |
 //! | [`entry`] | one file for each kind of entry: its keys, and what it does |
 //! | [`apply`] | applies all entries to the files of a release |
+//! | [`alternatives`] | what other releases have in the place of an entry's tokens |
 //! | [`claim`] | what entries say of statics, and which static an entry means |
 //! | [`count`] | how often a run of tokens is there |
 //! | [`signature`] | reads a function's signature, for `[[on_host]]` |
@@ -30,6 +31,7 @@ pub(crate) mod entry;
 pub(crate) mod format;
 pub(crate) mod why;
 
+mod alternatives;
 mod claim;
 mod count;
 mod signature;

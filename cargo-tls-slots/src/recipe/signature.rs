@@ -36,9 +36,9 @@ pub(super) struct HostCall {
 ///
 /// # Errors
 ///
-/// The end of a sentence that starts with the function's name: the function is not there, is there
-/// more than once, or no function pointer can point to it.
-pub(super) fn find(source: &Source<'_>, function: &str) -> Result<HostCall, String> {
+/// The end of a sentence that starts with the function's name: the function is there more than
+/// once, or no function pointer can point to it.
+pub(super) fn find(source: &Source<'_>, function: &str) -> Result<Option<HostCall>, String> {
     let (owner, name) = match function.rsplit_once("::") {
         Some((owner, name)) => (Some(owner), name),
         None => (None, function),
@@ -51,8 +51,8 @@ pub(super) fn find(source: &Source<'_>, function: &str) -> Result<HostCall, Stri
         })
         .collect();
     match found[..] {
-        [] => Err("is not there".to_owned()),
-        [index] => read(source, index, owner),
+        [] => Ok(None),
+        [index] => read(source, index, owner).map(Some),
         _ => Err(format!("is there {} times, not once", found.len())),
     }
 }
@@ -296,7 +296,8 @@ mod tests {
 
     fn call(text: &str, function: &str) -> Result<(String, String), String> {
         let source = Source::parse(text).unwrap();
-        find(&source, function).map(|call| (call.pointer, call.arguments.join(", ")))
+        let found = find(&source, function)?.ok_or("is not there")?;
+        Ok((found.pointer, found.arguments.join(", ")))
     }
 
     fn ok(text: &str, function: &str) -> (String, String) {

@@ -22,8 +22,6 @@ pub(crate) struct Layout {
     pub(crate) folder: String,
     /// Files and folders of the package's other targets; a folder's path ends with `/`.
     others: Vec<String>,
-    /// Whether the crate is of Rust 2015, where a dependency's name is no path by itself.
-    pub(crate) is_2015: bool,
 }
 
 impl Layout {
@@ -54,9 +52,7 @@ impl Layout {
             ));
         }
         let folder = folder_of(&root).to_owned();
-        let package = |key: &str| cargo_toml.get("package")?.get(key)?.as_str();
         Ok(Layout {
-            is_2015: package("edition").is_none_or(|edition| edition == "2015"),
             others: other_targets(&cargo_toml, &root, &folder),
             root,
             folder,

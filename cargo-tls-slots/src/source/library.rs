@@ -8,7 +8,8 @@
 use std::ops::Range;
 
 use super::layout::Layout;
-use super::statics::{self, Found};
+use super::place;
+use super::statics::{self, Form, Found};
 use super::test_code::{self, TestFiles};
 use super::tokens::{Kind, Source};
 use super::tree::Tree;
@@ -98,6 +99,36 @@ impl<'a> Library<'a> {
     /// Whether the type in a range of tokens is known to have no interior mutability.
     pub(crate) fn is_immutable(&self, source: &'a Source<'a>, ty: Range<usize>) -> bool {
         self.types.is_immutable(source, ty)
+    }
+
+    /// Whether a declaration is in no program: it is the pattern of a macro, or only tests compile
+    /// it.
+    pub(crate) fn is_in_no_program(&self, file: &File<'_>, found: &Found) -> bool {
+        place::in_matcher(&file.source, found.index) || self.is_test_only(file, found.index)
+    }
+
+    /// Whether a declaration is that of a static whose type has neither interior mutability nor
+    /// pointers to functions.
+    pub(crate) fn is_plain_data(&self, file: &'a File<'a>, found: &Found) -> bool {
+        let ty = type_of(&file.source, found);
+        found.form == Form::Plain
+            && found.thread_local.is_none()
+            && ty.is_some_and(|ty| self.types.is_plain_data(&file.source, ty))
+    }
+
+    /// Whether a declaration is known to be state that changes: a thread-local, a `static mut`, a
+    /// static whose type has interior mutability.
+    pub(crate) fn is_known_to_change(&self, file: &File<'a>, found: &Found) -> bool {
+        let is_mutable = |ty| self.types.is_mutable(&file.source, ty);
+        found.form != Form::Plain
+            || found.thread_local.is_some()
+            || type_of(&file.source, found).is_some_and(is_mutable)
+    }
+
+    /// The file at a path, if the library has it.
+    pub(crate) fn file(&self, path: &str) -> Option<&'a File<'a>> {
+        let at = self.files.binary_search_by_key(&path, |file| file.path);
+        Some(&self.files[at.ok()?])
     }
 
     /// Whether the type in a range of tokens is known to have some. A type of which nothing is

@@ -22,15 +22,19 @@
 //! | [`types`] | is a type known to be immutable? |
 //! | [`layout`] | which files of a package belong to its library? |
 //! | [`library`] | all of these, for a library as a whole |
+//! | [`cfgs`] | which cfgs do its conditions name? |
+//! | [`root`] | what does the root file of a fork get? |
 //! | [`edit`] | which text results from a list of changes? |
 //! | [`problem`] | what does a person read about a place that does not fit? |
 //! | [`tree`] | what are the files of a crate, in memory? |
 
+pub(crate) mod cfgs;
 pub(crate) mod edit;
 pub(crate) mod layout;
 pub(crate) mod library;
 pub(crate) mod place;
 pub(crate) mod problem;
+pub(crate) mod root;
 pub(crate) mod statics;
 pub(crate) mod test_code;
 pub(crate) mod tokens;

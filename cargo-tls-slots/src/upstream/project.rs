@@ -11,7 +11,7 @@ use std::process::Output;
 use tempfile::TempDir;
 
 use super::error::UpstreamError;
-use super::lockfile::LockedPackage;
+use super::lockfile::Lock;
 use crate::cargo;
 
 /// The name of each throw-away project, whose version is 0.0.0.
@@ -82,9 +82,9 @@ impl Project {
         command.output().map_err(UpstreamError::Start)
     }
 
-    /// The packages of the lock file that cargo has written, if it can be read.
-    pub(super) fn locked(&self) -> Option<Vec<LockedPackage>> {
+    /// The lock file that cargo has written, if it can be read.
+    pub(super) fn locked(&self) -> Option<Lock> {
         let text = fs::read_to_string(self.path("Cargo.lock")).ok()?;
-        LockedPackage::parse(&text).ok()
+        Lock::parse(&text).ok()
     }
 }

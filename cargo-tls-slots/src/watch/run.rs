@@ -142,7 +142,7 @@ impl Watch {
                         cargo_tomls: vec![cargo_toml.clone()],
                         ..build.clone()
                     },
-                    sources: Sources::of(cargo_toml)?,
+                    sources: Sources::of(cargo_toml).map_err(build::Error::from)?,
                     changed: true,
                     moved: false,
                 });

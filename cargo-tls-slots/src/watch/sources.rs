@@ -22,7 +22,8 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, Metadata, Package};
 
-use crate::build::{self, read_project};
+use crate::project::error::ProjectError;
+use crate::project::read::read_project;
 
 /// What a project is built from.
 #[derive(Debug, Default)]
@@ -44,7 +45,7 @@ impl Sources {
     ///
     /// If the project itself cannot be read. A dependency that cannot be read is left to the build,
     /// which says what is wrong with it.
-    pub(super) fn of(cargo_toml: &Path) -> Result<Self, build::Error> {
+    pub(super) fn of(cargo_toml: &Path) -> Result<Self, ProjectError> {
         let mut known = BTreeMap::<PathBuf, Metadata>::new();
         let mut sources = Self::default();
         let first = read_project(cargo_toml)?;

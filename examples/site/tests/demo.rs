@@ -817,14 +817,8 @@ fn cargo(project: &str, args: &[&str]) -> Command {
     let forked = fork(&options).expect("the fork is there");
     let mut command = Command::new(env!("CARGO"));
     command.args(args);
-    for patch in forked.cargo_config_args().chunks(2) {
-        let name = patch[1].strip_prefix("patch.crates-io.");
-        let name = name.and_then(|rest| rest.split('.').next());
-        let name = name.expect("each patch names a crate");
-        if locked.contains(&format!("\nname = \"{name}\"\n")) {
-            command.args(patch);
-        }
-    }
+    let is_locked = |name: &str| locked.contains(&format!("\nname = \"{name}\"\n"));
+    command.args(forked.config_args(|one| is_locked(&one.name)));
     command.current_dir(demo.join(project)).stdin(Stdio::null());
     command
 }

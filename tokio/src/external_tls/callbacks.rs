@@ -5,25 +5,57 @@
 #[allow(unused_macros)] // which features use it varies
 #[cfg(feature = "external-tls")]
 macro_rules! held {
-    ($function:ident $(, $argument:ident)?) => {{
-        let hold = ::tls_keys::Hold::new("callback of a runtime");
-        // The function is the first to be taken in, and so the first to be dropped.
-        std::sync::Arc::new(move |$($argument: &crate::runtime::TaskMeta<'_>)?| {
-            let result = $function($($argument)?);
-            let _ = &hold;
-            result
-        })
-    }};
+    ($function:ident) => {
+        $crate::external_tls::callbacks::Callback::held($function)
+    };
 }
 #[allow(unused_macros)]
 #[cfg(not(feature = "external-tls"))]
 macro_rules! held {
-    ($function:ident $(, $argument:ident)?) => {
+    ($function:ident) => {
         std::sync::Arc::new($function)
     };
 }
 #[allow(unused_imports)]
 pub(crate) use held;
+
+/// What [`held!`] does with a function, by the function's type.
+#[cfg(all(feature = "external-tls", feature = "rt"))]
+pub(crate) trait Callback<Signature> {
+    /// The type that the runtime has for it.
+    type Held: ?Sized;
+
+    /// The function, which holds its image.
+    fn held(self) -> std::sync::Arc<Self::Held>;
+}
+
+/// One implementation for the functions of each number of arguments.
+#[cfg(all(feature = "external-tls", feature = "rt"))]
+macro_rules! callback {
+    ($result:ident; $($argument:ident: $type:ty)?) => {
+        impl<F, $result> Callback<fn($($type)?) -> $result> for F
+        where
+            F: Fn($($type)?) -> $result + Send + Sync + 'static,
+            $result: 'static,
+        {
+            type Held = dyn Fn($($type)?) -> $result + Send + Sync;
+
+            fn held(self) -> std::sync::Arc<Self::Held> {
+                let hold = ::tls_keys::Hold::new("callback of a runtime");
+                // The function is the first to be taken in, and so the first to be dropped.
+                std::sync::Arc::new(move |$($argument: $type)?| {
+                    let result = self($($argument)?);
+                    let _ = &hold;
+                    result
+                })
+            }
+        }
+    };
+}
+#[cfg(all(feature = "external-tls", feature = "rt"))]
+callback!(R;);
+#[cfg(all(feature = "external-tls", feature = "rt"))]
+callback!(R; meta: &crate::runtime::TaskMeta<'_>);
 
 /// The names of a runtime's threads, as a function of the host's.
 #[allow(unused_macros)] // which features use it varies

@@ -13,6 +13,15 @@ pub use std::{
     thread_local,
 };
 
+/// [`std::thread`], but for the types of its keys.
+pub(crate) mod thread {
+    // Stronger than the names of the glob.
+    #[allow(unused_imports)] // which features use them varies
+    pub(crate) use super::{AccessError, LocalKey};
+    #[allow(unused_imports)]
+    pub(crate) use std::thread::*;
+}
+
 #[cfg(feature = "external-tls")]
 #[allow(unused_imports)] // which features use it varies
 pub(crate) use tls_keys::process_local;
@@ -33,6 +42,7 @@ pub(crate) use process_local;
 /// another id, and a runtime's owner may have been written down by one and be compared by the
 /// other.
 #[cfg(all(feature = "external-tls", feature = "rt"))]
+#[allow(dead_code)] // which releases use it varies
 pub(crate) fn current_thread_id() -> std::thread::ThreadId {
     thread_local! {
         static THREAD_ID: std::thread::ThreadId = std::thread::current().id();
@@ -44,6 +54,7 @@ pub(crate) fn current_thread_id() -> std::thread::ThreadId {
 }
 
 #[cfg(all(not(feature = "external-tls"), feature = "rt"))]
+#[allow(dead_code)] // which releases use it varies
 #[inline(always)]
 pub(crate) fn current_thread_id() -> std::thread::ThreadId {
     std::thread::current().id()

@@ -56,6 +56,31 @@ pub(crate) fn is_task_waker(_: &std::task::Waker) -> bool {
     false
 }
 
+/// Whether the waker that is kept of a waker is made by code that is not tokio's, and so may panic.
+#[allow(dead_code)] // which features use it varies
+pub(crate) trait ClonesByOthers {
+    #[cfg(feature = "external-tls")]
+    fn clones_by_others(&self) -> bool;
+}
+
+/// It is moved.
+impl ClonesByOthers for std::task::Waker {
+    #[cfg(feature = "external-tls")]
+    #[inline(always)]
+    fn clones_by_others(&self) -> bool {
+        false
+    }
+}
+
+/// It is cloned.
+impl ClonesByOthers for &std::task::Waker {
+    #[cfg(feature = "external-tls")]
+    #[inline(always)]
+    fn clones_by_others(&self) -> bool {
+        !is_task_waker(self)
+    }
+}
+
 /// For code that runs below a `catch_unwind` that is not ours: that of `block_on`'s caller, or
 /// std's at the top of a thread.
 #[cfg(not(feature = "external-tls"))]

@@ -31,8 +31,8 @@ pub(in crate::conformance) struct Projects {
     pub(super) host: PathBuf,
     /// The folder of the module.
     pub(super) module: PathBuf,
-    /// The folder of the forks.
-    pub(super) forks: PathBuf,
+    /// The folder of the forked tokio.
+    pub(super) tokio: PathBuf,
 }
 
 /// What the projects are made from.
@@ -62,7 +62,7 @@ impl Projects {
         let projects = Projects {
             host: work.join("host"),
             module: work.join("module"),
-            forks: from.forked.dir.clone(),
+            tokio: from.forked.crates[0].dir.clone(),
         };
         let patches = from.forked.patch_lines();
         write_macros(&work.join("macros"))?;

@@ -99,7 +99,7 @@ impl Built {
         Ok(Built {
             module: one(&projects.module, "module", TargetKind::CDyLib)?,
             host: one(&projects.host, "host", TargetKind::Bin)?,
-            folder: projects.forks.join("tokio"),
+            folder: projects.tokio.clone(),
             took,
         })
     }

@@ -12,10 +12,12 @@
 
 use serde::Deserialize;
 
-use super::kind::{EditEntry, Entry};
+use super::kind::{EditEntry, Entry, source_of};
 use crate::recipe::about::About;
+use crate::recipe::alternatives::InFile;
+use crate::recipe::count::Misfit;
 use crate::source::edit::Edit;
-use crate::source::tokens::Source;
+use crate::source::library::Library;
 
 /// A text at the end of a file, behind an empty line.
 #[derive(Clone, Debug, Deserialize)]
@@ -34,12 +36,14 @@ impl Entry for Append {
 }
 
 impl EditEntry for Append {
-    fn edits(&self, source: &Source<'_>) -> Result<Vec<Edit>, String> {
+    fn edits(&self, library: &Library<'_>) -> Result<Vec<InFile>, Misfit> {
+        let source = source_of(library, &self.about)?;
         let gap = match source.text.ends_with('\n') {
             true => "\n",
             false => "\n\n",
         };
         let text = format!("{gap}{}", self.text);
-        Ok(vec![Edit::insert(source.text.len(), text)])
+        let edit = Edit::insert(source.text.len(), text);
+        Ok(vec![(self.about.file.clone(), edit)])
     }
 }

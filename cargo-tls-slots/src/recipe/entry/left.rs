@@ -1,9 +1,8 @@
-//! `[[per_copy]]` and `[[test_only]]`: statics that stay as they are.
+//! `[[per_copy]]`: statics that stay as they are.
 //!
-//! `per_copy` says that every copy of the crate has its own, and that this is right: a table that
-//! never changes, a cache that may differ, state of a feature that no module uses. `test_only` says
-//! that no program compiles it. Both do the same, which is nothing; they differ in what a reader
-//! learns.
+//! Every copy of the crate has its own, and that is right: a cache that may differ, a constant
+//! whose type does not show that it is one, state of a feature that no module uses. What is
+//! immutable by its type, and what only tests compile, needs no entry.
 //!
 //! ```toml
 //! [[per_copy]]
@@ -16,8 +15,7 @@ use serde::Deserialize;
 
 use super::kind::Entry;
 use crate::recipe::about::About;
-use crate::recipe::claim::{Action, Claim, Wanted};
-use crate::source::statics::{Form, Found};
+use crate::recipe::claim::{Action, Claim};
 
 /// Statics that stay: each copy of the crate has its own, and that is right.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,11 +23,9 @@ pub(crate) struct Left {
     /// Its reason, and its file: one, or with `folder/**` all below a folder.
     #[serde(flatten)]
     pub(crate) about: About,
-    /// Which statics of it. Without it, all.
+    /// Which statics of it, in whichever form. Without it all, but below a folder none that is known
+    /// to change.
     pub(crate) names: Option<Vec<String>>,
-    /// Whether `static ref` is meant, and no plain `static` of the same name.
-    #[serde(default)]
-    pub(crate) lazy: bool,
 }
 
 impl Left {
@@ -41,23 +37,6 @@ impl Left {
             None => path == self.about.file,
         }
     }
-
-    /// The claim on the statics of one name, or on all.
-    ///
-    /// Without a name the form does not matter: an entry about a whole file is about whatever is in
-    /// it.
-    fn claim<'r>(&'r self, subject: String, name: Option<&'r String>) -> Claim<'r> {
-        let is_meant = move |found: &Found| {
-            name.is_none_or(|name| found.name == *name && (found.form == Form::Lazy) == self.lazy)
-        };
-        Claim::new(
-            &self.about,
-            subject,
-            move |path, found| self.covers(path) && is_meant(found),
-            Wanted::Some,
-            Action::Leave,
-        )
-    }
 }
 
 impl Entry for Left {
@@ -66,20 +45,18 @@ impl Entry for Left {
     }
 
     fn claims(&self) -> Vec<Claim<'_>> {
-        let Some(names) = &self.names else {
-            let subject = "the entry that leaves all statics as they are".to_owned();
-            return vec![self.claim(subject, None)];
+        let is_named = |name: &String| match &self.names {
+            Some(names) => names.contains(name),
+            None => true,
         };
-        let keyword = match self.lazy {
-            true => "static ref",
-            false => "static",
-        };
-        // A claim for each name, so that one that is gone is noticed.
-        let subject = |name| format!("`{keyword} {name}` to be left as it is");
-        names
-            .iter()
-            .map(|name| self.claim(subject(name), Some(name)))
-            .collect()
+        vec![Claim::new(
+            "what stays as it is".to_owned(),
+            move |path, found| self.covers(path) && is_named(&found.name),
+            match (&self.names, self.about.file.ends_with("/**")) {
+                (None, true) => Action::LeaveConstants,
+                _ => Action::Leave,
+            },
+        )]
     }
 }
 
@@ -100,7 +77,6 @@ mod tests {
                 file: file.to_owned(),
             },
             names: None,
-            lazy: false,
         };
         assert!(left("src/a/**").covers("src/a/b/c.rs"));
         assert!(!left("src/a/**").covers("src/ab.rs"));

@@ -15,11 +15,13 @@
 
 use serde::Deserialize;
 
-use super::kind::{EditEntry, Entry};
+use super::kind::{EditEntry, Entry, source_of};
 use crate::recipe::about::About;
+use crate::recipe::alternatives::InFile;
+use crate::recipe::count::Misfit;
 use crate::recipe::signature;
 use crate::source::edit::Edit;
-use crate::source::tokens::Source;
+use crate::source::library::Library;
 
 /// A function whose first statement becomes a call of the host's copy of it.
 ///
@@ -35,6 +37,9 @@ pub(crate) struct OnHost {
     pub(crate) function: String,
     /// The key's name.
     pub(crate) key: String,
+    /// Whether a release may be without the function.
+    #[serde(default)]
+    pub(crate) optional: bool,
 }
 
 impl Entry for OnHost {
@@ -44,9 +49,20 @@ impl Entry for OnHost {
 }
 
 impl EditEntry for OnHost {
-    fn edits(&self, source: &Source<'_>) -> Result<Vec<Edit>, String> {
-        let call = signature::find(source, &self.function)
-            .map_err(|end| format!("the function `{}` {end}", self.function))?;
+    fn is_optional(&self) -> bool {
+        self.optional
+    }
+
+    fn edits(&self, library: &Library<'_>) -> Result<Vec<InFile>, Misfit> {
+        let source = source_of(library, &self.about)?;
+        let found = signature::find(source, &self.function);
+        let misfit = |is_absent, end: &str| Misfit {
+            is_absent,
+            message: format!("the function `{}` {end}", self.function),
+        };
+        let call = found
+            .map_err(|end| misfit(false, &end))?
+            .ok_or_else(|| misfit(true, "is not there"))?;
         let text = format!(
             "\n{}    crate::external_tls::on_host!({}: {} = {}; ({}));",
             call.indentation,
@@ -55,6 +71,7 @@ impl EditEntry for OnHost {
             self.function,
             call.arguments.join(", ")
         );
-        Ok(vec![Edit::insert(call.at, text)])
+        let edit = Edit::insert(call.at, text);
+        Ok(vec![(self.about.file.clone(), edit)])
     }
 }

@@ -23,9 +23,6 @@ pub(crate) struct Record {
     /// them.
     #[serde(default)]
     pub(crate) harmless: Vec<String>,
-    /// Cfgs that change the crate, besides those that its `Cargo.toml` declares.
-    #[serde(default)]
-    pub(crate) cfgs: Vec<String>,
     /// The path of a `&[TypeLayout]` in a file of ours.
     pub(crate) types: Option<String>,
 }

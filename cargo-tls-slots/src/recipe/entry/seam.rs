@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::kind::Entry;
 use crate::recipe::about::About;
-use crate::recipe::claim::{Action, Claim, Wanted};
+use crate::recipe::claim::{Action, Claim};
 use crate::recipe::count::{differs, one};
 use crate::source::tokens::{Kind, Source};
 
@@ -43,10 +43,8 @@ impl Entry for Seam {
 
     fn claims(&self) -> Vec<Claim<'_>> {
         vec![Claim::new(
-            &self.about,
             format!("the seam `{}!`", self.name),
             |path, found| path == self.about.file && found.definition.as_ref() == Some(&self.name),
-            Wanted::Some,
             Action::Leave,
         )]
     }

@@ -15,8 +15,7 @@ use serde::Deserialize;
 
 use super::kind::Entry;
 use crate::recipe::about::About;
-use crate::recipe::claim::{Action, Claim, Wanted};
-use crate::recipe::count::one;
+use crate::recipe::claim::{Action, Claim};
 use crate::source::statics::Form;
 
 /// A static that becomes process-wide. It must be a plain `static`: the `mut` of a `static mut` and
@@ -26,11 +25,8 @@ pub(crate) struct Share {
     /// Its reason, and its file.
     #[serde(flatten)]
     pub(crate) about: About,
-    /// Its name.
+    /// Its name. All statics of that name in the file are meant, each for another `cfg` or function.
     pub(crate) name: String,
-    /// How many statics of this name the file has, each for another `cfg` or function.
-    #[serde(default = "one")]
-    pub(crate) count: usize,
 }
 
 impl Entry for Share {
@@ -40,12 +36,10 @@ impl Entry for Share {
 
     fn claims(&self) -> Vec<Claim<'_>> {
         vec![Claim::new(
-            &self.about,
             format!("`static {}` to be shared", self.name),
             |path, found| {
                 path == self.about.file && found.name == self.name && found.form == Form::Plain
             },
-            Wanted::Exactly(self.count),
             Action::Share,
         )]
     }

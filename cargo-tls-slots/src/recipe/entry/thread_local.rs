@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::kind::Entry;
 use crate::recipe::about::About;
-use crate::recipe::claim::{Action, Claim, Wanted};
+use crate::recipe::claim::{Action, Claim};
 
 /// A thread-local in a call of one of the recipe's seams. One that another macro declares is an
 /// error: it would not reach the host.
@@ -35,12 +35,10 @@ impl Entry for ThreadLocal {
 
     fn claims(&self) -> Vec<Claim<'_>> {
         vec![Claim::new(
-            &self.about,
             format!("the thread-local `{}`", self.name),
             |path, found| {
                 path == self.about.file && found.name == self.name && found.thread_local.is_some()
             },
-            Wanted::Exactly(1),
             Action::Seam,
         )]
     }

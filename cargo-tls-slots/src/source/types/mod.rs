@@ -29,17 +29,29 @@ use super::tokens::{Kind, Source};
 
 mod definition;
 mod names;
+mod origin;
 
 use definition::Definition;
 use names::{MUTABLE, PLAIN};
+use origin::Origins;
 
 /// What the crate's own types are made of, by name.
 ///
-/// Names have no paths here: `a::Foo` and `b::Foo` are one entry with two definitions, and both are
-/// asked.
+/// Names have no paths here: `a::Foo` and `b::Foo` of the crate are one entry with two definitions,
+/// and both are asked.
 #[derive(Default)]
 pub(crate) struct Types<'a> {
     definitions: BTreeMap<&'a str, Vec<Definition<'a>>>,
+    origins: Origins<'a>,
+}
+
+/// What is asked of a type, and of the types that it is made of.
+struct Question<'a> {
+    /// The crate's types that are being looked at: a type that holds itself is as immutable as its
+    /// other fields.
+    seen: BTreeSet<&'a str>,
+    /// Whether a pointer to a function counts as immutable.
+    with_functions: bool,
 }
 
 impl<'a> Types<'a> {
@@ -48,6 +60,7 @@ impl<'a> Types<'a> {
     /// Two types of one name are both remembered. A name is immutable if all types of that name
     /// are, so a mistaken identity shares a constant but never leaves state alone.
     pub(crate) fn collect(&mut self, source: &'a Source<'a>) {
+        self.origins.collect(source);
         for index in 0..source.tokens.len() {
             let keyword = source.at(index);
             if source.tokens[index].kind != Kind::Ident
@@ -70,7 +83,23 @@ impl<'a> Types<'a> {
 
     /// Whether the type in these tokens is known to have no interior mutability.
     pub(crate) fn is_immutable(&self, source: &'a Source<'a>, range: Range<usize>) -> bool {
-        self.immutable(source, range, &[], &mut BTreeSet::new())
+        let mut question = Question {
+            seen: BTreeSet::new(),
+            with_functions: true,
+        };
+        self.immutable(source, range, &[], &mut question)
+    }
+
+    /// Whether the type is known to have no interior mutability and no pointer to a function.
+    ///
+    /// Which image's function a pointer leads to may matter even if the pointer never changes: a
+    /// table of functions is compared by its address, or outlives the image.
+    pub(crate) fn is_plain_data(&self, source: &'a Source<'a>, range: Range<usize>) -> bool {
+        let mut question = Question {
+            seen: BTreeSet::new(),
+            with_functions: false,
+        };
+        self.immutable(source, range, &[], &mut question)
     }
 
     /// Whether the type is known to have some: it names a lock, a cell or an atomic, or one of the
@@ -90,7 +119,7 @@ impl<'a> Types<'a> {
             .filter(|index| source.tokens[*index].kind == Kind::Ident)
             .any(|index| {
                 let name = source.at(index);
-                if name.starts_with("Atomic") || MUTABLE.contains(&name) {
+                if is_state(name) {
                     return true;
                 }
                 let definitions = self.definitions.get(name);
@@ -103,15 +132,12 @@ impl<'a> Types<'a> {
     }
 
     /// [`is_immutable`](Self::is_immutable), where the generic `parameters` count as immutable.
-    ///
-    /// `seen` holds the crate's types that are being looked at: a type that holds itself is as
-    /// immutable as its other fields.
     fn immutable(
         &self,
         source: &'a Source<'a>,
         range: Range<usize>,
         parameters: &[&'a str],
-        seen: &mut BTreeSet<&'a str>,
+        question: &mut Question<'a>,
     ) -> bool {
         let mut at = range.start;
         while at < range.end {
@@ -135,8 +161,14 @@ impl<'a> Types<'a> {
                 }
                 // What a function takes and gives is not in its pointer.
                 Kind::Ident if text == "fn" => {
+                    if !question.with_functions {
+                        return false;
+                    }
                     at = end_of_pointer(source, at, range.end);
                     continue;
+                }
+                Kind::Ident if text == "RawWakerVTable" && !question.with_functions => {
+                    return false;
                 }
                 Kind::Ident if text == "mut" || text == "dyn" || text == "impl" => return false,
                 Kind::Ident if text == "const" => {}
@@ -145,7 +177,7 @@ impl<'a> Types<'a> {
                     at += if text == "phf" { 3 } else { 0 };
                 }
                 Kind::Ident if parameters.contains(&text) => {}
-                Kind::Ident if !self.name_is_immutable(text, seen) => return false,
+                Kind::Ident if !self.name_is_immutable(source, at, question) => return false,
                 _ => {}
             }
             at += 1;
@@ -153,20 +185,35 @@ impl<'a> Types<'a> {
         true
     }
 
-    /// Whether a name is that of an immutable type: one of the crate's own, or else a plain one.
+    /// Whether the name at `at` is that of an immutable type: one of the crate's own, or else a
+    /// plain one.
     ///
-    /// The crate's own type wins over one of std with the same name.
-    fn name_is_immutable(&self, name: &'a str, seen: &mut BTreeSet<&'a str>) -> bool {
-        let Some(definitions) = self.definitions.get(name) else {
+    /// The crate's own type wins over a plain one of the same name. A name that stands for state
+    /// everywhere does so here: whoever wraps a cell calls it a cell.
+    fn name_is_immutable(
+        &self,
+        source: &'a Source<'a>,
+        at: usize,
+        question: &mut Question<'a>,
+    ) -> bool {
+        let name = source.at(at);
+        if is_state(name) {
+            return false;
+        }
+        let is_own = |all: &&Vec<Definition<'a>>| {
+            let is_here = all.iter().any(|one| std::ptr::eq(one.source, source));
+            self.origins.is_of_crate(source, at, is_here)
+        };
+        let Some(definitions) = self.definitions.get(name).filter(is_own) else {
             return PLAIN.contains(&name);
         };
-        if !seen.insert(name) {
+        if !question.seen.insert(name) {
             return true;
         }
         definitions.iter().all(|one| {
             one.bodies
                 .iter()
-                .all(|body| self.fields_are_immutable(one, body.clone(), seen))
+                .all(|body| self.fields_are_immutable(one, body.clone(), question))
         })
     }
 
@@ -178,7 +225,7 @@ impl<'a> Types<'a> {
         &self,
         one: &Definition<'a>,
         body: Range<usize>,
-        seen: &mut BTreeSet<&'a str>,
+        question: &mut Question<'a>,
     ) -> bool {
         let source = one.source;
         let parts = source.split_at_commas(body).into_iter();
@@ -187,7 +234,7 @@ impl<'a> Types<'a> {
             .all(|field| {
                 if !one.is_enum {
                     let ty = behind_name(source, field);
-                    return self.immutable(source, ty, &one.parameters, seen);
+                    return self.immutable(source, ty, &one.parameters, question);
                 }
                 // The variant's fields, if it has any.
                 let open = field.start + 1;
@@ -200,9 +247,14 @@ impl<'a> Types<'a> {
                     bodies: Vec::new(),
                     is_enum: false,
                 };
-                self.fields_are_immutable(&fields, open + 1..source.tokens[open].pair, seen)
+                self.fields_are_immutable(&fields, open + 1..source.tokens[open].pair, question)
             })
     }
+}
+
+/// Whether a name is that of a type with interior mutability, whoever defines it.
+fn is_state(name: &str) -> bool {
+    name.starts_with("Atomic") || MUTABLE.contains(&name)
 }
 
 /// A field or a variant without the attributes, doc comments and visibility before it.
@@ -301,6 +353,27 @@ mod tests {
     }
 
     #[test]
+    fn pointers_to_functions_are_no_plain_data() {
+        let types = "struct Table { f: Option<fn(u8) -> u8> } struct Row(u8, &'static str);";
+        let rows = [
+            ("fn(u8)", false),
+            ("&[Table]", false),
+            ("RawWakerVTable", false),
+            ("[Row; 2]", true),
+        ];
+        for (text, plain) in rows {
+            let all = format!("{types}\nstatic A: {text} = 1;");
+            let source = Source::parse(&all).unwrap();
+            let mut known = Types::default();
+            known.collect(&source);
+            let end = source.tokens.len() - 3;
+            let start = (0..end).rfind(|at| source.is_ident(*at, "static")).unwrap() + 3;
+            assert!(known.is_immutable(&source, start..end), "{text}");
+            assert_eq!(known.is_plain_data(&source, start..end), plain, "{text}");
+        }
+    }
+
+    #[test]
     fn everything_unknown_is_not() {
         for text in [
             "AtomicU8",
@@ -316,6 +389,27 @@ mod tests {
         ] {
             assert!(!immutable("", text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_type_that_wraps_one_of_its_name_is_not_made_of_itself() {
+        for types in [
+            "struct Foo(other::Foo);",
+            "use other::Foo; mod m { struct Foo(u8); }",
+            "use other::*; struct Bar { x: Foo }",
+            "struct UnsafeCell<T>(std::cell::UnsafeCell<T>); struct Foo { x: UnsafeCell<u8> }",
+            "struct AtomicU8(std::sync::atomic::AtomicU8); struct Foo(AtomicU8);",
+        ] {
+            assert!(!immutable(types, "Foo"), "{types}");
+        }
+        assert!(immutable(
+            "mod m; struct Foo(m::Bar); struct Bar(crate::Foo);",
+            "Foo"
+        ));
+        assert!(immutable(
+            "use std::time::Duration; struct Foo(Duration);",
+            "Foo"
+        ));
     }
 
     #[test]

@@ -4,20 +4,29 @@
 //! | --- | --- |
 //! | `pub mod external_tls;` | the file that all edits call |
 //! | `deny` becomes `warn`, and all warnings are allowed | see below |
-//! | `extern crate tls_keys;`, in Rust 2015 | what the crate says about itself names `::tls_keys` |
+//! | `extern crate tls_keys;` | Rust 2015 does not know of dependencies by itself |
 //!
 //! cargo caps the lints of a registry's crate, so that `#![deny(warnings)]` does not break it under
 //! a newer compiler. A crate that is patched in by its path has no such protection. `forbid` stays:
 //! what the edits bring in passes `forbid(unsafe_code)`, as it comes from macros of another crate.
 
-use crate::source::edit::Edit;
-use crate::source::tokens::{Kind, Source};
+use super::edit::Edit;
+use super::tokens::{Kind, Source};
 
 /// The lints that a fork's warnings would be. The second is an error by default in newer compilers.
 const ALLOWED: &str = "\n#![allow(warnings, dangerous_implicit_autorefs)]\n";
 
-/// The edits of the root file of a crate, which may be of Rust 2015.
-pub(super) fn edits(source: &Source<'_>, is_2015: bool) -> Vec<Edit> {
+/// What stands at the root's end.
+const MODULE: &str = "
+#[allow(unused_extern_crates)]
+extern crate tls_keys;
+
+#[doc(hidden)]
+pub mod external_tls;
+";
+
+/// The edits of the root file of a library.
+pub(crate) fn edits(source: &Source<'_>) -> Vec<Edit> {
     let mut edits = Vec::new();
     let mut end = source.tokens.first().map_or(0, |token| token.range.start);
     let mut at = 0;
@@ -31,14 +40,7 @@ pub(super) fn edits(source: &Source<'_>, is_2015: bool) -> Vec<Edit> {
         at = last + 1;
     }
     edits.push(Edit::insert(end, ALLOWED));
-    let keys = match is_2015 {
-        true => "\nextern crate tls_keys;\n",
-        false => "",
-    };
-    edits.push(Edit::insert(
-        source.text.len(),
-        format!("\n{keys}\n#[doc(hidden)]\npub mod external_tls;\n"),
-    ));
+    edits.push(Edit::insert(source.text.len(), MODULE));
     edits
 }
 

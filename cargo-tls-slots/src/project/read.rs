@@ -8,26 +8,25 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::{Metadata, MetadataCommand};
 
-use super::error::Error;
+use super::error::ProjectError as Error;
 use crate::cargo;
-use crate::fork;
-use crate::upstream::lockfile::LockedPackage;
+use crate::upstream::lockfile::Lock;
 
 /// A project, before it is built.
 pub(crate) struct Project {
     /// The `Cargo.toml`, by the path that was given.
-    pub(super) cargo_toml: PathBuf,
+    pub(crate) cargo_toml: PathBuf,
     /// The folder of the `Cargo.toml`, absolute and without links.
     pub(crate) folder: PathBuf,
     /// The metadata of the project's workspace, without what cargo resolves.
     pub(crate) metadata: Metadata,
     /// What the lock file holds; nothing if there is none.
-    pub(super) lock: Vec<LockedPackage>,
+    pub(crate) lock: Lock,
 }
 
 impl Project {
     /// Where the lock file of the project's workspace is, or would be.
-    pub(super) fn lockfile(&self) -> PathBuf {
+    pub(crate) fn lockfile(&self) -> PathBuf {
         lockfile(&self.metadata)
     }
 }
@@ -44,10 +43,7 @@ fn lockfile(metadata: &Metadata) -> PathBuf {
 ///
 /// # Errors
 ///
-/// - [`Error::NoCargoToml`] if there is none.
-/// - [`Error::Start`] and [`Error::Project`] if cargo cannot be started, or cannot read the
-///   project.
-/// - [`Error::Fork`] if the lock file is none.
+/// Each variant of [`Error`].
 pub(crate) fn read_project(path: &Path) -> Result<Project, Error> {
     let cargo_toml = match path.is_dir() {
         true => path.join("Cargo.toml"),
@@ -69,7 +65,7 @@ pub(crate) fn read_project(path: &Path) -> Result<Project, Error> {
         .arg(&absolute)
         .output()
         .map_err(Error::Start)?;
-    let failed = |stderr: String| Error::Project {
+    let failed = |stderr: String| Error::Unreadable {
         cargo_toml: cargo_toml.clone(),
         stderr,
     };
@@ -80,8 +76,8 @@ pub(crate) fn read_project(path: &Path) -> Result<Project, Error> {
         MetadataCommand::parse(text(&output.stdout)).map_err(|error| failed(error.to_string()))?;
     let lock = lockfile(&metadata);
     let lock = match lock.is_file() {
-        true => LockedPackage::read(&lock).map_err(fork::Error::from)?,
-        false => Vec::new(),
+        true => Lock::read(&lock)?,
+        false => Lock::default(),
     };
     Ok(Project {
         cargo_toml,

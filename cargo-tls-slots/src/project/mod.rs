@@ -1,0 +1,11 @@
+//! What cargo says of a user's project before anything is resolved, and what the project names.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | [`read`] | the workspace, its packages, its lock file |
+//! | [`used`] | which crates it names, and which of them are its own |
+//! | [`error`] | why a project cannot be read |
+
+pub(crate) mod error;
+pub(crate) mod read;
+pub(crate) mod used;

@@ -1,0 +1,143 @@
+//! Which crates a project names, which of them are its own, and which releases it asks for.
+//!
+//! cargo's metadata without resolution tells the dependencies of the workspace's packages. Those of
+//! path dependencies outside of the workspace are read from their `Cargo.toml`s here.
+//!
+//! A crate of a registry that comes in only through another one is in the lock file, if there is
+//! one. Without a lock file nobody knows of it: cargo has not resolved anything yet.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::read::Project;
+
+/// The crates that a project names.
+#[derive(Debug, Default)]
+pub(crate) struct Named {
+    /// What its `Cargo.toml`s and those of its path dependencies declare, by package.
+    pub(crate) declared: BTreeMap<String, Declared>,
+    /// The crates that are the project's own, members of the workspace and path dependencies, with
+    /// their folders.
+    pub(crate) own: BTreeMap<String, PathBuf>,
+}
+
+/// What a project says of a crate that it depends on.
+#[derive(Debug, Default)]
+pub(crate) struct Declared {
+    /// The requirements, such as `^1.2`, each once.
+    pub(crate) requirements: BTreeSet<String>,
+    /// The repository that it is to come from, if one of the declarations says so.
+    pub(crate) git: Option<String>,
+}
+
+impl Named {
+    /// The crates that a project names.
+    pub(crate) fn of(project: &Project) -> Self {
+        let mut named = Named::default();
+        let mut to_read: Vec<PathBuf> = Vec::new();
+        for package in &project.metadata.packages {
+            let folder = package.manifest_path.parent();
+            let folder = folder.map(|folder| folder.as_std_path().to_owned());
+            named
+                .own
+                .insert(package.name.to_string(), folder.unwrap_or_default());
+            for dependency in &package.dependencies {
+                let path = dependency.path.as_ref();
+                to_read.extend(path.map(|path| path.as_std_path().to_owned()));
+                let source = dependency.source.as_ref();
+                let git = source
+                    .map(|source| source.repr.as_str())
+                    .and_then(|source| source.strip_prefix("git+"));
+                let requirement = dependency.req.to_string();
+                named.declare(
+                    &dependency.name,
+                    path.is_none().then_some(&*requirement),
+                    git,
+                );
+            }
+        }
+        let mut seen = BTreeSet::new();
+        while let Some(folder) = to_read.pop() {
+            if !seen.insert(folder.clone()) {
+                continue;
+            }
+            // What is wrong with a file that cannot be read, cargo says at the build.
+            let text = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+            let Ok(cargo_toml) = toml::from_str::<toml::Table>(&text) else {
+                continue;
+            };
+            let package = cargo_toml.get("package");
+            if let Some(name) = package.and_then(|package| package.get("name")?.as_str()) {
+                named.own.insert(name.to_owned(), folder.clone());
+            }
+            named.add(&cargo_toml, &folder, &mut to_read);
+        }
+        named
+    }
+
+    /// Notes one declaration.
+    fn declare(&mut self, name: &str, requirement: Option<&str>, git: Option<&str>) {
+        let declared = self.declared.entry(name.to_owned()).or_default();
+        let requirement = requirement.filter(|_| git.is_none());
+        declared.requirements.extend(requirement.map(str::to_owned));
+        declared.git = declared.git.take().or_else(|| git.map(str::to_owned));
+    }
+
+    /// Adds the crates that `table`, a `Cargo.toml` in `folder` or a part of one, names, and the
+    /// folders of path dependencies to `paths`. Dev-dependencies do not count.
+    fn add(&mut self, table: &toml::Table, folder: &Path, paths: &mut Vec<PathBuf>) {
+        for (key, value) in table {
+            let Some(value) = value.as_table() else {
+                continue;
+            };
+            match key.as_str() {
+                "dependencies" | "build-dependencies" => {
+                    for (name, dependency) in value {
+                        let part = |key: &str| dependency.get(key).and_then(toml::Value::as_str);
+                        let version = dependency.as_str().or(part("version"));
+                        let name = part("package").unwrap_or(name);
+                        self.declare(
+                            name,
+                            version.filter(|_| part("path").is_none()),
+                            part("git"),
+                        );
+                        paths.extend(part("path").map(|path| folder.join(path)));
+                    }
+                }
+                "target" => {
+                    for platform in value.values().filter_map(toml::Value::as_table) {
+                        self.add(platform, folder, paths);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn named_crates_are_found_in_every_table() {
+        let table: toml::Table =
+            "[dependencies]\na = '1'\nb = { package = 'c', path = '../c' }\ng = { git = 'x' }\n\
+             [build-dependencies]\nd = '1'\n[target.'cfg(unix)'.dependencies]\ne = '1'\na = '1.2'\n\
+             [dev-dependencies]\nf = '1'\n"
+                .parse()
+                .unwrap();
+        let (mut named, mut paths) = (Named::default(), Vec::new());
+        named.add(&table, Path::new("/x/y"), &mut paths);
+        assert_eq!(
+            Vec::from_iter(named.declared.keys()),
+            ["a", "c", "d", "e", "g"]
+        );
+        let requirements = &named.declared["a"].requirements;
+        assert_eq!(Vec::from_iter(requirements), ["1", "1.2"]);
+        assert!(named.declared["c"].requirements.is_empty());
+        assert_eq!(named.declared["g"].git.as_deref(), Some("x"));
+        assert_eq!(paths, [Path::new("/x/y/../c")]);
+    }
+}
