@@ -24,8 +24,9 @@ const COMMON: [&str; 11] = [
     "windows",
 ];
 
-/// Adds to `names` the cfgs without a value that `source` asks for, in `#[cfg(…)]`, in the condition
-/// of `#[cfg_attr(…)]` and in `cfg!(…)`. Those with a value are features, or describe the target.
+/// Adds to `names` the cfgs without a value that `source` asks for, in `#[cfg(…)]`, in the
+/// condition of `#[cfg_attr(…)]` and in `cfg!(…)`. Those with a value are features, or describe the
+/// target.
 pub(crate) fn collect(source: &Source<'_>, names: &mut BTreeSet<String>) {
     for at in 0..source.tokens.len() {
         let is_attribute = |name| source.is_ident(at, name) && source.at(at + 1) == "(";
