@@ -26,7 +26,8 @@ pub struct Ours {
 }
 
 impl Ours {
-    /// Builds host and module.
+    /// Builds host and module, each by a cargo of its own. Their tokio is compiled once, and each
+    /// has a copy of it.
     ///
     /// # Errors
     ///
@@ -37,7 +38,7 @@ impl Ours {
             tokio: Tokio::Fork,
             features: "slots",
             profile,
-            target: "host",
+            target: "ours",
         })?;
         let program = built.join("bench-program");
         let built = work.build(Build {
@@ -45,7 +46,7 @@ impl Ours {
             tokio: Tokio::Fork,
             features: "",
             profile,
-            target: "module",
+            target: "ours",
         })?;
         let module = built.join("libbench_module.so");
         Ok(Self { program, module })

@@ -65,7 +65,7 @@ pub struct Build<'a> {
     /// How it is compiled.
     pub profile: Profile,
     /// The target folder's name. Projects with the same target folder share the builds of their
-    /// dependencies, so projects that know nothing of each other have different ones.
+    /// dependencies. The final files of two builds there must have different names.
     pub target: &'a str,
 }
 

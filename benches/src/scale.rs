@@ -50,7 +50,7 @@ fn copies(work: &Work, file: &Path, name: &str, count: usize) -> Result<Vec<Path
 /// If a program cannot be built or run.
 pub fn measure(work: &Work, effort: &Effort) -> Result<Vec<Row>, Error> {
     let ours = Ours::build(work, Profile::Release)?;
-    let small = work.release("small", Tokio::Fork, "module")?;
+    let small = work.release("small", Tokio::Fork, "ours")?;
     let small = small.join("libbench_small.so");
     let stub = work
         .release("stub", Tokio::Fork, "stub")?

@@ -19,16 +19,25 @@
 //! | [`cargo`]       | starts cargo, without what an outer cargo says                 |
 //! | [`process`]     | runs a program to its end, or to a deadline                    |
 //!
+//! Without the feature `command`, which is on by default, the crate has only what forks, builds and
+//! watches: `audit`, `check`, `cli`, `conformance`, `inspect` and `process` are not there.
+//!
 //! The recipes are data, in `patches/`; their format is described in `patches/README.md`.
 
+#[cfg(feature = "command")]
 pub mod audit;
 pub mod build;
 pub mod cargo;
+#[cfg(feature = "command")]
 pub mod check;
+#[cfg(feature = "command")]
 pub mod cli;
+#[cfg(feature = "command")]
 pub mod conformance;
 pub mod fork;
+#[cfg(feature = "command")]
 pub mod inspect;
+#[cfg(feature = "command")]
 pub mod process;
 pub mod progress;
 pub mod releases;

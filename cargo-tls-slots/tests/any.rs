@@ -14,6 +14,7 @@ use std::process::{Command, Output};
 
 use cargo_tls_slots::Sharing;
 use cargo_tls_slots::fork::{ForkOptions, Forked, fork};
+use tls_slots_tests::scratch;
 
 /// A crate, what `cargo test` is told, how many of its statics are shared and are not (nothing for
 /// a crate that has a recipe, which knows them), and how many of its tests pass at least.
@@ -109,6 +110,11 @@ fn lasting(name: &str) -> PathBuf {
     folder
 }
 
+/// The target folder: that of the fixtures, which has many of the dependencies already.
+fn target() -> PathBuf {
+    scratch().join("target")
+}
+
 fn forked(specs: &[&str], out: &Path) -> Forked {
     let options = ForkOptions {
         crates: specs.iter().map(|spec| spec.parse().unwrap()).collect(),
@@ -121,7 +127,7 @@ fn cargo(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO"))
         .args(args)
         .current_dir(folder)
-        .env("CARGO_TARGET_DIR", lasting("target"))
+        .env("CARGO_TARGET_DIR", target())
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .env("CARGO_PROFILE_TEST_DEBUG", "0")
@@ -306,7 +312,7 @@ fn host_and_module(name: &str, patches: &str) -> String {
     };
     build(&module);
     build(&host);
-    let target = lasting("target").join("debug");
+    let target = target().join("debug");
     let library = format!(
         "{}any_module{}",
         std::env::consts::DLL_PREFIX,

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use cargo_tls_slots::build::{self, BuildOptions};
 use cargo_tls_slots::{check, inspect};
 use serde_json::{Value, json};
 use snapbox::str;
+use tls_slots_tests::project::Project;
 
 use common::command;
 
@@ -197,31 +197,10 @@ error: program is not a host or module of ours: it has no manifest, so it was no
 fn images() -> &'static Path {
     static IMAGES: LazyLock<PathBuf> = LazyLock::new(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("check");
-        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
-        for name in ["compat_host", "compat_module", "keys_iface"] {
-            copy(&fixtures.join(name), &folder.join(name));
-            fs::copy(
-                fixtures.join("Cargo.lock"),
-                folder.join(name).join("Cargo.lock"),
-            )
-            .unwrap();
-        }
-        let build = |project: &str, features: &str, name: &str| {
-            let mut options = BuildOptions::new([folder.join(project)], folder.join("forks"));
-            let target = folder.join("target");
-            options.cargo_args = [
-                "--features",
-                features,
-                "--target-dir",
-                target.to_str().unwrap(),
-                // Nothing is built twice.
-                "--config",
-                "build.incremental=false",
-            ]
-            .map(str::to_owned)
-            .into();
-            let artifacts = build::build(&options).unwrap();
-            fs::copy(&artifacts[0].path, folder.join(name)).unwrap();
+        fs::create_dir_all(&folder).unwrap();
+        let build = |fixture: &str, features: &str, name: &str| {
+            let built = Project::new(fixture).features(features).built();
+            fs::copy(built, folder.join(name)).unwrap();
         };
         build("compat_host", "", "host");
         build("compat_module", "", "fits.so");
@@ -229,20 +208,6 @@ fn images() -> &'static Path {
         folder
     });
     &IMAGES
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        match entry.path().is_dir() {
-            true => copy(&entry.path(), &to),
-            // cargo looks at the time of a file.
-            false if fs::read(&to).ok() == fs::read(entry.path()).ok() => {}
-            false => drop(fs::copy(entry.path(), &to).unwrap()),
-        }
-    }
 }
 
 /// As `fits.so`, with all of these bytes replaced.

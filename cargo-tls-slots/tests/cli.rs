@@ -65,8 +65,11 @@ Make the forked crates, and print the patch lines for them
 
 Gets the upstream release through cargo, so mirrors, vendored sources and checksums are those of any
 dependency. Applies the recipe to it, lays our own files over it, and writes ordinary crates: one
-folder for each, side by side. An edit that does not fit the release, or state in it that the recipe
-says nothing about, is an error that names file, line and static.
+folder for each release, side by side.
+
+A release that the recipe does not fit, or that has state which the recipe says nothing about, is
+left as published, and listed with file, line and what helps. So is a crate of your own or from a
+repository. tokio, and a crate that was named, is an error instead.
 
 A crate that there is no recipe for is forked by rule: every static and thread-local that is state
 is shared. What became of each is said, and kept in the fork as tls-slots-report.toml.
@@ -81,9 +84,9 @@ Arguments:
           What to fork, as NAME or NAME@VERSION [default: the crates of the lock file that there are
           recipes for]
           
-          Without a version: that of the lock file, or else the one the recipe was made with. A
-          crate without a recipe is forked as well: all of its state is shared, and what is not is
-          named.
+          Without a version: all releases of the lock file, or else the one that Cargo.toml asks
+          for, or else the one the recipe was made with. A crate without a recipe is forked as well:
+          all of its state is shared, and what is not is named.
 
 Options:
       --out <DIR>
@@ -131,6 +134,8 @@ Examples:
       these two, for which there is no recipe
   cargo tls-slots fork --write
       also put the patch lines into this workspace's Cargo.toml
+  cargo tls-slots fork --check
+      in CI: is all of that done?
   cargo tls-slots fork --offline --lockfile ../host/Cargo.lock
       the version that another project uses, from what is on this machine
 
@@ -397,7 +402,7 @@ fn build_of_projects_that_disagree() {
         .code(1)
         .stdout_eq("")
         .stderr_eq(str![[r#"
-error: host/Cargo.toml has tokio 1.54.1 in its Cargo.lock, but module/Cargo.toml has 1.53.3; a host and its modules need the same: run `cargo update -p tokio --precise 1.54.1` for the second
+error: host/Cargo.toml has tokio 1.54.1 in its Cargo.lock, but module/Cargo.toml has 1.53.3; a host and its modules need the same: run `cargo update -p tokio@1.53.3 --precise 1.54.1` for the second
 
 "#]]);
 }

@@ -15,9 +15,7 @@ use cargo_tls_slots::fork::{self, ForkOptions, Forked, Outcome, STAMP, fork};
 
 /// The oldest release that the recipe is meant for, the newest, and some between that differ in
 /// what the recipe edits. `cargo tls-slots releases` tries all.
-const RELEASES: [&str; 7] = [
-    "1.38.2", "1.43.4", "1.47.5", "1.50.0", "1.51.6", "1.53.3", "1.54.1",
-];
+const RELEASES: [&str; 4] = ["1.38.2", "1.43.4", "1.50.0", "1.54.1"];
 
 /// A place that stays from run to run, so that a second one compiles nothing.
 fn lasting(name: &str) -> PathBuf {

@@ -22,7 +22,7 @@ use cargo_tls_slots::cargo;
 use cargo_tls_slots::fork::Forked;
 use semver::{Version, VersionReq};
 
-use crate::building::Building;
+use crate::building::Preparing;
 use crate::forks::Lock;
 use crate::process;
 use crate::sources::{Tokio, copy_fixtures, scratch, seed_lock};
@@ -161,7 +161,7 @@ impl Chosen {
     /// # Panics
     ///
     /// If there is no such lock file.
-    pub(crate) fn lock(&self, _: &Building) -> &str {
+    pub(crate) fn lock(&self, _: &Preparing) -> &str {
         self.lock.get_or_init(|| {
             self.copy(Tokio::Registry);
             let project = self.sources(Tokio::Registry).join("crates_host");
@@ -188,10 +188,10 @@ impl Chosen {
     }
 
     /// The forks of these releases.
-    pub(crate) fn forked(&self, building: &Building) -> Forked {
+    pub(crate) fn forked(&self, preparing: &Preparing) -> Forked {
         let place = scratch().join(&self.folder);
         let file = place.join("Cargo.lock");
-        crate::sources::write(&file, self.lock(building).as_bytes());
+        crate::sources::write(&file, self.lock(preparing).as_bytes());
         Lock::Crates.fork_to(&place.join("forks"), &file)
     }
 }

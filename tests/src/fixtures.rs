@@ -85,11 +85,15 @@ impl Config {
 
     /// The host and both modules, each built by a cargo of its own.
     pub fn built(&self) -> Built {
-        let [host, module, module_b] =
-            ["host", "module", "module_b"].map(|fixture| self.project(fixture).built());
+        // The second module has the code of the first one, and is there to be another image. For
+        // LTO, which compiles all of that code once more, it is not optimised a second time.
+        let second = match self.release {
+            true => self.project("module_b").rustc("-Copt-level=0"),
+            false => self.project("module_b"),
+        };
         Built {
-            host,
-            modules: vec![module, module_b],
+            host: self.project("host").built(),
+            modules: vec![self.project("module").built(), second.built()],
         }
     }
 

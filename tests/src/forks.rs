@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use cargo_tls_slots::fork::{self, ForkOptions, Forked};
 use cargo_tls_slots::with_causes;
 
-use crate::building::Building;
+use crate::building::Preparing;
 use crate::sources::{fixtures, other_release, scratch, write};
 
 /// Which lock file a project has, and with it which forks.
@@ -72,7 +72,7 @@ impl Lock {
     }
 
     /// The forks of all projects that are in no place of their own, made once per process.
-    pub(crate) fn forked(self, _: &Building) -> &'static Forked {
+    pub(crate) fn forked(self, _: &Preparing) -> &'static Forked {
         static TOKIO: LazyLock<Forked> = LazyLock::new(|| Lock::Tokio.fork());
         static CRATES: LazyLock<Forked> = LazyLock::new(|| Lock::Crates.fork());
         static TWINS: LazyLock<Forked> = LazyLock::new(|| Lock::Twins.fork());
@@ -115,7 +115,7 @@ impl Place {
     }
 
     /// Its forks. Cheap once they are there.
-    pub(crate) fn forked(&self, _: &Building, lock: Lock) -> Forked {
+    pub(crate) fn forked(&self, _: &Preparing, lock: Lock) -> Forked {
         let root = scratch().join(self.folder);
         let file = root.join("Cargo.lock");
         write(&file, &self.lock(lock));

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use cargo_tls_slots::cargo;
 
-use crate::building::{Building, once_per_run};
+use crate::building::{Building, Preparing, SHARED, once_per_run};
 use crate::chosen::Chosen;
 use crate::forks::{Lock, Place};
 use crate::process::{self, Ended};
@@ -130,7 +130,8 @@ impl Project {
         self
     }
 
-    /// In a target folder of that name, which it shares with nobody.
+    /// In the target folder of that name, and not in the one that most projects share. Builds in
+    /// two target folders may be made at the same time.
     pub fn apart(mut self, folder: &'static str) -> Self {
         self.apart = Some(folder);
         self
@@ -153,9 +154,14 @@ impl Project {
             .join("src")
     }
 
+    /// The name of the target folder, without a mark of the sanitizer.
+    fn target_name(&self) -> &'static str {
+        self.apart.unwrap_or(SHARED)
+    }
+
     /// The target folder.
     fn target_folder(&self) -> PathBuf {
-        let name = self.apart.unwrap_or("target");
+        let name = self.target_name();
         scratch().join(match sanitizer::chosen() {
             Some(sanitizer) => format!("{name}-{}", sanitizer.name()),
             None => name.to_owned(),
@@ -177,7 +183,8 @@ impl Project {
 
     /// Runs cargo on it, with the patches as a user would give them. `arguments` begin with the
     /// subcommand.
-    pub fn cargo(&self, building: &Building, arguments: &[&str]) -> Ended {
+    pub fn cargo(&self, _: &Building, arguments: &[&str]) -> Ended {
+        let preparing = Preparing::begin();
         match self.chosen {
             None => copy_fixtures(&self.sources(), self.tokio, &|_, text| text),
             Some(chosen) => chosen.copy(self.tokio),
@@ -187,7 +194,7 @@ impl Project {
         match (self.place, self.chosen) {
             (None, None) => seed_lock(&folder, lock.read().as_bytes()),
             (Some(place), _) => seed_lock(&folder, &place.lock(lock)),
-            (None, Some(chosen)) => seed_lock(&folder, chosen.lock(building).as_bytes()),
+            (None, Some(chosen)) => seed_lock(&folder, chosen.lock(&preparing).as_bytes()),
         }
         let (subcommand, arguments) = arguments.split_first().expect("a cargo command");
         let mut command = cargo();
@@ -195,12 +202,13 @@ impl Project {
         if self.tokio == Tokio::Fork {
             // After the subcommand: `cargo --config … clippy` does not hand them on.
             let patches = match (self.place, self.chosen) {
-                (None, None) => lock.forked(building).cargo_config_args(),
-                (Some(place), _) => place.forked(building, lock).cargo_config_args(),
-                (None, Some(chosen)) => chosen.forked(building).cargo_config_args(),
+                (None, None) => lock.forked(&preparing).cargo_config_args(),
+                (Some(place), _) => place.forked(&preparing, lock).cargo_config_args(),
+                (None, Some(chosen)) => chosen.forked(&preparing).cargo_config_args(),
             };
             command.args(patches);
         }
+        drop(preparing);
         let settings = DEPENDENCIES.iter().copied();
         let settings = settings.filter(|_| sanitizer::chosen().is_none());
         for setting in settings.chain(self.config.iter().map(String::as_str)) {
@@ -237,7 +245,7 @@ impl Project {
         let file = self.file();
         let name = format!("{}-{:016x}", self.fixture.replace('/', "-"), self.digest());
         let kept = scratch().join("built").join(&name).join(&file);
-        once_per_run(&name, |building| {
+        once_per_run(&name, self.target_name(), |building| {
             let mut arguments = vec![if self.last.is_empty() {
                 "build"
             } else {

@@ -366,11 +366,13 @@ fn linkers() {
 #[test]
 fn fat_lto_and_strip() {
     let second = RELEASE_FULL.built().modules.remove(1);
+    // For the last rustc only, where all three take effect: the dependencies are bitcode, as for
+    // thin LTO, and have been compiled.
     let fat = |project: Project| {
         project
-            .env("CARGO_PROFILE_RELEASE_LTO", "fat")
-            .env("CARGO_PROFILE_RELEASE_STRIP", "true")
-            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
+            .rustc("-Clto=fat")
+            .rustc("-Cstrip=symbols")
+            .rustc("-Ccodegen-units=1")
     };
     let host = RELEASE_FULL.host(fat);
     let module = RELEASE_FULL.module(fat);

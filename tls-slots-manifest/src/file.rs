@@ -3,7 +3,8 @@
 //! The section is found by its name in the table of sections, which `strip` keeps. Some packers
 //! remove that table. A file without it cannot be checked, and is an error.
 //!
-//! The crate `object` reads the three formats. It finds the end of a section's name by looking for
+//! The crate `object` reads the three formats: without the feature `formats`, only ELF and that of
+//! the system that this is built for. `object` finds the end of a section's name by looking for
 //! a zero in all names, so this file bounds how many sections and how long names it may be given.
 
 use std::{fmt, io};
@@ -109,7 +110,7 @@ fn corrupt(error: object::Error) -> FileError {
 
 impl Manifest {
     /// Reads the manifest in the bytes of an executable or a shared object. It may be for any
-    /// architecture, in any of the three formats.
+    /// architecture. With the feature `formats`, it may be in any of the three formats.
     ///
     /// # Errors
     ///

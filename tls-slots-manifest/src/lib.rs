@@ -38,7 +38,10 @@
 //!
 //! # Cargo features
 //!
-//! - `file`: [`Manifest::from_object`], by the crate `object`.
+//! - `file`: [`Manifest::from_object`], by the crate `object`. It reads ELF files, and those that
+//!   the system loads that this crate is built for.
+//! - `formats`: it reads ELF, Mach-O and PE files on every system. A host does without, as it opens
+//!   no file of another system, and so compiles half as much of `object`.
 
 mod compare;
 #[cfg(feature = "file")]

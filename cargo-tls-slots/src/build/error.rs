@@ -23,7 +23,7 @@ pub enum Error {
     #[error(
         "{first} has {name} {first_version} in its Cargo.lock, but {second} has {second_version}; \
          a host and its modules need the same: \
-         run `cargo update -p {name} --precise {first_version}` for the second"
+         run `cargo update -p {name}@{second_version} --precise {first_version}` for the second"
     )]
     Versions {
         /// The crate.

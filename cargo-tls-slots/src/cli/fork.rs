@@ -20,8 +20,11 @@ use crate::progress::Progress;
 ///
 /// Gets the upstream release through cargo, so mirrors, vendored sources and checksums are those
 /// of any dependency. Applies the recipe to it, lays our own files over it, and writes ordinary
-/// crates: one folder for each, side by side. An edit that does not fit the release, or state in
-/// it that the recipe says nothing about, is an error that names file, line and static.
+/// crates: one folder for each release, side by side.
+///
+/// A release that the recipe does not fit, or that has state which the recipe says nothing about,
+/// is left as published, and listed with file, line and what helps. So is a crate of your own or
+/// from a repository. tokio, and a crate that was named, is an error instead.
 ///
 /// A crate that there is no recipe for is forked by rule: every static and thread-local that is
 /// state is shared. What became of each is said, and kept in the fork as tls-slots-report.toml.
@@ -39,14 +42,17 @@ Examples:
       these two, for which there is no recipe
   cargo tls-slots fork --write
       also put the patch lines into this workspace's Cargo.toml
+  cargo tls-slots fork --check
+      in CI: is all of that done?
   cargo tls-slots fork --offline --lockfile ../host/Cargo.lock
       the version that another project uses, from what is on this machine")]
 pub(super) struct ForkArgs {
     /// What to fork, as NAME or NAME@VERSION [default: the crates of the lock file that there are
     /// recipes for]
     ///
-    /// Without a version: that of the lock file, or else the one the recipe was made with. A crate
-    /// without a recipe is forked as well: all of its state is shared, and what is not is named.
+    /// Without a version: all releases of the lock file, or else the one that Cargo.toml asks for,
+    /// or else the one the recipe was made with. A crate without a recipe is forked as well: all of
+    /// its state is shared, and what is not is named.
     #[arg(value_name = "NAME[@VERSION]")]
     crates: Vec<CrateSpec>,
 

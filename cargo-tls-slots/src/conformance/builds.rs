@@ -18,6 +18,10 @@ use crate::process::{self, Ended};
 /// How long a build may take.
 const BUILD: Duration = Duration::from_secs(45 * 60);
 
+/// The name of the target folder that the modes share: the crates that tokio's tests use are the
+/// same in each mode, and are compiled once.
+pub(super) const TARGET: &str = "target";
+
 /// How many lines of what cargo printed go into an error.
 const SAYS: usize = 60;
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use semver::Version;
 
+use super::builds::TARGET;
 use super::error::Error;
 use super::module::{self, Projects, Sources};
 use super::options::{Context, Options};
@@ -95,7 +96,7 @@ impl Release {
         let target = match suite {
             Suite::Unstable => "target-unstable",
             Suite::Loom => "target-loom",
-            _ => "target",
+            _ => TARGET,
         };
         let package = suites::Package {
             folder: &folder,

@@ -24,6 +24,8 @@ pub(super) struct Pins {
     known: BTreeMap<String, String>,
     /// The requirements of the others.
     open: BTreeMap<String, String>,
+    /// Those that were others in the folder that is there: a sentence each.
+    pub(super) moved: Vec<String>,
 }
 
 impl Pins {
@@ -56,6 +58,15 @@ impl Pins {
         for (name, required) in self_description::requirements(&record, &upstream) {
             let locked = neighbours.dependencies.get(&name).map(ToString::to_string);
             let earlier = earlier.get(&name).filter(|version| !version.is_empty());
+            if let (Some(now), Some(before)) = (&locked, earlier)
+                && now != before
+            {
+                pins.moved.push(format!(
+                    "{} {} now has {name} {now} and no longer {before}, as the lock file has it; \
+                     whoever shares this folder of forks moves along",
+                    got.name, got.version
+                ));
+            }
             let other = || {
                 let required = VersionReq::parse(&required).ok()?;
                 let others = neighbours.others.get(&name)?.iter();

@@ -91,7 +91,11 @@ pub(super) fn make(
         for (got, release) in releases.iter().flatten().zip(group.releases()) {
             release.check(got)?;
             let folder = out.join(content::folder(&got.name, &got.version));
-            pins.push(Pins::of(release, got, &folder)?);
+            let of_release = Pins::of(release, got, &folder)?;
+            for moved in &of_release.moved {
+                options.progress.line(moved);
+            }
+            pins.push(of_release);
         }
     }
     let mut pins = pins::resolved(pins, &options.folder, options.offline)?.into_iter();

@@ -38,8 +38,8 @@ pub(super) enum Action {
     Leave,
     /// Stays as it is, unless it is known to change: nobody has seen it by its name.
     LeaveConstants,
-    /// Becomes another text together with one of these runs of tokens, which holds it. A run that is
-    /// no Rust is not among them; the entry itself says so.
+    /// Becomes another text together with one of these runs of tokens, which holds it. A run that
+    /// is no Rust is not among them; the entry itself says so.
     Replace(Vec<Run>),
 }
 

@@ -1,8 +1,8 @@
 //! Which cfgs a crate's sources ask for.
 //!
 //! Two copies of a crate that were compiled under different cfgs may have different layouts. A
-//! `Cargo.toml` may declare its cfgs for a lint, but need not, and cargo of 2024 left the
-//! declaration out of packages. The sources name them in any case.
+//! `Cargo.toml` may declare its cfgs for a lint, but need not: tokio's does since 1.43.1. The
+//! sources name them in any case.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -24,8 +24,9 @@ const COMMON: [&str; 11] = [
     "windows",
 ];
 
-/// Adds to `names` the cfgs without a value that `source` asks for, in `#[cfg(…)]`, in the condition
-/// of `#[cfg_attr(…)]` and in `cfg!(…)`. Those with a value are features, or describe the target.
+/// Adds to `names` the cfgs without a value that `source` asks for, in `#[cfg(…)]`, in the
+/// condition of `#[cfg_attr(…)]` and in `cfg!(…)`. Those with a value are features, or describe the
+/// target.
 pub(crate) fn collect(source: &Source<'_>, names: &mut BTreeSet<String>) {
     for at in 0..source.tokens.len() {
         let is_attribute = |name| source.is_ident(at, name) && source.at(at + 1) == "(";

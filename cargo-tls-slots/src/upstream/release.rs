@@ -240,7 +240,7 @@ impl Wanted {
     }
 }
 
-/// A lock file with the packages of the user's that come from a registry, and the wanted releases
+/// A lock file with the packages of the user's that come from crates.io, and the wanted releases
 /// whose checksums are known. cargo adds the rest, and compares the checksums with the registry's.
 fn lock_of(wanted: &[&Wanted], locked: &[LockedPackage]) -> String {
     let mut lock = String::from("version = 4\n");
@@ -250,7 +250,7 @@ fn lock_of(wanted: &[&Wanted], locked: &[LockedPackage]) -> String {
              checksum = \"{sum}\"\ndependencies = {with:?}\n"
         );
     };
-    for one in locked {
+    for one in locked.iter().filter(|one| one.is_from_crates_io()) {
         let source = one.source.as_deref().unwrap_or(CRATES_IO);
         if let Some(checksum) = &one.checksum {
             add(&one.name, &one.version, source, checksum, &one.dependencies);

@@ -87,6 +87,40 @@ fn projects_with_different_releases_have_one_folder() {
     }
 }
 
+/// A fork pins what its layouts depend on, so the second lock file changes it. That is said.
+#[test]
+fn a_fork_that_follows_another_lock_file_is_no_secret() {
+    let place = Place::with(&[
+        ("foldhash@0.2.90", ""),
+        ("dep@1.0.0", ""),
+        ("dep@1.0.1", ""),
+    ]);
+    let needs = "[dependencies]\ndep = \"1\"\n";
+    place.package("vendor/foldhash-0.2.90", "foldhash", "0.2.90", needs, "");
+    let foldhash = format!(
+        "name = \"foldhash\"\nversion = \"0.2.90\"\nsource = \"{CRATES_IO}\"\n\
+         checksum = \"{}\"\ndependencies = [\"dep\"]\n",
+        checksum("foldhash@0.2.90")
+    );
+    for (name, dep) in [("host", "dep@1.0.0"), ("module", "dep@1.0.1")] {
+        place.project(name, "foldhash = \"0.2\"\n", &[&foldhash, dep, USER]);
+    }
+    let fork = |name: &str| place.command(name, &["fork", "--out", "../forks"]).assert();
+    fork("host").success();
+    fork("module").success().stderr_eq(str![[r#"
+getting foldhash 0.2.90
+forking foldhash 0.2.90
+foldhash 0.2.90 now has dep 1.0.1 and no longer 1.0.0, as the lock file has it; whoever shares this folder of forks moves along
+forked foldhash 0.2.90
+
+"#]]);
+    assert!(
+        place
+            .read("forks/foldhash-0.2.90/Cargo.toml")
+            .contains("\"=1.0.1\"")
+    );
+}
+
 #[test]
 fn what_does_not_fit_is_left_and_listed() {
     let place = Place::with(&[
@@ -576,6 +610,24 @@ fn what_is_not_on_this_machine_does_not_stop_the_rest() {
         .assert()
         .code(1);
     assert!(!place.has("none/tls-slots-forks"));
+}
+
+#[test]
+fn a_host_and_its_modules_need_the_same_of_each_range_of_releases() {
+    let place = Place::with(&[]);
+    place.project("host", "", &["foldhash@0.1.90", "foldhash@0.2.90", USER]);
+    place.project("module", "", &["foldhash@0.2.91", USER]);
+    let build = [
+        "build",
+        "--manifest-path",
+        "host",
+        "--manifest-path",
+        "module",
+    ];
+    place.command("", &build).assert().code(1).stderr_eq(str![[r#"
+error: host/Cargo.toml has foldhash 0.2.90 in its Cargo.lock, but module/Cargo.toml has 0.2.91; a host and its modules need the same: run `cargo update -p foldhash@0.2.91 --precise 0.2.90` for the second
+
+"#]]);
 }
 
 /// A call of cargo takes longer than the rest of a run.

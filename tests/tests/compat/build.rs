@@ -58,15 +58,32 @@ pub(crate) const fn features(features: &'static str) -> Build {
     Build { features, ..BASE }
 }
 
+/// The target folder of builds in which each crate is compiled anew. What they would find in the
+/// folder of the others is nothing, and apart from the others they are made at the same time.
+const ANEW: Option<&str> = Some("compat-anew");
+
 pub(crate) const fn rustflags(rustflags: &'static str) -> Build {
-    Build { rustflags, ..BASE }
+    Build {
+        rustflags,
+        apart: ANEW,
+        ..BASE
+    }
 }
 
 pub(crate) const fn last(last: &'static [&'static str]) -> Build {
     Build { last, ..BASE }
 }
 
+/// For all crates, or for many.
 pub(crate) const fn config(config: &'static [&'static str]) -> Build {
+    Build {
+        apart: ANEW,
+        ..own_config(config)
+    }
+}
+
+/// For the host's or the module's own crate.
+pub(crate) const fn own_config(config: &'static [&'static str]) -> Build {
     Build { config, ..BASE }
 }
 
@@ -79,16 +96,17 @@ pub(crate) const fn place(place: Place) -> Build {
 
 pub(crate) const RELEASE: Build = Build {
     release: true,
+    apart: ANEW,
     ..BASE
 };
 pub(crate) const OTHER_RUSTC: Build = Build {
     rustc: Rustc::Other,
+    apart: ANEW,
     ..BASE
 };
 pub(crate) const RANDOM: Build = Build {
-    rustflags: "-Zrandomize-layout",
     rustc: Rustc::Unstable,
-    ..BASE
+    ..rustflags("-Zrandomize-layout")
 };
 
 /// As on another machine.

@@ -6,8 +6,8 @@ use cargo_tls_slots::check::{self, Verdict};
 
 use crate::build::{
     ABI_2, BASE, Build, ELSEWHERE, OTHER_BYTES, OTHER_MIO, OTHER_RUSTC, OTHER_SMALLVEC,
-    OTHER_SOCKET2, RANDOM, RELEASE, Skipped, TOKIO_1_53, built, config, features, last, place,
-    rustflags,
+    OTHER_SOCKET2, RANDOM, RELEASE, Skipped, TOKIO_1_53, built, config, features, last, own_config,
+    place, rustflags,
 };
 use crate::told::{Told, expect_not_opened};
 
@@ -149,15 +149,17 @@ pub(crate) const HARMLESS: &[Row] = &[
     host("`opt-level = 3` for the host", config(&["profile.dev.opt-level=3"]), Fits),
     module("`lto = \"fat\"`", config(&["profile.dev.lto=\"fat\""]), Fits),
     module("`lto = \"thin\"`", config(&["profile.dev.lto=\"thin\""]), Fits),
-    module("`lto = \"off\"`", config(&["profile.dev.lto=\"off\""]), Fits),
+    // Without optimisation no dependency has another code for it.
+    module("`lto = \"off\"`", last(&["-Clto=off"]), Fits),
     both("in release, `opt-level = 3`, fat LTO, `strip` and one codegen unit", RELEASE,
         Build {
             config: &["profile.release.opt-level=3", "profile.release.lto=\"fat\"", "profile.release.strip=true",
                 "profile.release.codegen-units=1"],
             ..RELEASE
         }, Fits),
-    module("`strip = true`", config(&["profile.dev.strip=true"]), Fits),
-    host("`strip = true` for the host", config(&["profile.dev.strip=true"]), Fits),
+    // The linker strips, so the setting of any other package is without effect.
+    module("`strip = true`", own_config(&["profile.dev.package.compat-module.strip=true"]), Fits),
+    host("`strip = true` for the host", own_config(&["profile.dev.package.compat-host.strip=true"]), Fits),
     module("`codegen-units = 1`", config(&["profile.dev.codegen-units=1"]), Fits),
     module("`codegen-units = 16`", config(&["profile.dev.codegen-units=16"]), Fits),
     module("`debug = 2`", config(&["profile.dev.debug=2", "profile.dev.package.\"*\".debug=2"]), Fits),
@@ -166,7 +168,7 @@ pub(crate) const HARMLESS: &[Row] = &[
     module("`incremental = true`", Build { env: &[("CARGO_INCREMENTAL", "1")], ..BASE }, Fits),
     module("a `--cfg` that no crate asks for", rustflags("--cfg nobody_asks"), Fits),
     module("debug assertions of the module's own crate only",
-        config(&["profile.dev.package.compat-module.debug-assertions=false"]), Fits),
+        own_config(&["profile.dev.package.compat-module.debug-assertions=false"]), Fits),
     module("unrelated dependencies", features("unrelated"), Fits),
     module("unrelated dependencies in other versions", Build { features: "unrelated", ..place(OTHER_SMALLVEC) }, Fits),
     module("bytes 1.11.1, which nothing uses without `io-util`", place(OTHER_BYTES), Fits),

@@ -87,10 +87,38 @@ fn machine_name(architecture: Architecture, little: bool) -> String {
     format!("{architecture:?}{order}").to_lowercase()
 }
 
-/// Whether the file is an archive of object files. `object` knows such files only if some crate of
-/// the program turns its feature `archive` on, and an error must not depend on that.
-fn is_archive(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"!<arch>") || bytes.starts_with(b"!<thin>")
+/// What begins as a file of some format does.
+enum Begins {
+    /// An executable, a library or an object file of this format.
+    As(BinaryFormat),
+    /// Several Mach-O files in one, for several machines.
+    Universal,
+    /// An archive of object files.
+    Archive,
+}
+
+/// How a file begins; `None` for a file of no format that is known here.
+///
+/// `object` knows the formats of its features only, here those that this system loads and ELF. An
+/// error must not depend on the features that other crates of the program turn on.
+fn begins(bytes: &[u8]) -> Option<Begins> {
+    let is_pe = || {
+        // The header of a program for DOS says where that of Windows is.
+        let at = bytes.get(0x3c..0x40)?.try_into().ok()?;
+        let at = usize::try_from(u32::from_le_bytes(at)).ok()?;
+        Some(bytes.get(at..)?.starts_with(b"PE\0\0"))
+    };
+    match bytes {
+        [0x7f, b'E', b'L', b'F', ..] => Some(Begins::As(BinaryFormat::Elf)),
+        [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..] => {
+            Some(Begins::As(BinaryFormat::MachO))
+        }
+        [0xca, 0xfe, 0xba, 0xbe | 0xbf, ..] => Some(Begins::Universal),
+        [b'!', b'<', b'a', b'r', b'c', b'h', b'>', ..]
+        | [b'!', b'<', b't', b'h', b'i', b'n', b'>', ..] => Some(Begins::Archive),
+        [b'M', b'Z', ..] if is_pe() == Some(true) => Some(Begins::As(BinaryFormat::Pe)),
+        _ => None,
+    }
 }
 
 /// What a file looks like that is no object file of any kind.
@@ -115,17 +143,10 @@ fn looks_like(bytes: &[u8]) -> &'static str {
 ///
 /// [`Unfit`]: the file cannot be a module of this machine.
 pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
-    if is_archive(bytes) {
-        return Err(not_shared("a static library"));
-    }
-    let Ok(kind) = FileKind::parse(bytes) else {
-        // It begins as the format does, and then ends too early.
-        if FORMAT == BinaryFormat::Elf && bytes.starts_with(b"\x7fELF") {
-            return Err(Unfit::Corrupt("its header is damaged".to_owned()));
-        }
-        return Err(not_shared(looks_like(bytes)));
-    };
-    check_format(kind)?;
+    check_format(bytes)?;
+    // It begins as the format does, and then ends too early.
+    let damaged = |_| Unfit::Corrupt("its header is damaged".to_owned());
+    let kind = FileKind::parse(bytes).map_err(damaged)?;
     // The machine comes before everything else: the rest of another machine's file does not matter.
     check_machine(bytes, kind)?;
     let file = object::File::parse(bytes).map_err(corrupt)?;
@@ -154,26 +175,18 @@ fn corrupt(error: object::Error) -> Unfit {
     Unfit::Corrupt(error.to_string())
 }
 
-/// Checks that this system loads files of this kind.
-fn check_format(kind: FileKind) -> Result<(), Unfit> {
-    let format = match kind {
-        FileKind::Elf32 | FileKind::Elf64 => BinaryFormat::Elf,
-        FileKind::MachO32 | FileKind::MachO64 => BinaryFormat::MachO,
-        FileKind::Pe32 | FileKind::Pe64 => BinaryFormat::Pe,
-        FileKind::MachOFat32 | FileKind::MachOFat64 => {
-            return Err(not_shared(
-                "a universal binary: take this machine's part out of it, with `lipo -thin`",
-            ));
+/// Checks that the file begins as those do that this system loads.
+fn check_format(bytes: &[u8]) -> Result<(), Unfit> {
+    Err(not_shared(match begins(bytes) {
+        Some(Begins::As(format)) if format == FORMAT => return Ok(()),
+        Some(Begins::As(BinaryFormat::MachO)) => "a Mach-O file, as macOS has them",
+        Some(Begins::As(BinaryFormat::Pe)) => "a PE file, as Windows has them",
+        Some(Begins::As(_)) => "an ELF file, as Linux has them",
+        Some(Begins::Universal) => {
+            "a universal binary: take this machine's part out of it, with `lipo -thin`"
         }
-        _ => return Err(not_shared("an object file of another kind")),
-    };
-    if format == FORMAT {
-        return Ok(());
-    }
-    Err(not_shared(match format {
-        BinaryFormat::MachO => "a Mach-O file, as macOS has them",
-        BinaryFormat::Pe => "a PE file, as Windows has them",
-        _ => "an ELF file, as Linux has them",
+        Some(Begins::Archive) => "a static library",
+        None => looks_like(bytes),
     }))
 }
 

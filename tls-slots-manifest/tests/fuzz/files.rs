@@ -1,7 +1,7 @@
 //! The smallest files that have a manifest, one for each format, written by hand.
 //!
 //! Each gives the bytes, and where its headers are: what is worth damaging.
-#![cfg(feature = "file")]
+#![cfg(feature = "formats")]
 
 use std::ops::Range;
 

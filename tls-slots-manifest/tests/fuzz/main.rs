@@ -8,9 +8,9 @@
 //! be repeated:
 //!
 //! ```text
-//! cargo test -p tls-slots-manifest --features file --test fuzz
+//! cargo test -p tls-slots-manifest --features formats --test fuzz
 //! TLS_SLOTS_FUZZ_INPUTS=10000000 \
-//!     cargo test --release -p tls-slots-manifest --features file --test fuzz
+//!     cargo test --release -p tls-slots-manifest --features formats --test fuzz
 //! ```
 //!
 //! | variable | what | unless set |
@@ -172,7 +172,7 @@ fn comparisons() {
     assert!(fit > 0 && differ > 0);
 }
 
-#[cfg(feature = "file")]
+#[cfg(feature = "formats")]
 #[test]
 fn files() {
     let mut read = 0_u64;
@@ -203,7 +203,7 @@ fn files() {
 }
 
 /// What the mutations start from is right, in all formats.
-#[cfg(feature = "file")]
+#[cfg(feature = "formats")]
 #[test]
 fn untouched_files_are_read() {
     for seed in 0..100 {
@@ -236,7 +236,7 @@ fn a_long_name_is_not_repeated() {
 }
 
 /// Thousands of sections, each with a name that goes on to the end of a large table.
-#[cfg(feature = "file")]
+#[cfg(feature = "formats")]
 #[test]
 fn names_without_an_end_do_not_take_for_ever() {
     for (sections, names) in [(60_000, 100), (4000, 1 << 18), (4000, 1 << 24)] {

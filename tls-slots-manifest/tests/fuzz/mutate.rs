@@ -68,7 +68,7 @@ pub(crate) fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
 }
 
 /// Damages a file, mostly in its headers.
-#[cfg(feature = "file")]
+#[cfg(feature = "formats")]
 pub(crate) fn mutate_headers(random: &mut Random, bytes: &mut Vec<u8>, headers: &[Range<usize>]) {
     for _ in 0..random.below(4) {
         let at = random.below(headers.len() + 1);

@@ -21,7 +21,7 @@ use cargo_metadata::TargetKind;
 
 use super::projects::Projects;
 use crate::cargo;
-use crate::conformance::builds::{artifacts, build, common_env, failed};
+use crate::conformance::builds::{TARGET, artifacts, build, common_env, failed};
 use crate::conformance::error::Error;
 use crate::conformance::libtest;
 use crate::conformance::options::Context;
@@ -89,7 +89,7 @@ impl Built {
         let mut took = Duration::ZERO;
         let mut one = |folder: &Path, name: &str, kind: TargetKind| -> Result<PathBuf, Error> {
             let mut command = cargo::command(folder);
-            common_env(&mut command, &work.join("target-module"));
+            common_env(&mut command, &work.join(TARGET));
             command.args(["build", "--message-format", "json-render-diagnostics"]);
             let label = format!("module-{name}");
             let ended = build(context, &mut command, &label)?;

@@ -23,8 +23,8 @@ pub(crate) struct Left {
     /// Its reason, and its file: one, or with `folder/**` all below a folder.
     #[serde(flatten)]
     pub(crate) about: About,
-    /// Which statics of it, in whichever form. Without it all, but below a folder none that is known
-    /// to change.
+    /// Which statics of it, in whichever form. Without it all, but below a folder none that is
+    /// known to change.
     pub(crate) names: Option<Vec<String>>,
 }
 

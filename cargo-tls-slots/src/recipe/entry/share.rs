@@ -25,7 +25,8 @@ pub(crate) struct Share {
     /// Its reason, and its file.
     #[serde(flatten)]
     pub(crate) about: About,
-    /// Its name. All statics of that name in the file are meant, each for another `cfg` or function.
+    /// Its name. All statics of that name in the file are meant, each for another `cfg` or
+    /// function.
     pub(crate) name: String,
 }
 
