@@ -30,20 +30,41 @@ use crate::sources::{Tokio, copy_fixtures, scratch, seed_lock};
 /// The longest that cargo may take to find the rest of the releases.
 const RESOLVE: std::time::Duration = std::time::Duration::from_secs(120);
 
-/// What the fixtures use to have a release: the crate, the releases, other crates with the
-/// requirements that they then get, and a feature of `crates-iface` for what is different there.
-const USES: &[(&str, &str, &[(&str, &str)], &str)] = &[
+/// What the fixtures use to have releases of a crate.
+struct Use {
+    name: &'static str,
+    /// The releases.
+    range: &'static str,
+    /// Other crates, with the requirements that they then get.
+    others: &'static [(&'static str, &'static str)],
+    /// A feature of `crates-iface` for what is different there; empty if nothing is.
+    feature: &'static str,
+}
+
+const fn used(
+    name: &'static str,
+    range: &'static str,
+    others: &'static [(&'static str, &'static str)],
+) -> Use {
+    Use {
+        name,
+        range,
+        others,
+        feature: "",
+    }
+}
+
+/// What is used for releases that are not those of `crates.lock`.
+const USES: &[Use] = &[
     // No hashbrown uses the first two.
-    ("foldhash", "<0.1.2", &[], "foldhash_itself"),
-    ("foldhash", ">=0.1.2, <0.2", &[("hashbrown", "0.15")], ""),
-    ("parking_lot_core", "^0.8", &[("parking_lot", "0.11")], ""),
-    (
-        "parking_lot_core",
-        ">=0.9, <0.9.11",
-        &[("dashmap", "5.5")],
-        "",
-    ),
-    ("parking_lot_core", "^0.10", &[("parking_lot", "0.13")], ""),
+    Use {
+        feature: "foldhash_itself",
+        ..used("foldhash", "<0.1.2", &[])
+    },
+    used("foldhash", ">=0.1.2, <0.2", &[("hashbrown", "0.15")]),
+    used("parking_lot_core", "^0.8", &[("parking_lot", "0.11")]),
+    used("parking_lot_core", ">=0.9, <0.9.11", &[("dashmap", "5.5")]),
+    used("parking_lot_core", "^0.10", &[("parking_lot", "0.13")]),
 ];
 
 /// Releases that take the place of those of `crates.lock`.
@@ -80,15 +101,16 @@ impl Chosen {
             let (name, version) = release.split_once('@').expect("NAME@VERSION");
             let exact: Version = version.parse().expect("a version");
             required.push((name.to_owned(), format!("={version}")));
-            for (user, range, uses, feature) in USES {
-                let range = VersionReq::parse(range).expect("a range");
-                if *user == name && range.matches(&exact) {
-                    let uses = uses
-                        .iter()
-                        .map(|(name, range)| (name.to_string(), range.to_string()));
-                    required.extend(uses);
-                    features.extend(Some(*feature).filter(|feature| !feature.is_empty()));
+            for one in USES.iter().filter(|one| one.name == name) {
+                if !VersionReq::parse(one.range)
+                    .expect("a range")
+                    .matches(&exact)
+                {
+                    continue;
                 }
+                let others = one.others.iter();
+                required.extend(others.map(|(name, range)| (name.to_string(), range.to_string())));
+                features.extend(Some(one.feature).filter(|feature| !feature.is_empty()));
             }
         }
         let mut hasher = DefaultHasher::new();
