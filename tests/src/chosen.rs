@@ -63,7 +63,7 @@ const USES: &[Use] = &[
     },
     used("foldhash", ">=0.1.2, <0.2", &[("hashbrown", "0.15")]),
     used("parking_lot_core", "^0.8", &[("parking_lot", "0.11")]),
-    used("parking_lot_core", ">=0.9, <0.9.11", &[("dashmap", "5.5")]),
+    used("parking_lot_core", ">=0.9, <0.9.11", &[("dashmap", "5")]),
     used("parking_lot_core", "^0.10", &[("parking_lot", "0.13")]),
 ];
 
