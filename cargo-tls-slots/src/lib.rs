@@ -13,6 +13,7 @@
 //! | [`inspect`]     | reads what a host or module says about itself                  |
 //! | [`audit`]       | says what state a built file has, and what of it is not shared |
 //! | [`conformance`] | runs upstream's own tests on the fork                          |
+//! | [`releases`]    | tries upstream's releases: which of them the recipes fit         |
 //! | [`cli`]         | the command line: arguments, and how results are printed       |
 //! | [`progress`]    | how they say what they are doing                               |
 //! | [`cargo`]       | starts cargo, without what an outer cargo says                 |
@@ -39,6 +40,7 @@ pub mod inspect;
 #[cfg(feature = "command")]
 pub mod process;
 pub mod progress;
+pub mod releases;
 pub mod watch;
 
 mod by_rule;
@@ -49,6 +51,7 @@ mod embedded;
 mod parallel;
 mod project;
 mod recipe;
+mod release_table;
 mod self_description;
 mod source;
 mod upstream;

@@ -40,6 +40,7 @@ Commands:
   inspect      Print what a host or module says about itself
   audit        Say what state a host or module has, and what of it is not shared
   conformance  Run tokio's own tests on the fork
+  releases     Try upstream's releases: which of them the recipes fit
   help         Print this message or the help of the given subcommand(s)
 
 Options:

@@ -278,7 +278,7 @@ fn what_no_edit_names_is_upstreams_byte_by_byte() {
 }
 
 #[test]
-fn a_pinned_release_must_have_its_checksum() {
+fn a_release_that_was_tried_must_have_its_checksum() {
     let place = tempfile::tempdir().unwrap();
     let lock = place.path().join("Cargo.lock");
     let wrong = "0".repeat(64);

@@ -1,7 +1,7 @@
 //! The forks that the projects are patched to.
 //!
-//! Two lock files stand beside the fixtures, and each says what is forked: of `Cargo.lock` tokio
-//! alone, of `crates.lock` every crate that there is a recipe for. Both sets of forks lie in one
+//! Three lock files stand beside the fixtures, and each says what is forked: of `Cargo.lock` tokio
+//! alone, of the others every crate that there is a recipe for. All sets of forks lie in one
 //! folder, so that what they have in common (tls-slots, tls-keys) is compiled once. A [`Place`] has
 //! forks of its own.
 
@@ -22,14 +22,17 @@ pub(crate) enum Lock {
     Tokio,
     /// Of the scenarios about other crates: `crates.lock`.
     Crates,
+    /// Of the scenarios about two releases of a crate: `twins.lock`.
+    Twins,
 }
 
 impl Lock {
     /// That of a fixture, by the fixture's name.
     pub(crate) fn of(fixture: &str) -> Self {
-        match fixture.starts_with("crates_") {
-            true => Self::Crates,
-            false => Self::Tokio,
+        match fixture.split('_').next() {
+            Some("crates") => Self::Crates,
+            Some("twins") => Self::Twins,
+            _ => Self::Tokio,
         }
     }
 
@@ -38,6 +41,7 @@ impl Lock {
         match self {
             Self::Tokio => "Cargo.lock",
             Self::Crates => "crates.lock",
+            Self::Twins => "twins.lock",
         }
     }
 
@@ -53,7 +57,7 @@ impl Lock {
     }
 
     /// Makes the forks in the folder `out`, from a lock file of this kind.
-    fn fork_to(self, out: &Path, lockfile: &Path) -> Forked {
+    pub(crate) fn fork_to(self, out: &Path, lockfile: &Path) -> Forked {
         let mut options = ForkOptions::new(out);
         if self == Self::Tokio {
             let tokio = match other_release() {
@@ -71,9 +75,11 @@ impl Lock {
     pub(crate) fn forked(self, _: &Preparing) -> &'static Forked {
         static TOKIO: LazyLock<Forked> = LazyLock::new(|| Lock::Tokio.fork());
         static CRATES: LazyLock<Forked> = LazyLock::new(|| Lock::Crates.fork());
+        static TWINS: LazyLock<Forked> = LazyLock::new(|| Lock::Twins.fork());
         match self {
             Self::Tokio => &TOKIO,
             Self::Crates => &CRATES,
+            Self::Twins => &TWINS,
         }
     }
 

@@ -9,6 +9,7 @@
 //! | [`fixtures`] | the hosts and modules of the scenarios, one set per configuration        |
 //! | `guide`      | the Rust blocks of `docs/`, as documentation tests                       |
 //! | [`project`]  | runs cargo on a fixture, with the fork's patches, and keeps what it made |
+//! | [`chosen`]   | other releases for the scenarios about crates                            |
 //! | `forks`      | makes the forks that the projects are patched to                         |
 //! | [`building`] | one build at a time in a target folder, and each build once              |
 //! | [`process`]  | runs a program with a deadline and shows what it said                    |
@@ -20,6 +21,7 @@
 //! A file uses only those that stand below it in this table.
 
 pub mod building;
+pub mod chosen;
 pub mod fixtures;
 mod forks;
 #[cfg(doctest)]

@@ -22,6 +22,7 @@ use std::time::Duration;
 use cargo_tls_slots::cargo;
 
 use crate::building::{Building, Preparing, SHARED, once_per_run};
+use crate::chosen::Chosen;
 use crate::forks::{Lock, Place};
 use crate::process::{self, Ended};
 use crate::sanitizer;
@@ -50,6 +51,7 @@ pub struct Project {
     last: Vec<String>,
     env: Vec<(String, String)>,
     place: Option<Place>,
+    chosen: Option<&'static Chosen>,
     apart: Option<&'static str>,
     triple: Option<&'static str>,
 }
@@ -67,6 +69,7 @@ impl Project {
             last: Vec::new(),
             env: Vec::new(),
             place: None,
+            chosen: None,
             apart: None,
             triple: None,
         }
@@ -121,6 +124,12 @@ impl Project {
         self
     }
 
+    /// With these releases instead of those of the fixtures' lock file, if there are any.
+    pub fn chosen(mut self, chosen: Option<&'static Chosen>) -> Self {
+        self.chosen = chosen;
+        self
+    }
+
     /// In the target folder of that name, and not in the one that most projects share. Builds in
     /// two target folders may be made at the same time.
     pub fn apart(mut self, folder: &'static str) -> Self {
@@ -136,6 +145,9 @@ impl Project {
 
     /// The copies of all fixtures.
     fn sources(&self) -> PathBuf {
+        if let Some(chosen) = self.chosen {
+            return chosen.sources(self.tokio);
+        }
         let place = self.place.map(|place| place.folder);
         scratch()
             .join(place.unwrap_or(self.tokio.folder()))
@@ -173,21 +185,26 @@ impl Project {
     /// subcommand.
     pub fn cargo(&self, _: &Building, arguments: &[&str]) -> Ended {
         let preparing = Preparing::begin();
-        copy_fixtures(&self.sources(), self.tokio);
+        match self.chosen {
+            None => copy_fixtures(&self.sources(), self.tokio, &|_, text| text),
+            Some(chosen) => chosen.copy(self.tokio),
+        }
         let folder = self.sources().join(&self.fixture);
         let lock = Lock::of(&self.fixture);
-        match self.place {
-            None => seed_lock(&folder, lock.read().as_bytes()),
-            Some(place) => seed_lock(&folder, &place.lock(lock)),
+        match (self.place, self.chosen) {
+            (None, None) => seed_lock(&folder, lock.read().as_bytes()),
+            (Some(place), _) => seed_lock(&folder, &place.lock(lock)),
+            (None, Some(chosen)) => seed_lock(&folder, chosen.lock(&preparing).as_bytes()),
         }
         let (subcommand, arguments) = arguments.split_first().expect("a cargo command");
         let mut command = cargo();
         command.current_dir(&folder).arg(subcommand);
         if self.tokio == Tokio::Fork {
             // After the subcommand: `cargo --config … clippy` does not hand them on.
-            let patches = match self.place {
-                None => lock.forked(&preparing).cargo_config_args(),
-                Some(place) => place.forked(&preparing, lock).cargo_config_args(),
+            let patches = match (self.place, self.chosen) {
+                (None, None) => lock.forked(&preparing).cargo_config_args(),
+                (Some(place), _) => place.forked(&preparing, lock).cargo_config_args(),
+                (None, Some(chosen)) => chosen.forked(&preparing).cargo_config_args(),
             };
             command.args(patches);
         }
@@ -261,11 +278,14 @@ impl Project {
         let mut hasher = DefaultHasher::new();
         // A function's address in a place is another one in each process.
         let place = self.place.map(|place| place.folder);
+        // What cargo makes of chosen releases is known after the first build only.
+        let chosen = self.chosen.map(|chosen| chosen.sources(self.tokio));
         let rest = Self {
             place: None,
+            chosen: None,
             ..self.clone()
         };
-        format!("{rest:?} {place:?} {:?}", sanitizer::chosen()).hash(&mut hasher);
+        format!("{rest:?} {place:?} {chosen:?} {:?}", sanitizer::chosen()).hash(&mut hasher);
         hasher.finish()
     }
 }

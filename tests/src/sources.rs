@@ -77,11 +77,12 @@ pub(crate) fn write(path: &Path, content: &[u8]) {
 const OF_THE_COPY: [&str; 3] = ["Cargo.lock", ".seed", "target"];
 
 /// Makes a folder of copies be what `tests/fixtures` is now.
-pub(crate) fn copy_fixtures(to: &Path, tokio: Tokio) {
-    copy_folder(&fixtures(), to, tokio);
+/// `edit` gets the path and the text of each `Cargo.toml`, and returns its text in the copy.
+pub(crate) fn copy_fixtures(to: &Path, tokio: Tokio, edit: &dyn Fn(&Path, String) -> String) {
+    copy_folder(&fixtures(), to, tokio, edit);
 }
 
-fn copy_folder(from: &Path, to: &Path, tokio: Tokio) {
+fn copy_folder(from: &Path, to: &Path, tokio: Tokio, edit: &dyn Fn(&Path, String) -> String) {
     // A file that is gone from the fixture must not be built any more.
     for entry in fs::read_dir(to).into_iter().flatten().flatten() {
         let (path, name) = (entry.path(), entry.file_name());
@@ -102,18 +103,21 @@ fn copy_folder(from: &Path, to: &Path, tokio: Tokio) {
             continue;
         }
         if path.is_dir() {
-            copy_folder(&path, &to.join(name), tokio);
+            copy_folder(&path, &to.join(name), tokio, edit);
             continue;
         }
         let mut content = fs::read(&path).expect("a fixture can be read");
-        if name == "Cargo.toml" && tokio == Tokio::Registry {
-            let text = String::from_utf8(content).expect("a Cargo.toml is text");
-            let kept: String = text
-                .lines()
-                .filter(|line| !line.ends_with("# fork"))
-                .map(|line| format!("{line}\n"))
-                .collect();
-            content = kept.into_bytes();
+        if name == "Cargo.toml" {
+            let mut text = String::from_utf8(content).expect("a Cargo.toml is text");
+            if tokio == Tokio::Registry {
+                text = text
+                    .lines()
+                    .filter(|line| !line.ends_with("# fork"))
+                    .map(|line| format!("{line}\n"))
+                    .collect();
+            }
+            let below = path.strip_prefix(fixtures()).expect("it is in the folder");
+            content = edit(below, text).into_bytes();
         }
         write(&to.join(name), &content);
     }

@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use tls_slots_tests::Tokio;
+use tls_slots_tests::chosen::Chosen;
 use tls_slots_tests::process::{self, Ended};
 use tls_slots_tests::project::Project;
 
@@ -18,12 +19,13 @@ const HANG: Duration = Duration::from_secs(5);
 
 /// Host and module.
 fn built(tokio: Tokio) -> [PathBuf; 2] {
-    let host = Project::new("crates_host").tokio(tokio);
+    let chosen = Chosen::of_environment();
+    let host = Project::new("crates_host").tokio(tokio).chosen(chosen);
     let host = match tokio {
         Tokio::Fork => host.features("patched"),
         Tokio::Registry => host,
     };
-    let module = Project::new("crates_module").tokio(tokio);
+    let module = Project::new("crates_module").tokio(tokio).chosen(chosen);
     [host.built(), module.built()]
 }
 

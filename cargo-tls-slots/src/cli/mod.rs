@@ -20,6 +20,7 @@ mod check;
 mod conformance;
 mod fork;
 mod inspect;
+mod releases;
 mod shared;
 mod watch;
 
@@ -63,6 +64,7 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Audit(audit::AuditArgs),
     Conformance(conformance::ConformanceArgs),
+    Releases(releases::ReleasesArgs),
 }
 
 /// Runs the command with the process's arguments.
@@ -86,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => args.run(),
         Command::Audit(args) => args.run(),
         Command::Conformance(args) => args.run(),
+        Command::Releases(args) => args.run(),
     };
     done.unwrap_or_else(|error| {
         eprintln!("{}", shared::error_text(&*error));

@@ -25,7 +25,7 @@ const SLOW: &str = " has been running for over 60 seconds";
 /// The outcomes in what a run printed, by the tests' names.
 ///
 /// A test that libtest calls slow, and that has no outcome afterwards, has hung.
-pub(super) fn outcomes(text: &str) -> BTreeMap<String, Outcome> {
+pub(crate) fn outcomes(text: &str) -> BTreeMap<String, Outcome> {
     let mut found = BTreeMap::new();
     for line in text.lines() {
         let Some(rest) = line.strip_prefix("test ") else {

@@ -50,17 +50,17 @@
 mod builds;
 mod error;
 mod exceptions;
-mod libtest;
+pub(crate) mod libtest;
 mod module;
-mod options;
-mod outcome;
+pub(crate) mod options;
+pub(crate) mod outcome;
 mod release;
 mod report;
 mod rewrite;
 mod run;
-mod suite;
-mod suites;
-mod work;
+pub(crate) mod suite;
+pub(crate) mod suites;
+pub(crate) mod work;
 
 pub use error::Error;
 pub use options::Options;

@@ -71,15 +71,15 @@ impl Options {
 }
 
 /// What the steps of one release have in common.
-pub(super) struct Context {
+pub(crate) struct Context {
     /// How many tests run at a time; at least one.
-    pub(super) jobs: usize,
+    pub(crate) jobs: usize,
     /// Whether cargo must do without the network.
-    pub(super) offline: bool,
+    pub(crate) offline: bool,
     /// Where the steps are shown.
-    pub(super) progress: Progress,
+    pub(crate) progress: Progress,
     /// The folder for what programs print.
-    pub(super) logs: PathBuf,
+    pub(crate) logs: PathBuf,
 }
 
 impl Context {

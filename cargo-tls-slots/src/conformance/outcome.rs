@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// How a test ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// It passed.
     Passed,
     /// It failed. The text is its last panic, or the last line that it printed.
@@ -44,16 +44,16 @@ impl Outcome {
     }
 
     /// Whether the outcome counts as a failure.
-    pub(super) fn is_failure(&self) -> bool {
+    pub(crate) fn is_failure(&self) -> bool {
         !matches!(self, Outcome::Passed | Outcome::Ignored)
     }
 }
 
 /// What a suite did in one mode.
 #[derive(Debug, Default)]
-pub(super) struct Tests {
+pub(crate) struct Tests {
     /// Each test's outcome, by `file::test`.
-    pub(super) outcomes: BTreeMap<String, Outcome>,
+    pub(crate) outcomes: BTreeMap<String, Outcome>,
     /// The tests that did not pass at first, among others, and passed when they ran alone.
     pub(super) second_try: BTreeSet<String>,
     /// How long cargo took to build the tests.

@@ -36,15 +36,15 @@ pub(super) const TEST: Duration = Duration::from_secs(60);
 const LONG: Duration = Duration::from_secs(45 * 60);
 
 /// A package whose tests are run.
-pub(super) struct Package<'a> {
+pub(crate) struct Package<'a> {
     /// The folder of the package's `Cargo.toml`.
-    pub(super) folder: &'a Path,
+    pub(crate) folder: &'a Path,
     /// The features that the tests are built with, commas between.
-    pub(super) features: &'a str,
+    pub(crate) features: &'a str,
     /// The target folder.
-    pub(super) target: PathBuf,
+    pub(crate) target: PathBuf,
     /// The name of suite and mode, for logs.
-    pub(super) name: String,
+    pub(crate) name: String,
 }
 
 /// One test binary.
@@ -59,7 +59,7 @@ struct Binary {
 /// # Errors
 ///
 /// [`Error::Start`] if a program does not start, and [`Error::Build`] if the tests cannot be built.
-pub(super) fn run(
+pub(crate) fn run(
     context: &Context,
     suite: Suite,
     package: &Package<'_>,

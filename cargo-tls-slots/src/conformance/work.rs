@@ -47,7 +47,7 @@ pub(super) fn read(path: &Path) -> Result<String, Error> {
 /// # Errors
 ///
 /// [`Error::Write`], which names the file.
-pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), Error> {
     write_bytes(path, text.as_bytes()).map_err(|source| Error::Write(path.to_owned(), source))
 }
 
@@ -96,7 +96,7 @@ pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 /// # Errors
 ///
 /// [`Error::Read`] or [`Error::Write`], with the file.
-pub(super) fn copy(
+pub(crate) fn copy(
     from: &Path,
     to: &Path,
     edit: impl Fn(&Path, &str) -> Option<String>,
@@ -138,7 +138,7 @@ pub(super) fn copy(
 /// # Errors
 ///
 /// Those of [`copy`].
-pub(super) fn copy_to_test(
+pub(crate) fn copy_to_test(
     from: &Path,
     to: &Path,
     patches: &[(&str, &str)],

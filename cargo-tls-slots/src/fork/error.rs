@@ -44,10 +44,10 @@ pub enum Error {
     /// cargo could not get the release.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
-    /// The release is not the one that was pinned or locked.
+    /// The release is not the one that was tried or locked.
     #[error(
         "{release} has the checksum {found}, but {origin} says {wanted}: \
-         this is not the release that the recipe was made for"
+         this is another release of the same name and version"
     )]
     Checksum {
         /// The crate and its version.

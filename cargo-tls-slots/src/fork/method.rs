@@ -9,12 +9,13 @@
 //! | which have nothing to share? | those that it says | none |
 //! | what is forked along? | what it says | nothing |
 //! | which of our crates? | those that it names | the same ones for all |
-//! | is the checksum known? | of the releases that it pins | no |
+//! | which were tried? | those of the table of releases | none |
 
 use semver::Version;
 
 use super::left::Why;
-use crate::recipe::format::{Pin, Recipe, RecipeError};
+use crate::recipe::format::{Recipe, RecipeError};
+use crate::release_table::{Facts, Table};
 use crate::upstream::release::compatible;
 
 /// Our crates that every fork by rule needs beside it.
@@ -68,9 +69,9 @@ impl Method {
         }
     }
 
-    /// What the recipe says of a release that was tried.
-    pub(super) fn pin(&self, version: &Version) -> Option<&Pin> {
-        self.recipe()?.pin(version)
+    /// What is known of a release that was tried.
+    pub(super) fn tried(&self, version: &Version) -> Option<&'static Facts> {
+        Table::embedded().facts(&self.recipe()?.name, version)
     }
 
     /// Why a release is known not to be forked, without a look at its sources. The rule is meant
@@ -86,7 +87,9 @@ impl Method {
     /// A release that was tried and that cargo takes for compatible with one that does not fit:
     /// the next newer one, or else the newest of all.
     pub(super) fn instead(&self, version: &Version) -> Option<Version> {
-        let tried = self.recipe()?.pins.iter().map(|pin| &pin.version);
+        let tried = Table::embedded().releases(&self.recipe()?.name);
+        let tried = tried.filter(|(_, facts)| facts.forks.is_yes());
+        let tried = tried.map(|(version, _)| version);
         let range = compatible(version);
         let fits = |other: &&Version| compatible(other) == range && *other != version;
         let (newer, older): (Vec<_>, Vec<_>) =

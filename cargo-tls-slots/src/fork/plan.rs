@@ -74,14 +74,15 @@ pub(super) struct Release {
 }
 
 impl Release {
-    /// The checksums that a release should have, and who says so: the recipe's pin, the lock file.
+    /// The checksums that a release should have, and who says so: the table of releases, the lock
+    /// file.
     /// Usually both say the same; a difference is found when the release is here.
     fn known_checksums(&self, version: &Version) -> Vec<(String, String)> {
-        let pin = self.method.pin(version);
-        let pinned = pin.map(|pin| (pin.checksum.clone(), "the recipe's pin".to_owned()));
+        let tried = self.method.tried(version);
+        let tried = tried.map(|facts| (facts.checksum.clone(), "the table of releases".to_owned()));
         let locked = self.locked.as_ref();
         let locked = locked.map(|(checksum, path)| (checksum.clone(), path.display().to_string()));
-        pinned.into_iter().chain(locked).collect()
+        tried.into_iter().chain(locked).collect()
     }
 
     /// Sees to it that what cargo got is what was meant.
@@ -278,9 +279,9 @@ fn release_along(
         neighbours.dependencies.get(name).cloned()
     });
     let of_lock = of_lock.filter(|version| method.unfit(version).is_none());
-    let pin = root_version.and_then(|version| root_method.pin(version));
-    let pinned = pin.and_then(|pin| pin.with.get(name)).cloned();
-    let version = explicit.or(of_lock).or(pinned);
+    let tried = root_version.and_then(|version| root_method.tried(version));
+    let tried = tried.and_then(|facts| facts.with.get(name)).cloned();
+    let version = explicit.or(of_lock).or(tried);
     let asked = Asked {
         name: name.to_owned(),
         checksum: version

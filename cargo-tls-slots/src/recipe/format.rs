@@ -8,10 +8,6 @@
 //! default = "1.2.3"
 //! until = "…"
 //!
-//! [[pin]]
-//! version = "1.2.3"
-//! checksum = "…"
-//!
 //! [[share]]
 //! file = "src/lib.rs"
 //! name = "COUNTER"
@@ -22,7 +18,6 @@
 //! nothing. Inside of an entry serde cannot see them, because of the flattened
 //! [`Why`]: what an entry does not use is then shown by what it does not match.
 
-use std::collections::BTreeMap;
 
 use semver::{Version, VersionReq};
 use serde::Deserialize;
@@ -70,9 +65,6 @@ pub(crate) struct Recipe {
     /// The crate's root, such as `src/lib.rs`, if the fork gets the seam that forks have in
     /// common: `patches/common/external_tls.rs`, the module that declares it, and the dependency.
     pub(crate) keys: Option<String>,
-    /// The releases that were tried, with their checksums.
-    #[serde(default, rename = "pin")]
-    pub(crate) pins: Vec<Pin>,
     /// Releases that have nothing to share.
     #[serde(default)]
     pub(crate) stateless: Vec<Stateless>,
@@ -104,19 +96,6 @@ pub(crate) struct Recipe {
     /// Functions that the host's copy runs.
     #[serde(default, rename = "on_host")]
     pub(crate) on_hosts: Vec<OnHost>,
-}
-
-/// One upstream release that was tried.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Pin {
-    /// Which.
-    pub(crate) version: Version,
-    /// The registry's SHA-256 of its archive.
-    pub(crate) checksum: String,
-    /// The releases of the crates forked along that belong to it.
-    #[serde(default)]
-    pub(crate) with: BTreeMap<String, Version>,
 }
 
 /// Releases of a crate that have no state, or none that two copies must agree on.
@@ -192,11 +171,6 @@ impl Recipe {
         names
     }
 
-    /// The pin of a release, if it was tried.
-    pub(crate) fn pin(&self, version: &Version) -> Option<&Pin> {
-        self.pins.iter().find(|pin| pin.version == *version)
-    }
-
     /// Whether the recipe is meant for a release.
     pub(crate) fn supports(&self, version: &Version) -> bool {
         *version >= self.since && self.stateless(version).is_none()
@@ -266,15 +240,6 @@ mod tests {
             assert_eq!(recipe.name, name);
             assert!(!recipe.until.is_empty());
             assert!(recipe.supports(&recipe.default), "{name}");
-            assert!(recipe.pin(&recipe.default).is_some(), "{name}");
-            for pin in &recipe.pins {
-                assert!(recipe.supports(&pin.version), "{name} {}", pin.version);
-                assert_eq!(pin.checksum.len(), 64);
-                for along in &recipe.with {
-                    let other = Recipe::embedded(along).unwrap().unwrap();
-                    assert!(other.pin(&pin.with[along]).is_some(), "{along}");
-                }
-            }
         }
     }
 

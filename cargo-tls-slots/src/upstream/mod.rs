@@ -16,11 +16,13 @@
 //! | file | what |
 //! | --- | --- |
 //! | [`release`] | gets releases |
+//! | [`list`] | asks which releases there are |
 //! | [`resolve`] | asks which versions cargo would choose, and gets nothing |
 //! | [`lockfile`] | reads lock files |
 //! | [`error`] | sorts cargo's failures by what the user can do |
 
 pub(crate) mod error;
+pub(crate) mod list;
 pub(crate) mod lockfile;
 pub(crate) mod release;
 pub(crate) mod resolve;

@@ -54,8 +54,8 @@ pub(crate) struct Wanted {
     pub(crate) along: Option<usize>,
     /// The features without which cargo would not get the crates that belong to it.
     pub(crate) features: Vec<String>,
-    /// Its checksum, if a pin or a lock file says. cargo gets a release that was yanked only for
-    /// a project whose lock file has it.
+    /// Its checksum, if the table of releases or a lock file says. cargo gets a release that was
+    /// yanked only for a project whose lock file has it.
     pub(crate) checksum: Option<String>,
 }
 
