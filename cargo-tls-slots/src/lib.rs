@@ -52,6 +52,7 @@ mod parallel;
 mod project;
 mod recipe;
 mod release_table;
+mod replace_file;
 mod self_description;
 mod source;
 mod upstream;

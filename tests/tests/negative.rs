@@ -96,8 +96,8 @@ const TABLE: &[(&str, Control)] = &[
 /// The scenarios of which the tests below look at the figures.
 const APART: [&str; 2] = ["lost_wakeups", "idle_blocking_thread"];
 
-/// Many of them hang, and so wait for their deadline: that many at a time.
-const AT_A_TIME: usize = 8;
+/// Many of them hang, and so wait for their deadline: that many at a time, about all that hang.
+const AT_A_TIME: usize = 24;
 
 fn check(built: &Built, parking_lot: bool) {
     let table = built.table();

@@ -21,9 +21,9 @@ use std::time::{Duration, Instant};
 
 use super::error::Error;
 use super::forked::Outcome;
-use super::replace_file::replace_file;
 use super::stamp::{STAMP, Stamp};
 use crate::progress::Progress;
+use crate::replace_file::replace_file;
 use crate::source::tree::Tree;
 
 /// How long a run waits for another one in the same folder.

@@ -12,8 +12,8 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use super::error::Error;
-use super::replace_file::replace_file;
 use crate::embedded;
+use crate::replace_file::replace_file;
 
 /// The file, in the fork folder.
 const FILE: &str = ".tls-slots-left.toml";

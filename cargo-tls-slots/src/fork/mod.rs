@@ -74,7 +74,6 @@ mod options;
 mod patches;
 mod pins;
 mod plan;
-mod replace_file;
 mod stamp;
 mod target;
 mod there;

@@ -16,9 +16,9 @@ use super::left::{Left, Why};
 use super::locked::Locked;
 use super::options::CrateSpec;
 use super::plan::Plan;
-use super::replace_file::replace_file;
 use super::target::Target;
 use crate::cargo_toml::users;
+use crate::replace_file::replace_file;
 
 /// The upstream crates that a project is patched to, and still uses.
 pub(super) fn kept(target: &Target, locked: &Locked) -> Vec<CrateSpec> {

@@ -18,7 +18,6 @@
 //! nothing. Inside of an entry serde cannot see them, because of the flattened
 //! [`Why`]: what an entry does not use is then shown by what it does not match.
 
-
 use semver::{Version, VersionReq};
 use serde::Deserialize;
 

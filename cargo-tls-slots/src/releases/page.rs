@@ -12,6 +12,7 @@ use semver::Version;
 
 use super::error::Error;
 use crate::release_table::{Answer, Facts, Table};
+use crate::replace_file::replace_file;
 
 /// The line of the page after which it is generated.
 const MARK: &str = "<!-- `cargo tls-slots releases` writes what follows -->";
@@ -38,7 +39,7 @@ pub(super) fn write_page(table_path: &Path, table: &Table) -> Result<(), Error> 
     let new = page(&old, table);
     match new == old {
         true => Ok(()),
-        false => fs::write(&path, new).map_err(|source| Error::Write(path, source)),
+        false => replace_file(&path, new.as_bytes()).map_err(|source| Error::Write(path, source)),
     }
 }
 

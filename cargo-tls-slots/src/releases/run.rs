@@ -16,6 +16,7 @@ use super::place::{Place, folder_name};
 use super::tried::Tried;
 use crate::parallel;
 use crate::release_table::{Answer, Facts, Table};
+use crate::replace_file::replace_file;
 
 /// Tries the releases that the options ask for, and writes what came of them into the table.
 ///
@@ -130,6 +131,7 @@ fn read(path: &Path) -> Result<Table, Error> {
 
 /// Writes the table's file, and its page.
 fn write(path: &Path, table: &Table) -> Result<(), Error> {
-    fs::write(path, table.render()).map_err(|source| Error::Write(path.to_owned(), source))?;
+    let text = table.render();
+    replace_file(path, text.as_bytes()).map_err(|source| Error::Write(path.to_owned(), source))?;
     write_page(path, table)
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 /// # Errors
 ///
 /// If the folder cannot be written to. The old file is then as it was.
-pub(super) fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(".tls-slots-")
