@@ -62,11 +62,11 @@ const USES: &[Use] = &[
         ..used("foldhash", "<0.1.2", &[])
     },
     Use {
-        feature: "foldhash",
+        feature: "foldhash_required",
         ..used("foldhash", ">=0.1.2, <0.2", &[("hashbrown", "0.15")])
     },
     Use {
-        feature: "foldhash",
+        feature: "foldhash_required",
         ..used("foldhash", ">=0.2", &[])
     },
     used("parking_lot_core", "^0.8", &[("parking_lot", "0.11")]),
