@@ -194,6 +194,8 @@ impl Chosen {
         self.lock.get_or_init(|| {
             self.copy(Tokio::Registry);
             let project = self.sources(Tokio::Registry).join("crates_host");
+            // What an earlier run has found may not allow what is required now.
+            let _ = fs::remove_file(project.join(".seed"));
             seed_lock(&project, b"version = 4\n");
             let mut command = Command::new(cargo::program());
             cargo::isolate(&mut command);
