@@ -26,8 +26,8 @@ pub struct Ours {
 }
 
 impl Ours {
-    /// Builds host and module, each by a cargo of its own. Their tokio is compiled once, and each has a
-    /// copy of it.
+    /// Builds host and module, each by a cargo of its own. Their tokio is compiled once, and each
+    /// has a copy of it.
     ///
     /// # Errors
     ///

@@ -4,8 +4,8 @@
 //! with several threads each; under nextest every test is a process. File locks keep the builds
 //! apart, and `once_per_run` remembers which builds were made.
 //!
-//! A build begins by [`Building`], for its target folder. It copies sources and makes forks while it
-//! has [`Preparing`] besides, as builds in other target folders use the same sources and forks.
+//! A build begins by [`Building`], for its target folder. It copies sources and makes forks while
+//! it has [`Preparing`] besides, as builds in other target folders use the same sources and forks.
 
 use std::collections::HashMap;
 use std::fs::{self, File};

@@ -366,8 +366,8 @@ fn linkers() {
 #[test]
 fn fat_lto_and_strip() {
     let second = RELEASE_FULL.built().modules.remove(1);
-    // For the last rustc only, where all three take effect: the dependencies are bitcode, as for thin
-    // LTO, and have been compiled.
+    // For the last rustc only, where all three take effect: the dependencies are bitcode, as for
+    // thin LTO, and have been compiled.
     let fat = |project: Project| {
         project
             .rustc("-Clto=fat")
