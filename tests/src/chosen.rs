@@ -61,9 +61,16 @@ const USES: &[Use] = &[
         feature: "foldhash_itself",
         ..used("foldhash", "<0.1.2", &[])
     },
-    used("foldhash", ">=0.1.2, <0.2", &[("hashbrown", "0.15")]),
+    Use {
+        feature: "foldhash",
+        ..used("foldhash", ">=0.1.2, <0.2", &[("hashbrown", "0.15")])
+    },
+    Use {
+        feature: "foldhash",
+        ..used("foldhash", ">=0.2", &[])
+    },
     used("parking_lot_core", "^0.8", &[("parking_lot", "0.11")]),
-    used("parking_lot_core", ">=0.9, <0.9.11", &[("dashmap", "5.5")]),
+    used("parking_lot_core", ">=0.9, <0.9.11", &[("dashmap", "5")]),
     used("parking_lot_core", "^0.10", &[("parking_lot", "0.13")]),
 ];
 

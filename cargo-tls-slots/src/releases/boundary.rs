@@ -171,7 +171,7 @@ fn test(
         .args(run.tests.iter().flat_map(|test| ["--test", test]))
         .env(run.variable, releases);
     let log = options.work.join("logs").join(format!(
-        "boundary-{}-{}",
+        "boundary-{}-{}.log",
         run.releases[0].0, run.releases[0].1
     ));
     let ended = process::run_logged(&mut command, RUN, &log)
