@@ -33,7 +33,7 @@ mod origin;
 
 use definition::Definition;
 use names::{MUTABLE, PLAIN};
-use origin::Origins;
+use origin::{Origin, Origins};
 
 /// What the crate's own types are made of, by name.
 ///
@@ -125,8 +125,8 @@ impl<'a> Types<'a> {
                 let definitions = self.definitions.get(name);
                 seen.insert(name)
                     && definitions.into_iter().flatten().any(|one| {
-                        let mut bodies = one.bodies.iter().cloned();
-                        bodies.any(|body| self.mutable(one.source, body, seen))
+                        let mut parts = one.defaults.iter().chain(&one.bodies).cloned();
+                        parts.any(|part| self.mutable(one.source, part, seen))
                     })
             })
     }
@@ -173,7 +173,7 @@ impl<'a> Types<'a> {
                 Kind::Ident if text == "mut" || text == "dyn" || text == "impl" => return false,
                 Kind::Ident if text == "const" => {}
                 // A segment of a path; `phf::Map` is known by its crate.
-                Kind::Ident if source.is_joint(at + 1, "::") => {
+                Kind::Ident if source.is_joint(at + 1, "::") && source.at(at + 3) != "<" => {
                     at += if text == "phf" { 3 } else { 0 };
                 }
                 Kind::Ident if parameters.contains(&text) => {}
@@ -200,20 +200,34 @@ impl<'a> Types<'a> {
         if is_state(name) {
             return false;
         }
-        let is_own = |all: &&Vec<Definition<'a>>| {
-            let is_here = all.iter().any(|one| std::ptr::eq(one.source, source));
-            self.origins.is_of_crate(source, at, is_here)
+        let definitions = self.definitions.get(name);
+        let is_here = |all: &Vec<Definition<'a>>| {
+            let mut all = all.iter();
+            all.any(|one| std::ptr::eq(one.source, source))
         };
-        let Some(definitions) = self.definitions.get(name).filter(is_own) else {
-            return PLAIN.contains(&name);
+        let definitions = match self
+            .origins
+            .of(source, at, definitions.is_some_and(is_here))
+        {
+            Origin::Known => return PLAIN.contains(&name),
+            Origin::Elsewhere => return false,
+            Origin::Crate => match definitions {
+                Some(definitions) => definitions,
+                None => return false,
+            },
+            Origin::Open => match definitions {
+                Some(definitions) => definitions,
+                None => return PLAIN.contains(&name),
+            },
         };
         if !question.seen.insert(name) {
             return true;
         }
         definitions.iter().all(|one| {
-            one.bodies
-                .iter()
-                .all(|body| self.fields_are_immutable(one, body.clone(), question))
+            let mut defaults = one.defaults.iter().cloned();
+            let mut bodies = one.bodies.iter().cloned();
+            defaults.all(|ty| self.immutable(one.source, ty, &one.parameters, question))
+                && bodies.all(|body| self.fields_are_immutable(one, body, question))
         })
     }
 
@@ -244,6 +258,7 @@ impl<'a> Types<'a> {
                 let fields = Definition {
                     source,
                     parameters: one.parameters.clone(),
+                    defaults: Vec::new(),
                     bodies: Vec::new(),
                     is_enum: false,
                 };
@@ -268,7 +283,10 @@ fn without_attributes(source: &Source<'_>, field: Range<usize>) -> Range<usize> 
     }
     if source.is_ident(start, "pub") {
         start += 1;
-        if source.at(start) == "(" {
+        // `pub(crate) A`, but not the tuple of `pub (A, B)`.
+        if source.at(start) == "("
+            && matches!(source.at(start + 1), "crate" | "self" | "super" | "in")
+        {
             start = source.tokens[start].pair + 1;
         }
     }
@@ -402,6 +420,35 @@ mod tests {
         ] {
             assert!(!immutable(types, "Foo"), "{types}");
         }
+        // What only looks plain.
+        for (types, text) in [
+            ("", "boxcar::Vec<u8>"),
+            ("use boxcar::Vec;", "Vec<u8>"),
+            ("use boxcar::*;", "Vec<u8>"),
+            ("", "std::sync::Mutex::<u8>"),
+            ("type Foo = ([u8; 4], AtomicUsize);", "Foo"),
+            ("struct Foo<L = AtomicUsize> { next: L }", "Foo"),
+            ("struct Foo(pub (AtomicUsize, u8));", "Foo"),
+            (
+                "struct Foo<T> where [T; 2]: Sized { x: AtomicUsize }",
+                "Foo<u8>",
+            ),
+            (
+                "use crate::a::State as Entry; mod b { struct Entry; }",
+                "Entry",
+            ),
+            (
+                "mod shim { pub use other::Foo; } mod y { struct Foo; }",
+                "shim::Foo",
+            ),
+        ] {
+            assert!(!immutable(types, text), "{types} {text}");
+        }
+        assert!(immutable(
+            "struct Foo<L = u8>(L); type Bar = ([u8; 4], Foo);",
+            "Bar"
+        ));
+        assert!(immutable("", "libc::c_int"));
         assert!(immutable(
             "mod m; struct Foo(m::Bar); struct Bar(crate::Foo);",
             "Foo"

@@ -9,26 +9,43 @@
 //!
 //! | in the source | the name is |
 //! | --- | --- |
-//! | `crate::a::Foo`, `self::Foo`, `super::Foo` | the crate's |
-//! | `a::Foo`, where the crate has a `mod a` | the crate's |
-//! | `std::a::Foo`, `other::Foo` | from elsewhere |
-//! | `Foo`, where the file has `use other::Foo;` | from elsewhere |
-//! | `Foo`, defined in another file, where the file has `use other::*;` | from elsewhere |
-//! | `Foo` | the crate's, if it has one of that name |
+//! | `std::a::Foo`, `libc::Foo` | known, if it is one of [the lists](super::names) |
+//! | `crate::a::Foo`, `self::Foo`, `a::Foo` where the crate has a `mod a` | the crate's |
+//! | `other::Foo` | from elsewhere |
+//! | `Foo`, where the file has `use other::Foo;` or `use crate::a::Bar as Foo;` | from elsewhere |
+//! | `Foo`, where the file has `use other::*;` and does not define it | from elsewhere |
+//! | any of these, if the crate has a `pub use` that gives the name to another type | from elsewhere |
+//! | `Foo` | open: the crate's, if it has one of that name, or else known |
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::place;
 use crate::source::tokens::{Kind, Source};
 
+/// Where a type's name comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// From std, or from C.
+    Known,
+    /// From the crate.
+    Crate,
+    /// From the crate or from std: nothing in the file says.
+    Open,
+    /// From another crate, or from a type of the crate with another name.
+    Elsewhere,
+}
+
 /// What the files of a crate import, and which Rust modules they have.
 #[derive(Default)]
 pub(super) struct Origins<'a> {
     modules: BTreeSet<&'a str>,
-    /// By file: for each imported name the first segment of its path.
-    imports: BTreeMap<FileId, BTreeMap<&'a str, &'a str>>,
+    /// By file: for each imported name the first segment of its path. `None` for one that is
+    /// imported under another name.
+    imports: BTreeMap<FileId, BTreeMap<&'a str, Option<&'a str>>>,
     /// By file: the first segments of the paths that it imports all of.
     globs: BTreeMap<FileId, BTreeSet<&'a str>>,
+    /// Names that the crate exports again.
+    exports: BTreeMap<&'a str, BTreeSet<Option<&'a str>>>,
 }
 
 /// A file, by the address of its text.
@@ -47,6 +64,9 @@ impl<'a> Origins<'a> {
             }
         }
         for item in place::uses(source) {
+            let is_pub = place::start_of_item(source, item.start) != item.start
+                && (place::start_of_item(source, item.start)..item.start)
+                    .any(|at| source.is_ident(at, "pub"));
             for at in item.clone().skip(1) {
                 let Some(first) = first_segment(source, item.start, at) else {
                     continue;
@@ -55,8 +75,13 @@ impl<'a> Origins<'a> {
                 match source.tokens[at].kind {
                     // `self` is no name of a type.
                     Kind::Ident if is_leaf && source.at(at) != "self" => {
+                        let from = (source.before(at, 1) != "as").then_some(first);
+                        let name = source.at(at);
                         let file = self.imports.entry(id(source)).or_default();
-                        file.insert(source.at(at), first);
+                        file.insert(name, from);
+                        if is_pub {
+                            self.exports.entry(name).or_default().insert(from);
+                        }
                     }
                     Kind::Punct if source.at(at) == "*" => {
                         self.globs.entry(id(source)).or_default().insert(first);
@@ -67,33 +92,54 @@ impl<'a> Origins<'a> {
         }
     }
 
-    /// Whether the name at `at` may be that of a type of the crate, of which `is_here` says whether
-    /// the file itself defines it.
-    pub(super) fn is_of_crate(&self, source: &Source<'_>, at: usize, is_here: bool) -> bool {
+    /// Where the name at `at` comes from; `is_here` says whether the file itself defines a type of
+    /// that name.
+    pub(super) fn of(&self, source: &Source<'_>, at: usize, is_here: bool) -> Origin {
         let mut first = at;
         while follows_colons(source, first) {
             // `::other::Foo`, `<T as Trait>::Foo`
             match first.checked_sub(3) {
                 Some(before) if source.tokens[before].kind == Kind::Ident => first = before,
-                _ => return false,
+                _ => return Origin::Elsewhere,
             }
         }
         let segment = source.at(first);
         let imports = self.imports.get(&id(source));
-        let imported = imports.and_then(|imports| imports.get(segment));
-        if let Some(from) = imported {
-            return self.is_own(from);
+        let origin = match imports.and_then(|imports| imports.get(segment)) {
+            Some(from) => self.of_path(*from),
+            None if first != at => self.of_path(Some(segment)),
+            None if is_here => return Origin::Crate,
+            None => {
+                let globs = self.globs.get(&id(source)).into_iter().flatten();
+                // The names of primitive types, which nobody takes, are small.
+                let is_primitive = segment.starts_with(|c: char| c.is_ascii_lowercase());
+                let mut foreign = globs.filter(|from| {
+                    self.of_path(Some(**from)) == Origin::Elsewhere && !is_primitive
+                });
+                match foreign.next() {
+                    Some(_) => Origin::Elsewhere,
+                    None => Origin::Open,
+                }
+            }
+        };
+        let exports = self.exports.get(source.at(at)).into_iter().flatten();
+        let mut origins = exports.map(|from| self.of_path(*from));
+        match origin {
+            Origin::Crate | Origin::Open if origins.any(|one| one == Origin::Elsewhere) => {
+                Origin::Elsewhere
+            }
+            _ => origin,
         }
-        if first != at {
-            return self.is_own(segment);
-        }
-        let mut globs = self.globs.get(&id(source)).into_iter().flatten();
-        is_here || globs.all(|from| self.is_own(from))
     }
 
-    /// Whether a path that begins with this segment leads into the crate.
-    fn is_own(&self, segment: &str) -> bool {
-        matches!(segment, "crate" | "self" | "super" | "Self") || self.modules.contains(segment)
+    /// Where a path leads that begins with this segment.
+    fn of_path(&self, first: Option<&str>) -> Origin {
+        match first {
+            Some("std" | "core" | "alloc" | "libc") => Origin::Known,
+            Some("crate" | "self" | "super" | "Self") => Origin::Crate,
+            Some(segment) if self.modules.contains(segment) => Origin::Crate,
+            _ => Origin::Elsewhere,
+        }
     }
 }
 
@@ -127,44 +173,47 @@ fn follows_colons(source: &Source<'_>, at: usize) -> bool {
 mod tests {
     use super::*;
 
-    #[test]
-    fn names_are_the_crates_or_from_elsewhere() {
-        let text = "use other::{A, b::{self, C as D}}; use crate::e::E; use ::f::F; mod m;\n\
-                    use std::time; type X = (A, D, C, E, F, G, m::H, time::I, n::J, self::K);";
+    /// Where the last `name` of a text comes from.
+    fn of(text: &str, name: &str, is_here: bool) -> Origin {
         let source = Source::parse(text).unwrap();
         let mut origins = Origins::default();
         origins.collect(&source);
-        let of = |name: &str| {
-            let at = (0..source.tokens.len()).rfind(|at| source.is_ident(*at, name));
-            origins.is_of_crate(&source, at.unwrap(), false)
-        };
-        for (name, own) in [
-            ("A", false),
-            ("D", false),
-            ("C", true),
-            ("E", true),
-            ("F", false),
-            ("G", true),
-            ("H", true),
-            ("I", false),
-            ("J", false),
-            ("K", true),
+        let at = (0..source.tokens.len()).rfind(|at| source.is_ident(*at, name));
+        origins.of(&source, at.unwrap(), is_here)
+    }
+
+    #[test]
+    fn names_are_the_crates_or_from_elsewhere() {
+        let text = "use other::{A, b::{self, C as D}}; use crate::e::E; use ::f::F; mod m;\n\
+                    use std::time; use crate::L as N; mod s { pub use other::O; pub use crate::P; }\n\
+                    type X = (A, D, C, E, F, G, m::H, time::I, n::J, self::K, L, N, s::O, P);";
+        for (name, origin) in [
+            ("A", Origin::Elsewhere),
+            ("D", Origin::Elsewhere),
+            ("C", Origin::Open),
+            ("E", Origin::Crate),
+            ("F", Origin::Elsewhere),
+            ("G", Origin::Open),
+            ("H", Origin::Crate),
+            ("I", Origin::Known),
+            ("J", Origin::Elsewhere),
+            ("K", Origin::Crate),
+            ("L", Origin::Open),
+            ("N", Origin::Elsewhere),
+            ("O", Origin::Elsewhere),
+            ("P", Origin::Crate),
         ] {
-            assert_eq!(of(name), own, "{name}");
+            assert_eq!(of(text, name, false), origin, "{name}");
         }
     }
 
     #[test]
     fn all_of_another_crate_may_bring_any_name() {
-        let of = |text: &str, is_here: bool| {
-            let source = Source::parse(text).unwrap();
-            let mut origins = Origins::default();
-            origins.collect(&source);
-            let at = (0..source.tokens.len()).rfind(|at| source.is_ident(*at, "A"));
-            origins.is_of_crate(&source, at.unwrap(), is_here)
-        };
-        assert!(!of("use other::*; type X = A;", false));
-        assert!(of("use other::*; type X = A;", true));
-        assert!(of("use super::*; use crate::a::*; type X = A;", false));
+        let foreign = "use other::*; type X = (A, u8);";
+        assert_eq!(of(foreign, "A", false), Origin::Elsewhere);
+        assert_eq!(of(foreign, "A", true), Origin::Crate);
+        assert_eq!(of(foreign, "u8", false), Origin::Open);
+        let own = "use super::*; use crate::a::*; use std::x::*; type X = A;";
+        assert_eq!(of(own, "A", false), Origin::Open);
     }
 }
