@@ -46,8 +46,13 @@ pub(crate) fn apply(
     let problem = |file: &str, message: &str| vec![Problem::new(file, None, message)];
     let layout = Layout::read(tree).map_err(|message| problem("Cargo.toml", &message))?;
     let mut notes = Vec::new();
-    let files = library::read(tree, &layout, &mut notes)
-        .map_err(|path| problem(&path, "cannot be read as Rust"))?;
+    let (files, unread) = library::read(tree, |path| layout.has(path));
+    for (path, message) in unread {
+        if path == layout.root {
+            return Err(problem(path, "cannot be read as Rust"));
+        }
+        notes.push(format!("{path} {message}; it was not searched"));
+    }
     let module = format!("{}external_tls.rs", layout.folder);
     if tree.contains_key(&module) {
         let message = "is there already: this crate has been forked by hand";

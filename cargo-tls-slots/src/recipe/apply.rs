@@ -2,8 +2,8 @@
 //!
 //! | step | what |
 //! | --- | --- |
-//! | read | the files of `src/`, and those that entries name |
-//! | classify | every static of `src/` that may be state is claimed by one entry; shared ones are wrapped |
+//! | read | the files of `src/`, what they take in, and what entries name |
+//! | classify | every static that may be state is claimed by one entry; shared ones are wrapped |
 //! | edit | the entries that name a place add their edits |
 //! | splice | each file's edits make its new text |
 //!
@@ -18,10 +18,9 @@ use super::claim::{Action, Claim};
 use super::entry::kind::{EditEntry, Entry};
 use super::format::Recipe;
 use crate::source::edit::{self, Edit};
-use crate::source::library::{File, Library};
+use crate::source::library::{self, File, Library};
 use crate::source::problem::Problem;
 use crate::source::statics::Found;
-use crate::source::tokens::Source;
 use crate::source::tree::Tree;
 
 /// Applies the entries of `recipe` that are for `version`, without those about `Cargo.toml`.
@@ -40,7 +39,12 @@ pub(crate) fn apply(
         edits: BTreeMap::new(),
         problems: Vec::new(),
     };
-    let files = run.read(tree);
+    let entries = run.edit_entries();
+    let named: BTreeSet<&str> = entries.iter().flat_map(|entry| entry.files()).collect();
+    let (files, unread) = library::read(tree, |path| is_of_library(path) || named.contains(path));
+    for (path, message) in unread {
+        run.problems.push(Problem::new(path, None, message));
+    }
     let library = Library::new(&files);
     run.classify(&library);
     run.edit(&library);
@@ -73,27 +77,10 @@ impl<'r> Run<'r> {
         all
     }
 
-    /// Reads the sources of the library, and what entries name outside of `src/`.
-    fn read<'t>(&mut self, tree: &'t Tree) -> Vec<File<'t>> {
-        let entries = self.edit_entries();
-        let named: BTreeSet<&str> = entries.iter().flat_map(|entry| entry.files()).collect();
-        let mut files = Vec::new();
-        for (path, bytes) in tree.iter() {
-            if !is_of_library(path) && !named.contains(&**path) {
-                continue;
-            }
-            match read(bytes) {
-                Ok(source) => files.push(File { path, source }),
-                Err(message) => self.problems.push(Problem::new(path, None, message)),
-            }
-        }
-        files
-    }
-
     /// Sees to it that every static that may be state is claimed once.
     ///
-    /// Files outside of `src/` are not looked at: tests, benches and examples of a package are in
-    /// no other crate.
+    /// Tests, benches and examples of a package are in no other crate, so they are not among the
+    /// library's files.
     fn classify(&mut self, library: &Library<'_>) {
         let all = self.recipe.entries().into_iter().map(|(_, entry)| entry);
         let entries: Vec<&dyn Entry> = all
@@ -102,7 +89,7 @@ impl<'r> Run<'r> {
         let claims: Vec<Claim<'r>> = entries.iter().flat_map(|entry| entry.claims()).collect();
         for (at, found) in library.statics() {
             let file = &library.files[at];
-            if !is_of_library(file.path) || library.is_in_no_program(file, &found) {
+            if library.is_in_no_program(file, &found) {
                 continue;
             }
             match self.classify_one(library, file, &found, &claims) {
@@ -245,14 +232,4 @@ impl<'r> Run<'r> {
 /// Whether the file at a path is a source of the library.
 fn is_of_library(path: &str) -> bool {
     path.starts_with("src/") && path.ends_with(".rs")
-}
-
-/// The tokens of a file.
-///
-/// # Errors
-///
-/// The end of a sentence about the file: it is no UTF-8, or no Rust.
-fn read(bytes: &[u8]) -> Result<Source<'_>, String> {
-    let text = std::str::from_utf8(bytes).map_err(|error| format!("is not UTF-8: {error}"))?;
-    Source::parse(text).map_err(|error| error.to_string())
 }

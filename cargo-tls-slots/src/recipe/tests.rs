@@ -195,6 +195,26 @@ fn a_folder_is_left_but_for_what_is_known_to_change() {
 }
 
 #[test]
+fn files_elsewhere_that_are_taken_in_are_looked_at() {
+    let file = |path: &str, text: &str| (path.to_owned(), text.as_bytes().to_vec());
+    let mut tree = Tree::from([
+        file(
+            "src/lib.rs",
+            "#[path = \"../extra/a.rs\"] mod a; mod m { include!(\"../state.in\"); }\n\
+             #[cfg(test)] #[path = \"../tests/t.rs\"] mod t;",
+        ),
+        file("extra/a.rs", "mod b;"),
+        file("extra/a/b.rs", "static B: X = 1;"),
+        file("state.in", "static S: X = 1;"),
+        file("tests/t.rs", "static T: X = 1;"),
+        file("extra/c.rs", "static C: X = 1;"),
+    ]);
+    let problems = apply(&recipe(""), &Version::new(1, 0, 0), &mut tree).unwrap_err();
+    let files: Vec<&str> = problems.iter().map(|one| &*one.file).collect();
+    assert_eq!(files, ["extra/a/b.rs", "state.in"]);
+}
+
+#[test]
 fn an_entry_may_have_alternatives() {
     let entries = entry(
         "replace",

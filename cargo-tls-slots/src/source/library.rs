@@ -5,9 +5,10 @@
 //! and then answers for each place. It is the one piece that knows what is immutable and what only
 //! tests compile.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::layout::Layout;
+use super::module_files::taken_in;
 use super::place;
 use super::statics::{self, Form, Found};
 use super::test_code::{self, TestFiles};
@@ -24,33 +25,51 @@ pub(crate) struct File<'a> {
     pub(crate) source: Source<'a>,
 }
 
-/// The source files of the library in `tree`.
+/// The source files of a library in `tree`: those whose paths `is_of_library`, and what these take
+/// in. Sorted by path.
 ///
-/// A file that is no Rust is left out, with a note for the person who reads the report: it may be
-/// a template, or for another compiler. A file that is no UTF-8 is left out in silence.
+/// Also gives what cannot be read: each path, and the end of a sentence about the file, which is no
+/// UTF-8 or no Rust.
+pub(crate) fn read<'a>(
+    tree: &'a Tree,
+    is_of_library: impl Fn(&str) -> bool,
+) -> (Vec<File<'a>>, Vec<(&'a str, String)>) {
+    let mut files = BTreeMap::new();
+    let mut unread = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut next: Vec<String> = tree
+        .keys()
+        .filter(|path| is_of_library(path))
+        .cloned()
+        .collect();
+    while let Some(path) = next.pop() {
+        let Some((path, bytes)) = tree
+            .get_key_value(&path)
+            .filter(|_| seen.insert(path.clone()))
+        else {
+            continue;
+        };
+        match parse(bytes) {
+            Ok(source) => {
+                next.extend(taken_in(path, &source));
+                files.insert(&**path, source);
+            }
+            Err(message) => unread.push((&**path, message)),
+        }
+    }
+    let files = files.into_iter();
+    let files = files.map(|(path, source)| File { path, source });
+    (files.collect(), unread)
+}
+
+/// The tokens of a file.
 ///
 /// # Errors
 ///
-/// The root's path, if the library's root is no Rust.
-pub(crate) fn read<'a>(
-    tree: &'a Tree,
-    layout: &Layout,
-    notes: &mut Vec<String>,
-) -> Result<Vec<File<'a>>, String> {
-    let mut files = Vec::new();
-    for (path, bytes) in tree.iter().filter(|(path, _)| layout.has(path)) {
-        let Ok(text) = std::str::from_utf8(bytes) else {
-            continue;
-        };
-        match Source::parse(text) {
-            Ok(source) => files.push(File { path, source }),
-            Err(_) if *path == layout.root => return Err(path.clone()),
-            Err(_) => notes.push(format!(
-                "{path} cannot be read as Rust, and was not searched"
-            )),
-        }
-    }
-    Ok(files)
+/// The end of a sentence about the file: it is no UTF-8, or no Rust.
+fn parse(bytes: &[u8]) -> Result<Source<'_>, String> {
+    let text = std::str::from_utf8(bytes).map_err(|error| format!("is not UTF-8: {error}"))?;
+    Source::parse(text).map_err(|error| error.to_string())
 }
 
 /// A library, with what its files say together.

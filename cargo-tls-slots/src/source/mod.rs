@@ -21,6 +21,7 @@
 //! | [`test_code`] | is it compiled for tests only? |
 //! | [`types`] | is a type known to be immutable? |
 //! | [`layout`] | which files of a package belong to its library? |
+//! | [`module_files`] | which other files does a file take in? |
 //! | [`library`] | all of these, for a library as a whole |
 //! | [`cfgs`] | which cfgs do its conditions name? |
 //! | [`root`] | what does the root file of a fork get? |
@@ -32,6 +33,7 @@ pub(crate) mod cfgs;
 pub(crate) mod edit;
 pub(crate) mod layout;
 pub(crate) mod library;
+mod module_files;
 pub(crate) mod place;
 pub(crate) mod problem;
 pub(crate) mod root;

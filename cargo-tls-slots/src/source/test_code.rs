@@ -10,9 +10,10 @@
 //! A condition is read as far as it goes: it is one of tests if it cannot hold where none of the
 //! names in [`MODELS`] does. `not(test)` and `any(test, unix)` can.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::module_files::{declared, module};
 use super::place;
 use super::tokens::{Kind, Source};
 
@@ -27,9 +28,43 @@ pub(crate) fn is_marked(source: &Source<'_>, index: usize) -> bool {
     let is_test = |index: usize| {
         place::lead(source, index)
             .filter(|at| source.at(*at) == "#" && source.at(*at + 1) == "[")
-            .any(|at| is_of_tests(source, at + 2..source.tokens[at + 1].pair))
+            .map(|at| at + 2..source.tokens[at + 1].pair)
+            .any(|attribute| {
+                is_of_tests(source, attribute.clone()) && reaches(source, attribute.end + 1, index)
+            })
     };
     is_test(index) || source.ancestors(index).any(is_test)
+}
+
+/// Words that an item begins with: its commas are its own.
+const ITEMS: [&str; 13] = [
+    "async", "const", "enum", "extern", "fn", "impl", "mod", "pub", "static", "struct", "trait",
+    "type", "unsafe",
+];
+
+/// Whether what an attribute in front of `start` is about goes on to the token at `index`.
+///
+/// An attribute may be that of a field, an argument or an arm of a `match`: then it ends at a comma.
+fn reaches(source: &Source<'_>, mut start: usize, index: usize) -> bool {
+    while start < index && (source.at(start) == "#" || source.tokens[start].kind == Kind::Doc) {
+        start = match source.at(start) {
+            "#" => source.tokens[start + 1].pair + 1,
+            _ => start + 1,
+        };
+    }
+    if ITEMS.contains(&source.at(start)) {
+        return true;
+    }
+    let mut at = start;
+    while at < index {
+        match (source.tokens[at].kind, source.at(at)) {
+            (Kind::Open, _) => at = source.tokens[at].pair,
+            (_, ",") => return false,
+            _ => {}
+        }
+        at += 1;
+    }
+    true
 }
 
 /// Whether the attribute in these tokens says that only tests compile what it is about.
@@ -82,72 +117,46 @@ fn holds_in_programs(source: &Source<'_>, condition: Range<usize>) -> Option<boo
 pub(crate) struct TestFiles {
     /// The Rust modules that tests alone have, by their path inside the crate, without `.rs`.
     marked: BTreeSet<String>,
-    /// Those that are declared without a mark.
-    unmarked: BTreeSet<String>,
+    /// Those that are declared without a mark, each with the files that do so.
+    unmarked: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl TestFiles {
     /// Adds what the file at `path` says of itself, and of the files that its `mod` items declare.
-    ///
-    /// `lib.rs` and `mod.rs` have their children beside them, other files in a folder of their own
-    /// name. A `#[path = "…"]` is relative to the file's own folder.
     pub(crate) fn collect(&mut self, path: &str, source: &Source<'_>) {
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let home = match name {
-            "lib.rs" | "mod.rs" => folder.to_owned(),
-            _ => joined(folder, name.trim_end_matches(".rs")),
-        };
         if is_all_of_tests(source) {
             self.marked.insert(module(path).to_owned());
         }
-        for index in 0..source.tokens.len() {
-            if !source.is_ident(index, "mod") || source.at(index + 2) != ";" {
-                continue;
+        for (index, module) in declared(path, source) {
+            if is_marked(source, index) {
+                self.marked.insert(module);
+            } else {
+                let by = self.unmarked.entry(module).or_default();
+                by.insert(path.to_owned());
             }
-            let declared = match path_attribute(source, index) {
-                Some(file) => joined(folder, module(file)),
-                None => {
-                    let inside = enclosing_modules(source, index);
-                    let inside = inside
-                        .iter()
-                        .fold(home.clone(), |at, name| joined(&at, name));
-                    joined(&inside, source.at(index + 1).trim_start_matches("r#"))
-                }
-            };
-            match is_marked(source, index) {
-                true => self.marked.insert(declared),
-                false => self.unmarked.insert(declared),
-            };
         }
     }
 
     /// Whether only tests compile the file at `path`.
     pub(crate) fn has(&self, path: &str) -> bool {
-        let mut at = module(path);
-        loop {
-            if self.marked.contains(at) && !self.unmarked.contains(at) {
-                return true;
-            }
-            match at.rsplit_once('/') {
-                Some((above, _)) => at = above,
-                None => return false,
-            }
+        self.has_module(module(path), &mut BTreeSet::new())
+    }
+
+    /// [`has`](Self::has) for a Rust module. `seen` are those that are being looked at.
+    fn has_module<'s>(&'s self, at: &'s str, seen: &mut BTreeSet<&'s str>) -> bool {
+        if !seen.insert(at) {
+            return false;
         }
+        let mut declared_by = self.unmarked.get(at).into_iter().flatten();
+        if declared_by.any(|file| !self.has_module(module(file), seen)) {
+            return false;
+        }
+        if self.marked.contains(at) {
+            return true;
+        }
+        let above = at.rsplit_once('/').map(|(above, _)| above);
+        above.is_some_and(|above| self.has_module(above, &mut BTreeSet::new()))
     }
-}
-
-/// A path inside the crate, of `name` in `folder`, which is empty for the crate's own.
-fn joined(folder: &str, name: &str) -> String {
-    match folder {
-        "" => name.to_owned(),
-        _ => format!("{folder}/{name}"),
-    }
-}
-
-/// The Rust module that a file is, as a path without `.rs` and without `/mod.rs`.
-fn module(path: &str) -> &str {
-    let path = path.trim_end_matches(".rs");
-    path.strip_suffix("/mod").unwrap_or(path)
 }
 
 /// Whether a file begins with `#![cfg(…)]` of tests.
@@ -169,26 +178,6 @@ fn is_all_of_tests(source: &Source<'_>) -> bool {
     false
 }
 
-/// The file that a `#[path = "…"]` before the `mod` at `index` names.
-fn path_attribute<'a>(source: &Source<'a>, index: usize) -> Option<&'a str> {
-    let mut lead = place::lead(source, index);
-    let at = lead.find(|at| {
-        source.at(*at) == "[" && source.is_ident(at + 1, "path") && source.at(at + 2) == "="
-    })?;
-    Some(source.at(at + 3).trim_matches('"'))
-}
-
-/// The names of the Rust modules of this file around the token at `index`, from the outside.
-fn enclosing_modules<'a>(source: &Source<'a>, index: usize) -> Vec<&'a str> {
-    let mut names: Vec<&str> = source
-        .ancestors(index)
-        .filter(|open| source.at(*open) == "{" && source.before(*open, 2) == "mod")
-        .map(|open| source.before(open, 1))
-        .collect();
-    names.reverse();
-    names
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,6 +192,8 @@ mod tests {
             "#[test] fn f() { static X: u8 = 1; }",
             "#[tokio::test(flavor = \"multi_thread\")] async fn f() { static X: u8 = 1; }",
             "#[bench] fn f() { static X: u8 = 1; }",
+            "#[cfg(test)] impl<A, B> C for D where A: E, B: F { fn f() { static X: u8 = 1; } }",
+            "fn f() { match k { #[cfg(test)] K::A => { static X: u8 = 1; } K::B => 1 } }",
         ];
         let in_code = [
             "#[cfg(not(test))] static X: u8 = 1;",
@@ -212,6 +203,8 @@ mod tests {
             "#[cfg_attr(test, allow(unused))] static X: u8 = 1;",
             "#[cfg(test)] mod tests { } fn f() { static X: u8 = 1; }",
             "#[cfg(test)] mod tests; static X: u8 = 1;",
+            "fn f() { match k { #[cfg(test)] K::A => 1, K::B => { static X: u8 = 1; } } }",
+            "fn f() { S { #[cfg(test)] a: 1, b: { static X: u8 = 1; } } }",
         ];
         let expected = in_tests.map(|text| (text, true)).into_iter();
         for (text, test) in expected.chain(in_code.map(|text| (text, false))) {
@@ -237,6 +230,13 @@ mod tests {
         files.collect("root.rs", &source);
         let head = "//! Doc.\n#![allow(x)]\n#![cfg(all(test, unix))]\nmod g;";
         files.collect("src/h/mod.rs", &Source::parse(head).unwrap());
+        // One file of the tests is code's, too.
+        let lent = "#[cfg(test)] mod lent; #[path = \"./x/../lent/util.rs\"] mod util;";
+        files.collect("src/lib.rs", &Source::parse(lent).unwrap());
+        files.collect(
+            "src/lent/mod.rs",
+            &Source::parse("mod other; mod util;").unwrap(),
+        );
         for path in [
             "src/a.rs",
             "src/a/mod.rs",
@@ -246,6 +246,7 @@ mod tests {
             "src/c/e/a.rs",
             "src/elsewhere.rs",
             "src/h/g.rs",
+            "src/lent/other.rs",
             "root/a.rs",
         ] {
             assert!(files.has(path), "{path}");
@@ -257,6 +258,7 @@ mod tests {
             "src/both.rs",
             "src/e.rs",
             "src/f.rs",
+            "src/lent/util.rs",
         ] {
             assert!(!files.has(path), "{path}");
         }
