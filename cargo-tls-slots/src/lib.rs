@@ -13,14 +13,16 @@
 //! | [`inspect`]     | reads what a host or module says about itself                  |
 //! | [`audit`]       | says what state a built file has, and what of it is not shared |
 //! | [`conformance`] | runs upstream's own tests on the fork                          |
-//! | [`releases`]    | tries upstream's releases: which of them the recipes fit         |
+//! | [`releases`]    | tries upstream's releases, and fills the table of those that fit |
+//! | [`release_table`] | that table                                                     |
 //! | [`cli`]         | the command line: arguments, and how results are printed       |
 //! | [`progress`]    | how they say what they are doing                               |
 //! | [`cargo`]       | starts cargo, without what an outer cargo says                 |
 //! | [`process`]     | runs a program to its end, or to a deadline                    |
 //!
 //! Without the feature `command`, which is on by default, the crate has only what forks, builds and
-//! watches: `audit`, `check`, `cli`, `conformance`, `inspect` and `process` are not there.
+//! watches: `audit`, `check`, `cli`, `conformance`, `inspect`, `process` and `releases` are not
+//! there.
 //!
 //! The recipes are data, in `patches/`; their format is described in `patches/README.md`.
 
@@ -40,6 +42,8 @@ pub mod inspect;
 #[cfg(feature = "command")]
 pub mod process;
 pub mod progress;
+pub mod release_table;
+#[cfg(feature = "command")]
 pub mod releases;
 pub mod watch;
 
@@ -51,7 +55,6 @@ mod embedded;
 mod parallel;
 mod project;
 mod recipe;
-mod release_table;
 mod replace_file;
 mod self_description;
 mod source;

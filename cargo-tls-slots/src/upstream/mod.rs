@@ -22,6 +22,7 @@
 //! | [`error`] | sorts cargo's failures by what the user can do |
 
 pub(crate) mod error;
+#[cfg(feature = "command")]
 pub(crate) mod list;
 pub(crate) mod lockfile;
 pub(crate) mod release;
