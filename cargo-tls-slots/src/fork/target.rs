@@ -97,7 +97,7 @@ impl Target {
     }
 
     /// The patches of the user's own that serve a release: those that lead to a compatible one of
-    /// the crate. A line whose release is not known serves all, and an unknown `version` may be any.
+    /// the crate. A line whose release is not known serves all. No `version` stands for any.
     pub(super) fn serving<'a>(
         &'a self,
         name: &'a str,
@@ -191,6 +191,7 @@ fn patches(text: &str, folder: &Path) -> Result<Vec<Patch>, String> {
 fn configured(folder: &Path) -> Vec<Patch> {
     let of_folders = folder.ancestors().map(|folder| folder.join(".cargo"));
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
     let mut found = Vec::new();
     for place in of_folders.chain(home) {
         let files = ["config", "config.toml"].map(|name| fs::read_to_string(place.join(name)));
