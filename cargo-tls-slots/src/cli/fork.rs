@@ -160,6 +160,7 @@ impl ForkArgs {
             manifest_path: self.manifest_path.clone(),
             offline: self.offline,
             folder: PathBuf::from("."),
+            by_config: false,
             write: to_write.map(|cargo_toml| Write {
                 cargo_toml,
                 force: self.force,

@@ -24,7 +24,7 @@ use std::path::PathBuf;
 
 use semver::{Comparator, Version, VersionReq};
 
-use super::content::TOKIO;
+use super::content::{OUR_CRATES, TOKIO};
 use super::error::Error;
 use super::left::{Left, Why};
 use super::locked::{Choice, Locked, Source};
@@ -63,12 +63,16 @@ pub(super) struct Chosen {
 ///
 /// # Errors
 ///
-/// [`Error::Recipe`].
+/// [`Error::Ours`] and [`Error::Recipe`].
 pub(super) fn choose(
     options: &ForkOptions,
     locked: &Locked,
     kept: &[CrateSpec],
 ) -> Result<Chosen, Error> {
+    let mut named = options.crates.iter();
+    if let Some(ours) = named.find(|spec| OUR_CRATES.contains(&&*spec.name)) {
+        return Err(Error::Ours(ours.name.clone()));
+    }
     let mut chosen = Chosen::default();
     let mut specs = match options.crates.as_slice() {
         [] => all_of(locked),
@@ -159,7 +163,7 @@ impl Chosen {
             .and_then(|project| project.project());
         let declared = named.and_then(|(named, _)| named.declared.get(name));
         let git = declared.and_then(|declared| declared.git.clone());
-        if named.is_some_and(|(named, _)| named.own.contains_key(name)) {
+        if locked.is_own(name) {
             self.left.push(Left::new(name, None, Why::Path(Vec::new())));
         } else if let Some(git) = git {
             self.left
@@ -181,8 +185,9 @@ impl Chosen {
     fn add_choice(&mut self, name: &str, choice: Choice, locked: &Locked, forced: bool) {
         let version = choice.version;
         let project = locked.project.as_ref();
-        let is_patched =
-            || project.is_some_and(|project| project.foreign().any(|one| one.package == name));
+        let is_patched = || {
+            project.is_some_and(|project| project.serving(name, Some(&version)).next().is_some())
+        };
         let why = match choice.source {
             Source::CratesIo => None,
             _ if forced && is_patched() => None,

@@ -32,6 +32,26 @@ pub enum Error {
         /// Its lines.
         lines: Vec<String>,
     },
+    /// A crate of ours was named.
+    #[error(
+        "{0} is a crate of this command's own, and nothing to fork; it comes along with the forks \
+         that need it"
+    )]
+    Ours(String),
+    /// A project has a crate by its path that the forks bring along too.
+    #[error(
+        "{cargo_toml} has {package} by the path {}, and the forks bring {package} along; cargo \
+         does not take two packages of one name and version from paths: depend on it by its \
+         version, and the patch line leads to the one of the forks", folder.display()
+    )]
+    Twice {
+        /// The `Cargo.toml`.
+        cargo_toml: PathBuf,
+        /// The crate and its version.
+        package: String,
+        /// The folder of the project's own.
+        folder: PathBuf,
+    },
     /// The project cannot be read.
     #[error(transparent)]
     Project(#[from] ProjectError),

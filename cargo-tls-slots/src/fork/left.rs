@@ -49,6 +49,8 @@ pub enum Why {
     Path(Vec<State>),
     /// It comes from this repository. With its state, if its sources could be read.
     Git(String, Vec<State>),
+    /// A line of the user's own patches it: this one. With its state, if its sources could be read.
+    Patched(String, Vec<State>),
     /// It comes from this registry, which is not crates.io.
     Registry(String),
     /// cargo could not get it.
@@ -106,6 +108,10 @@ impl Left {
             Why::Git(repository, state) => format!(
                 "{label} comes from {repository}, and a line of [patch.crates-io] does not reach \
                  it; depend on a release of crates.io, or {}",
+                cure(state)
+            ),
+            Why::Patched(line, state) => format!(
+                "{label} is patched by a line of your own, `{line}`; {}",
                 cure(state)
             ),
             Why::Registry(registry) => format!(

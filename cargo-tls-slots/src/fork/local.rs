@@ -21,11 +21,15 @@ use crate::{by_rule, cargo};
 pub(super) fn add_state(left: &mut [Left], project: &Target) {
     let mut resolved = None;
     for one in left {
-        let (Why::Path(state) | Why::Git(_, state)) = &mut one.why else {
+        let (Why::Path(state) | Why::Git(_, state) | Why::Patched(_, state)) = &mut one.why else {
             continue;
         };
         let named = project.project();
-        let own = named.and_then(|(named, _)| named.own.get(&one.name).cloned());
+        let own = named.and_then(|(named, _)| {
+            let mut own = named.own(&one.name);
+            own.find(|own| one.version.is_none() || own.version == one.version)
+        });
+        let own = own.map(|own| own.folder.clone());
         let elsewhere = || {
             let metadata = resolved.get_or_insert_with(|| resolve(project)).as_ref();
             let packages = &metadata?.packages;

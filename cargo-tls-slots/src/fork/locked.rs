@@ -3,9 +3,17 @@
 //! There may be several: a host and its modules are separate projects, each with its own. A release
 //! that two of them hold counts once.
 //!
-//! A lock file does not say which packages without a source are forks and which are crates of the
-//! user's own. The project beside the lock file does. Where there is no project, all of them are
-//! the user's own.
+//! A lock file does not say which packages without a source are forks of ours and which are crates
+//! of the user's own. A wrong guess is dangerous: a stranger can publish a crate with the name of a
+//! private one, and would be asked for it. So such a package is the user's own, unless there is a
+//! reason to take it for a fork:
+//!
+//! | reason | looked for in |
+//! | --- | --- |
+//! | a patch of ours leads to this very release | the project's `Cargo.toml`, cargo's configuration |
+//! | it is forked along a crate that is patched so | the recipe, and the lock file |
+//! | the fork folder has a fork of it, and the project no crate of its own | the stamp |
+//! | the caller gives cargo the patches by `--config`, and likewise | [`ForkOptions::by_config`] |
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -13,15 +21,23 @@ use std::sync::OnceLock;
 
 use semver::Version;
 
+use super::content;
 use super::error::Error;
+use super::method::Method;
 use super::options::ForkOptions;
+use super::stamp::Stamp;
 use super::target::Target;
 use crate::cargo;
+use crate::recipe::RecipeError;
 use crate::upstream::lockfile::{Lock, LockedPackage};
 
 /// The lock files that a run goes by; none if there is none.
 pub(super) struct Locked {
     files: Vec<LockFile>,
+    /// The folder that forks go to.
+    out: PathBuf,
+    /// Whether the caller hands the patches to cargo.
+    by_config: bool,
     /// The project that the run is about, if there is one: that beside the first lock file, or the
     /// one that has no lock file yet.
     pub(super) project: Option<Target>,
@@ -101,6 +117,8 @@ impl Locked {
         });
         Ok(Locked {
             files: files.collect::<Result<_, Error>>()?,
+            out: options.out.clone(),
+            by_config: options.by_config,
             project,
         })
     }
@@ -147,11 +165,49 @@ impl Locked {
                     Source::Registry(registry.to_owned())
                 }
             },
-            None => match self.beside(index) {
-                Some(project) if !is_own(project, &package.name) => Source::CratesIo,
+            None => match self.is_fork(index, package) {
+                Ok(true) => Source::CratesIo,
                 _ => Source::Path,
             },
         }
+    }
+
+    /// Whether a package without a source, of the lock file `index`, is a fork of ours.
+    ///
+    /// # Errors
+    ///
+    /// If the command carries a recipe that is wrong.
+    fn is_fork(&self, index: usize, package: &LockedPackage) -> Result<bool, RecipeError> {
+        let LockedPackage { name, version, .. } = package;
+        let Some(project) = self.beside(index) else {
+            return Ok(false);
+        };
+        for (patched, release) in project.ours() {
+            if (patched, release) == (&**name, version) {
+                return Ok(true);
+            }
+            if Method::of(patched)?.with().contains(name) {
+                let lock = &self.files[index].lock;
+                let along = lock.dependencies_of(patched, release).unwrap_or_default();
+                if along.get(name) == Some(version) {
+                    return Ok(true);
+                }
+            }
+        }
+        let is_there = || {
+            let stamp = Stamp::read(&self.out.join(content::folder(name, version)));
+            stamp.is_some_and(|stamp| stamp.name == *name && stamp.version == *version)
+        };
+        Ok(!project.is_own(name, version) && (self.by_config || is_there()))
+    }
+
+    /// Whether a project beside a lock file has a crate of its own with this name.
+    pub(super) fn is_own(&self, name: &str) -> bool {
+        let beside = (0..self.files.len()).filter_map(|index| self.beside(index));
+        let mut named = beside
+            .chain(&self.project)
+            .filter_map(|project| project.project());
+        named.any(|(named, _)| named.own(name).next().is_some())
     }
 
     /// The project beside the lock file `index`.
@@ -214,17 +270,4 @@ impl Locked {
         let mut unused = self.files.iter().flat_map(|file| &file.lock.unused);
         unused.any(|one| one.name == name && one.version == *version)
     }
-}
-
-/// Whether a package without a source is a crate of the project's own, and no fork of ours.
-fn is_own(project: &Target, name: &str) -> bool {
-    let mut patches = project
-        .patches
-        .iter()
-        .filter(|one| one.line.package == name);
-    if let Some(patch) = patches.next() {
-        return patch.ours.is_none();
-    }
-    let named = project.project();
-    named.is_some_and(|(named, _)| named.own.contains_key(name))
 }

@@ -79,13 +79,11 @@ fn run(options: &ForkOptions) -> Result<Forked, Error> {
         .map_or(Vec::new(), |target| patches::kept(target, &locked));
     let chosen = choose(options, &locked, &kept)?;
     let mut plan = Plan::of(chosen, &options.crates, &locked)?;
+    if let Some(target) = &target {
+        patches::leave_taken(target, &mut plan, options)?;
+    }
     if let Some(project) = &locked.project {
         local::add_state(&mut plan.left, project);
-    }
-    if let Some(target) = &target
-        && !write.is_some_and(|write| write.force)
-    {
-        patches::check_free(target, &plan)?;
     }
     let out = std::path::absolute(&options.out).map_err(Error::writing(&options.out))?;
     let mut forked = make(plan, &locked, &out, options)?;

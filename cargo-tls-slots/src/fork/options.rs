@@ -33,6 +33,9 @@ pub struct ForkOptions {
     pub offline: bool,
     /// The folder whose cargo configuration holds; the current one, usually.
     pub folder: PathBuf,
+    /// Whether the caller hands the patches to cargo by `--config`. Then a lock file holds forks
+    /// that no line of a file leads to: what is no crate of the project's own is taken for one.
+    pub by_config: bool,
     /// Where the patch lines go, if they are to be written.
     pub write: Option<Write>,
     /// Where the steps are shown.
@@ -49,7 +52,8 @@ pub struct Write {
 }
 
 impl ForkOptions {
-    /// Forks tokio to `out`, silently, as a command in the current folder would.
+    /// Forks tokio to `out`, silently, for a caller in the current folder that hands the patches
+    /// to cargo.
     pub fn new(out: impl Into<PathBuf>) -> Self {
         ForkOptions {
             crates: Vec::new(),
@@ -60,6 +64,7 @@ impl ForkOptions {
             manifest_path: None,
             offline: false,
             folder: PathBuf::from("."),
+            by_config: true,
             write: None,
             progress: Progress::silent(),
         }

@@ -1,6 +1,7 @@
 //! `cargo tls-slots fork` on lock files as they are: several releases of a crate, releases that do
 //! not fit, crates of the user's own, patches that are there already.
 
+use cargo_tls_slots::fork::{self, ForkOptions};
 use place::{CRATES_IO, NEW_STATE, Place, checksum, lock, time};
 use snapbox::str;
 
@@ -299,6 +300,207 @@ error: inner is a crate of your own[..]
         .success();
 }
 
+/// A stranger can publish a crate with the name of a private one.
+#[test]
+fn a_private_crate_of_another_workspace_is_not_asked_of_the_registry() {
+    let place = Place::with(&[("secret@0.88.1", "")]);
+    place.write(
+        "other/Cargo.toml",
+        "[workspace]\nmembers = [\"client\", \"secret\"]\n\
+         [workspace.dependencies]\nsecret = { path = \"secret\" }\n",
+    );
+    let inherits = "[dependencies]\nsecret.workspace = true\n";
+    place.package("other/client", "client", "0.1.0", inherits, "");
+    place.package("other/secret", "secret", "0.88.1", "", NEW_STATE);
+    place.project("user", "client = { path = \"../other/client\" }\n", &[]);
+    // Before there is a lock file, and with one.
+    for version in ["", " 0.88.1"] {
+        let says = format!(
+            "error: secret{version} is a crate of your own[..]\n  [..]/secret/src/lib.rs:3: \
+             static NEW\n"
+        );
+        place
+            .command("user", &["fork", "secret"])
+            .assert()
+            .code(1)
+            .stderr_eq(says);
+        place.resolve("user");
+    }
+    assert!(!place.has("user/tls-slots-forks"));
+}
+
+#[test]
+fn a_crate_of_the_users_own_stays_beside_a_fork_of_another_release() {
+    let place = Place::with(&[("foldhash@0.1.90", ""), ("foldhash@0.2.90", "")]);
+    place.package("mine", "foldhash", "0.1.90", "", "");
+    let both = "foldhash = { path = \"../mine\" }\n\
+                newer = { package = \"foldhash\", version = \"0.2\" }\n";
+    let own = "name = \"foldhash\"\nversion = \"0.1.90\"\n";
+    place.project("user", both, &[own, "foldhash@0.2.90", USER]);
+    let line = "[patch.crates-io]\nfoldhash = { path = \"tls-slots-forks/foldhash-0.2.90\" }\n";
+    // In the second run neither of them has a source in the lock file.
+    for _ in 0..2 {
+        place
+            .command("user", &["fork", "--write"])
+            .assert()
+            .success()
+            .stderr_eq(str![[r#"
+...
+- foldhash 0.1.90 is a crate of your own[..]
+...
+"#]]);
+        assert!(place.read("user/Cargo.toml").ends_with(line));
+        assert!(!place.has("user/tls-slots-forks/foldhash-0.1.90"));
+        assert!(!place.resolve("user").contains("checksum"));
+    }
+}
+
+#[test]
+fn a_patch_in_the_configuration_counts() {
+    let place = Place::with(&[("foldhash@0.1.90", "")]);
+    place.package("mine", "foldhash", "0.1.90", "", "");
+    place.project("user", "foldhash = \"0.1\"\n", &[]);
+    let configure = |path: &str| {
+        let line = format!("[patch.crates-io]\nfoldhash = {{ path = \"{path}\" }}\n");
+        place.write("user/.cargo/config.toml", &line);
+    };
+    configure("../mine");
+    place.resolve("user");
+    let fork = || place.command("user", &["fork", "foldhash"]).assert();
+    fork().code(1).stderr_eq(str![[r#"
+error: foldhash 0.1.90 is a crate of your own[..]
+
+"#]]);
+    // The lines of ours may stand there too.
+    std::fs::remove_dir_all(place.path("user/.cargo")).unwrap();
+    place
+        .command("user", &["fork", "foldhash@0.1.90"])
+        .assert()
+        .success();
+    configure("tls-slots-forks/foldhash-0.1.90");
+    assert!(!place.resolve("user").contains("checksum"));
+    let check = ["fork", "--check", "foldhash", "--out", "elsewhere"];
+    place
+        .command("user", &check)
+        .assert()
+        .code(1)
+        .stdout_eq(str![[r#"
+foldhash 0.1.90 is not forked
+run `cargo tls-slots fork --write`
+
+"#]]);
+}
+
+/// A lock file that was copied beside another project tells nothing about its packages.
+#[test]
+fn a_package_that_nothing_leads_to_is_the_users_own() {
+    let place = Place::with(&[("foldhash@0.2.90", ""), ("foldhash@0.1.90", "")]);
+    let own = [
+        "name = \"string_cache\"\nversion = \"0.1.0\"\n",
+        "name = \"foldhash\"\nversion = \"0.1.90\"\n",
+    ];
+    place.project("user", "", &[own[0], own[1], "foldhash@0.2.90", USER]);
+    place
+        .command("user", &["fork"])
+        .assert()
+        .success()
+        .stderr_eq(str![[r#"
+getting foldhash 0.2.90
+forking foldhash 0.2.90
+forked foldhash 0.2.90
+
+Left as published; host and module each have their own state of these, and no value of them may go from one to the other:
+
+- foldhash 0.1.90 is a crate of your own[..]
+- string_cache 0.1.0 is a crate of your own[..]
+
+"#]]);
+}
+
+/// `build` does so: no file leads to the forks that its lock files hold, and they may be gone.
+#[test]
+fn a_caller_that_patches_by_config_finds_its_forks_again() {
+    let place = Place::with(&[("foldhash@0.1.90", ""), ("foldhash@0.2.90", "")]);
+    place.package("mine", "foldhash", "0.1.90", "", "");
+    let fork = |by_config: bool| {
+        let options = ForkOptions {
+            folder: place.path("user"),
+            by_config,
+            ..ForkOptions::new(place.path("forks"))
+        };
+        let forked = fork::fork(&options).unwrap();
+        let releases = forked
+            .crates
+            .into_iter()
+            .filter(|one| one.name == "foldhash");
+        releases
+            .map(|one| one.version.to_string())
+            .collect::<Vec<_>>()
+    };
+    let locked = ["0.1.90", "0.2.90"]
+        .map(|version| format!("name = \"foldhash\"\nversion = \"{version}\"\n"));
+    let locked = [&*locked[0], &*locked[1], USER];
+    place.project("user", "", &locked);
+    assert!(fork(false).is_empty());
+    assert_eq!(fork(true), ["0.1.90", "0.2.90"]);
+    // The forks are there now.
+    assert_eq!(fork(false), ["0.1.90", "0.2.90"]);
+    // What the project has by its path is no fork, even then.
+    place.project("user", "foldhash = { path = \"../mine\" }\n", &locked);
+    assert_eq!(fork(true), ["0.2.90"]);
+    assert_eq!(fork(false), ["0.2.90"]);
+}
+
+#[test]
+fn a_crate_of_ours_is_not_forked() {
+    let place = Place::with(&[("tls-keys@0.1.0", "")]);
+    place.project("user", "", &[USER]);
+    for spec in ["tls-keys", "tls-keys@0.1.0"] {
+        place
+            .command("user", &["fork", spec])
+            .assert()
+            .code(1)
+            .stderr_eq(str![[r#"
+error: tls-keys is a crate of this command's own, and nothing to fork; it comes along with the forks that need it
+
+"#]]);
+    }
+}
+
+#[test]
+fn a_project_may_have_a_crate_of_ours_by_its_path() {
+    let place = Place::with(&[("foldhash@0.1.90", "")]);
+    let ours = env!("CARGO_PKG_VERSION");
+    place.package("same", "tls-keys", ours, "", "");
+    place.package("other", "tls-keys", "99.0.0", "", "");
+    let write = |path: &str| {
+        let uses = format!("foldhash = \"0.1\"\ntls-keys = {{ path = \"{path}\" }}\n");
+        place.project("user", &uses, &["foldhash@0.1.90", USER]);
+        place
+            .command("user", &["fork", "--out", "../forks", "--write"])
+            .assert()
+    };
+    // cargo cannot have two of one version.
+    write("../same").code(1).stderr_eq(str![[r#"
+error: [..]/Cargo.toml has tls-keys [..] by the path [..]/same, and the forks bring tls-keys [..] along; cargo does not take two packages of one name and version from paths: depend on it by its version, and the patch line leads to the one of the forks
+
+"#]]);
+    assert!(!place.has("forks"));
+    for path in ["../other", "../forks/tls-keys"] {
+        write(path).success();
+        for _ in 0..2 {
+            let line = "[patch.crates-io]\nfoldhash = { path = \"../forks/foldhash-0.1.90\" }\n";
+            let text = place.read("user/Cargo.toml");
+            assert!(text.ends_with(line), "{text}");
+            place.resolve("user");
+            place
+                .command("user", &["fork", "--out", "../forks", "--write"])
+                .assert()
+                .success();
+        }
+    }
+}
+
 #[test]
 fn what_comes_from_a_repository_gets_a_sentence() {
     let place = Place::with(&[("foldhash@0.1.90", "")]);
@@ -361,6 +563,55 @@ error: [FOLDER]/Cargo.toml patches crates by lines that `fork` did not write; ta
     write(&["--force"]).assert().success();
     let line = "foldhash = { path = \"tls-slots-forks/foldhash-0.1.90\" }";
     assert!(place.read("user/Cargo.toml").contains(line));
+}
+
+#[test]
+fn a_patch_of_the_users_own_does_not_stop_the_others() {
+    let place = Place::with(&[
+        ("foldhash@0.1.90", ""),
+        ("foldhash@0.2.90", ""),
+        ("crossbeam-utils@0.8.90", ""),
+    ]);
+    place.package("mine", "foldhash", "0.1.90", "", NEW_STATE);
+    let uses = "foldhash = \"0.1\"\nnewer = { package = \"foldhash\", version = \"0.2\" }\n\
+                crossbeam-utils = \"0.8\"\n";
+    let locked = [
+        "foldhash@0.1.90",
+        "foldhash@0.2.90",
+        "crossbeam-utils@0.8.90",
+        USER,
+    ];
+    place.project("user", uses, &locked);
+    let own = "\n[patch.crates-io]\nfoldhash = { path = \"../mine\" }\n";
+    let text = place.read("user/Cargo.toml") + own;
+    place.write("user/Cargo.toml", &text);
+    let write = |more: &[&str]| {
+        place
+            .command("user", &[&["fork"], more, &["--write"]].concat())
+            .assert()
+    };
+    write(&["foldhash"]).code(1).stderr_eq(str![[r#"
+error: [..]/Cargo.toml patches crates by lines that `fork` did not write; take these lines out, or replace them with --force:
+  foldhash = { path = "../mine" }
+
+"#]]);
+    let lines = "crossbeam-utils = { path = \"tls-slots-forks/crossbeam-utils-0.8.90\" }\n\
+                 foldhash_0_2 = { package = \"foldhash\", path = \"tls-slots-forks/foldhash-0.2.90\" }\n";
+    // Before and after cargo has taken the user's.
+    for says in [
+        "...\n- foldhash 0.1.90 is patched by a line of your own, `foldhash = { path = \
+         \"../mine\" }`; [..]\n...\n",
+        "...\n- foldhash 0.1.90 is patched by a line of your own, `foldhash = { path = \
+         \"../mine\" }`; [..]:\n    [..]/mine/src/lib.rs:3: static NEW\n...\n",
+    ] {
+        write(&[]).success().stderr_eq(says);
+        assert_eq!(place.read("user/Cargo.toml"), text.clone() + lines);
+        assert!(!place.resolve("user").contains("checksum"));
+    }
+    place.write("user/Cargo.lock", &lock(&locked));
+    write(&["--force"]).success();
+    assert!(!place.read("user/Cargo.toml").contains("../mine"));
+    assert!(!place.resolve("user").contains("checksum"));
 }
 
 #[test]
