@@ -107,6 +107,13 @@ Options:
       --force
           With --write: replace patches of these crates that are not of this command
 
+      --pin <NAME@VERSION>
+          Move a dependency of the forks to this version
+          
+          The forks depend on one version each of some packages. Without this, that is the version
+          of the lock file, so `cargo update` alone cannot move it. Says how the lock file follows.
+          Can be given several times.
+
       --strict
           Fail if any crate is left as published, not only if one was named or is tokio
 

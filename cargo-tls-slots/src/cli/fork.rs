@@ -13,7 +13,7 @@ use clap::Args;
 use super::shared::{Done, print, progress};
 use crate::by_rule::report;
 use crate::cargo;
-use crate::fork::{self, CrateSpec, DEFAULT_OUT, ForkOptions, Left, Write};
+use crate::fork::{self, CrateSpec, DEFAULT_OUT, ForkOptions, Left, Pin, Write};
 use crate::progress::Progress;
 
 /// Make the forked crates, and print the patch lines for them
@@ -78,6 +78,14 @@ pub(super) struct ForkArgs {
     /// With --write: replace patches of these crates that are not of this command
     #[arg(long, requires = "write")]
     force: bool,
+
+    /// Move a dependency of the forks to this version
+    ///
+    /// The forks depend on one version each of some packages. Without this, that is the version of
+    /// the lock file, so `cargo update` alone cannot move it. Says how the lock
+    /// file follows. Can be given several times.
+    #[arg(long, value_name = "NAME@VERSION", conflicts_with = "check")]
+    pin: Vec<Pin>,
 
     /// Fail if any crate is left as published, not only if one was named or is tokio
     #[arg(long)]
@@ -157,6 +165,7 @@ impl ForkArgs {
             out: out.unwrap_or_else(|| PathBuf::from(DEFAULT_OUT)),
             lockfile: self.lockfile.clone(),
             more_lockfiles: Vec::new(),
+            pins: self.pin.clone(),
             manifest_path: self.manifest_path.clone(),
             offline: self.offline,
             folder: PathBuf::from("."),

@@ -111,7 +111,7 @@ fn patch_problem(patch: &Patch, locked: &Locked) -> Option<String> {
 fn fork_problem(group: &Group, project: Option<&Target>, out: &Path) -> Option<String> {
     let name = &group.release.name;
     let label = Plan::label(std::slice::from_ref(group));
-    let Some(crates) = there::group(group, out) else {
+    let Some(crates) = there::group(group, &[], out) else {
         let version = group.release.version.as_ref()?;
         let folder = out.join(content::folder(name, version));
         return Some(match folder.exists() {

@@ -84,6 +84,6 @@ pub use error::Error;
 pub use forked::{Forked, ForkedCrate, Outcome};
 pub use left::{Left, Why};
 pub use make::fork;
-pub use options::{CrateSpec, DEFAULT_OUT, ForkOptions, Write};
+pub use options::{CrateSpec, DEFAULT_OUT, ForkOptions, Pin, Write};
 pub use stamp::STAMP;
 pub use target::fork_folder;

@@ -673,3 +673,107 @@ fn cargo_is_called_once_for_all_releases() {
         .success();
     assert_eq!(calls(&["fork", "--check"]), 0);
 }
+
+/// A place where `foldhash` and the user depend on `dep`, which is locked in 1.0.0, and a project
+/// that is patched to the fork.
+fn pinned() -> Place {
+    let place = Place::with(&[
+        ("foldhash@0.2.90", ""),
+        ("dep@1.0.0", ""),
+        ("dep@1.0.1", ""),
+        ("dep@1.2.0", ""),
+    ]);
+    let needs = "[dependencies]\ndep = \">=1.0.0, <1.2\"\n";
+    place.package("vendor/foldhash-0.2.90", "foldhash", "0.2.90", needs, "");
+    let foldhash = format!(
+        "name = \"foldhash\"\nversion = \"0.2.90\"\nsource = \"{CRATES_IO}\"\n\
+         checksum = \"{}\"\ndependencies = [\"dep\"]\n",
+        checksum("foldhash@0.2.90")
+    );
+    let user = format!("{USER}dependencies = [\"dep\", \"foldhash\"]\n");
+    let uses = "foldhash = \"0.2\"\ndep = \"1\"\n";
+    place.project("user", uses, &[&foldhash, "dep@1.0.0", &user]);
+    let write = ["fork", "--write"];
+    place.command("user", &write).assert().success();
+    assert!(place.resolve("user").contains(&checksum("dep@1.0.0")));
+    place
+}
+
+#[test]
+fn a_pinned_dependency_can_be_moved() {
+    let place = pinned();
+    let fork = |args: &[&str]| place.command("user", &[&["fork"], args].concat()).assert();
+    let cargo_toml = "user/tls-slots-forks/foldhash-0.2.90/Cargo.toml";
+    assert!(place.read(cargo_toml).contains("\"=1.0.0\""));
+    fork(&["--write", "--pin", "dep@1.0.1"])
+        .success()
+        .stderr_eq(str![[r#"
+getting foldhash 0.2.90
+forking foldhash 0.2.90
+foldhash 0.2.90 now has dep 1.0.1 and no longer 1.0.0, as --pin says; whoever shares this folder of forks moves along
+forked foldhash 0.2.90
+Cargo.lock still has dep 1.0.0: run `cargo update -p dep@1.0.0 --precise 1.0.1`
+[FOLDER]/Cargo.toml has the patches already
+
+"#]]);
+    assert!(place.read(cargo_toml).contains("\"=1.0.1\""));
+    // That helps, and later runs leave it so.
+    let update = ["update", "-p", "dep@1.0.0", "--precise", "1.0.1"];
+    place.cargo("user", &update);
+    let lock = place.resolve("user");
+    assert!(lock.contains(&checksum("dep@1.0.1")), "{lock}");
+    assert!(!lock.contains(&checksum("dep@1.0.0")), "{lock}");
+    fork(&["--write"]).success();
+    fork(&["--check"]).success().stdout_eq("");
+    assert!(place.read(cargo_toml).contains("\"=1.0.1\""));
+    // The same again changes nothing.
+    fork(&["--write", "--pin", "dep@1.0.1"])
+        .success()
+        .stderr_eq("[..]/Cargo.toml has the patches already\n");
+}
+
+#[test]
+fn a_pin_that_no_fork_can_have_is_an_error() {
+    let place = pinned();
+    let cargo_toml = "user/tls-slots-forks/foldhash-0.2.90/Cargo.toml";
+    let before = place.read(cargo_toml);
+    for (pin, says) in [
+        ("other@1.0.0", "no fork of this run pins a dependency other"),
+        ("dep@1.2.0", "foldhash 0.2.90 allows dep [..] only"),
+        ("dep@2.0.0", "no fork of this run allows this version"),
+        ("dep@1.0.7", "cargo does not find this version"),
+    ] {
+        place
+            .command("user", &["fork", "--pin", pin])
+            .assert()
+            .code(1)
+            .stderr_eq(format!("...\nerror: cannot pin {pin}: {says}\n"));
+        assert_eq!(place.read(cargo_toml), before);
+    }
+    place
+        .command("user", &["fork", "--pin", "dep"])
+        .assert()
+        .code(2);
+}
+
+#[test]
+fn what_is_left_is_not_said_to_be_forked() {
+    let place = Place::with(&[
+        ("foldhash@0.2.90", ""),
+        ("crossbeam-utils@0.8.90", NEW_STATE),
+    ]);
+    let locked = ["foldhash@0.2.90", "crossbeam-utils@0.8.90", USER];
+    place.project("user", "foldhash = \"0.2\"\n", &locked);
+    place
+        .command("user", &["fork"])
+        .assert()
+        .success()
+        .stderr_eq(str![[r#"
+getting crossbeam-utils 0.8.90 and foldhash 0.2.90
+forking crossbeam-utils 0.8.90 and foldhash 0.2.90
+forked foldhash 0.2.90
+
+Left as published; [..]
+...
+"#]]);
+}
