@@ -91,7 +91,7 @@ Arguments:
 Options:
       --out <DIR>
           The folder that the forks go to [default: the one that the workspace is patched to, or
-          tls-slots-forks]
+          tls-slots-forks at its root]
 
       --lockfile <FILE>
           Take versions from this lock file instead of the current workspace's

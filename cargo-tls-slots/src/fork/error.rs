@@ -33,6 +33,9 @@ pub enum Error {
         /// Its lines.
         lines: Vec<String>,
     },
+    /// cargo cannot find the workspace, and says why.
+    #[error("cargo cannot find the workspace; it says:\n{0}")]
+    Workspace(String),
     /// The project cannot be read.
     #[error(transparent)]
     Project(#[from] ProjectError),

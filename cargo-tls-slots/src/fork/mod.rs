@@ -79,7 +79,7 @@ mod target;
 mod there;
 mod trees;
 
-pub use check::check;
+pub use check::{OutOfStep, check};
 pub use error::Error;
 pub use forked::{Forked, ForkedCrate, Outcome};
 pub use left::{Left, Why};

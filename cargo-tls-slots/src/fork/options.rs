@@ -8,7 +8,8 @@ use semver::Version;
 
 use crate::progress::Progress;
 
-/// The folder, in the current one, that forks go to when nothing else is said.
+/// The folder that forks go to when nothing else is said: beside the workspace's `Cargo.toml`, or
+/// else in the current folder.
 pub const DEFAULT_OUT: &str = "tls-slots-forks";
 
 /// What to fork, and where to.

@@ -69,7 +69,7 @@ fn up_to_date(release: &Release, version: &Version, pins: &[Pin], out: &Path) ->
 }
 
 /// The newest fork of a crate that is there, of those that the project asks for.
-fn newest(release: &Release, out: &Path) -> Option<Version> {
+pub(super) fn newest(release: &Release, out: &Path) -> Option<Version> {
     let prefix = format!("{}-", release.name);
     let entries = fs::read_dir(out).ok()?.flatten();
     let versions = entries.filter_map(|entry| {
