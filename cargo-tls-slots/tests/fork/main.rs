@@ -955,3 +955,17 @@ fn all_members_of_a_workspace_have_one_folder() {
     fork(&["--write"]).assert().success();
     fork(&["--check"]).assert().success().stdout_eq("");
 }
+
+#[test]
+fn line_ends_and_a_mark_of_a_cargo_toml_stay() {
+    let place = Place::with(&[("foldhash@0.2.90", "")]);
+    place.project("user", "foldhash = \"0.2\"\n", &["foldhash@0.2.90", USER]);
+    let text = format!("\u{feff}{}", place.read("user/Cargo.toml"));
+    let text = text.replace('\n', "\r\n");
+    place.write("user/Cargo.toml", &text);
+    let write = ["fork", "--write"];
+    place.command("user", &write).assert().success();
+    let line = "foldhash = { path = \"tls-slots-forks/foldhash-0.2.90\" }";
+    let expected = format!("{text}\r\n[patch.crates-io]\r\n{line}\r\n");
+    assert_eq!(place.read("user/Cargo.toml"), expected);
+}
