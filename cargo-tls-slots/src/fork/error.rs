@@ -72,7 +72,8 @@ pub enum Error {
     /// Another run has the folder.
     #[error("another `cargo tls-slots` has been working in {0} for ten minutes; end it first")]
     Busy(PathBuf),
-    /// A version of [`ForkOptions::pins`](super::ForkOptions::pins) cannot be used, for this reason.
+    /// A version of [`ForkOptions::pins`](super::ForkOptions::pins) cannot be used, for this
+    /// reason.
     #[error("cannot pin {0}: {1}")]
     Pin(Pin, String),
     /// Something cannot be read.

@@ -73,7 +73,8 @@ impl Locked {
     ///
     /// # Errors
     ///
-    /// [`Error::Lock`], [`Error::Workspace`], and those of [`Target::open`]. That no lock file lies around is no error.
+    /// [`Error::Lock`], [`Error::Workspace`], and those of [`Target::open`]. That no lock file
+    /// lies around is no error.
     pub(super) fn of(options: &ForkOptions) -> Result<Self, Error> {
         let manifest_path = options.manifest_path.as_deref();
         let around = || cargo::workspace_cargo_toml(&options.folder, manifest_path);

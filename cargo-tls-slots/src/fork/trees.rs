@@ -69,7 +69,8 @@ impl Made {
 ///
 /// # Errors
 ///
-/// [`Error::Checksum`], [`Error::Read`], [`Error::Pin`], and [`Error::Upstream`] if cargo cannot be started.
+/// [`Error::Checksum`], [`Error::Read`], [`Error::Pin`], and [`Error::Upstream`] if cargo
+/// cannot be started.
 pub(super) fn make(
     groups: &[Group],
     locked: &Locked,
