@@ -733,6 +733,10 @@ fn a_pinned_dependency_can_be_moved() {
     let fork = |args: &[&str]| place.command("user", &[&["fork"], args].concat()).assert();
     let cargo_toml = "user/tls-slots-forks/foldhash-0.2.90/Cargo.toml";
     assert!(place.read(cargo_toml).contains("\"=1.0.0\""));
+    // The user needs a newer one.
+    let text = place.read("user/Cargo.toml");
+    let text = text.replace("dep = \"1\"", "dep = \"1.0.1\"");
+    place.write("user/Cargo.toml", &text);
     fork(&["--write", "--pin", "dep@1.0.1"])
         .success()
         .stderr_eq(str![[r#"
