@@ -90,16 +90,32 @@ fn describes_a_package(name: &str) -> bool {
 }
 
 /// The `Cargo.toml` at the root of the workspace that `cargo_toml`, or else `folder`, belongs to.
-/// `None` if there is no such workspace, or cargo cannot be started.
-pub(crate) fn workspace_cargo_toml(folder: &Path, cargo_toml: Option<&Path>) -> Option<PathBuf> {
+/// `None` if no `Cargo.toml` lies in `folder` or above it.
+///
+/// # Errors
+///
+/// What cargo says if it cannot find the workspace for another reason, or why it cannot be started.
+pub(crate) fn workspace_cargo_toml(
+    folder: &Path,
+    cargo_toml: Option<&Path>,
+) -> Result<Option<PathBuf>, String> {
     let mut command = command(folder);
     command.args(["locate-project", "--workspace", "--message-format", "plain"]);
     if let Some(cargo_toml) = cargo_toml {
         // The path is relative to this process's folder, and the command runs in another one.
-        let cargo_toml = std::path::absolute(cargo_toml).ok()?;
+        let cargo_toml = std::path::absolute(cargo_toml).map_err(|error| error.to_string())?;
         command.arg("--manifest-path").arg(cargo_toml);
     }
-    let output = command.output().ok()?;
-    let path = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
-    (output.status.success() && path.is_file()).then_some(path)
+    let output = command
+        .output()
+        .map_err(|error| format!("cannot start cargo; is it in PATH? ({error})"))?;
+    if output.status.success() {
+        let path = String::from_utf8(output.stdout).map_err(|error| error.to_string())?;
+        return Ok(Some(PathBuf::from(path.trim_end_matches(['\r', '\n']))));
+    }
+    let says = String::from_utf8_lossy(&output.stderr);
+    match says.contains("could not find `Cargo.toml` in") {
+        true => Ok(None),
+        false => Err(says.trim_end().to_owned()),
+    }
 }

@@ -91,7 +91,7 @@ Arguments:
 Options:
       --out <DIR>
           The folder that the forks go to [default: the one that the workspace is patched to, or
-          tls-slots-forks]
+          tls-slots-forks at its root]
 
       --lockfile <FILE>
           Take versions from this lock file instead of the current workspace's
@@ -106,6 +106,13 @@ Options:
 
       --force
           With --write: replace patches of these crates that are not of this command
+
+      --pin <NAME@VERSION>
+          Move a dependency of the forks to this version
+          
+          The forks depend on one version each of some packages. Without this, that is the version
+          of the lock file, so `cargo update` alone cannot move it. Says how the lock file follows.
+          Can be given several times.
 
       --strict
           Fail if any crate is left as published, not only if one was named or is tokio

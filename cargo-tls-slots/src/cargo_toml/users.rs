@@ -21,6 +21,9 @@ use super::path::{relative, with_slashes};
 /// The two names that cargo knows crates.io by in `[patch]`.
 const REGISTRIES: [&str; 2] = ["crates-io", "https://github.com/rust-lang/crates.io-index"];
 
+/// What some editors put at the start of a file in UTF-8.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
 /// A line of `[patch.crates-io]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PatchLine {
@@ -86,13 +89,34 @@ impl NewLine {
 /// Takes the lines with the keys `old` out of the patches of crates.io, puts `new` in, and returns
 /// the new text of the `Cargo.toml` in `folder`. A line that says the same already stays as it is.
 ///
-/// Applied to its own result, it changes nothing.
+/// Applied to its own result, it changes nothing. A byte order mark at the start stays, and so do
+/// line ends of CR and LF, if all are of that kind.
 ///
 /// # Errors
 ///
 /// The end of a sentence whose subject is the `Cargo.toml`: it is no TOML, or its `patch` is no
 /// table.
 pub(crate) fn patch(
+    text: &str,
+    folder: &Path,
+    old: &[String],
+    new: &[NewLine],
+) -> Result<String, String> {
+    let (mark, body) = match text.strip_prefix(BYTE_ORDER_MARK) {
+        Some(body) => (BYTE_ORDER_MARK, body),
+        None => ("", text),
+    };
+    let has_crlf =
+        body.contains('\n') && body.matches('\n').count() == body.matches("\r\n").count();
+    let patched = mark.to_owned() + &patch_body(body, folder, old, new)?;
+    Ok(match has_crlf {
+        true => patched.replace("\r\n", "\n").replace('\n', "\r\n"),
+        false => patched,
+    })
+}
+
+/// [`patch`], without regard to marks and line ends.
+fn patch_body(
     text: &str,
     folder: &Path,
     old: &[String],
@@ -184,6 +208,21 @@ mod tests {
             plain.trim_end()
         );
         assert_eq!(patch(plain, "/p", &[], &[]), plain);
+    }
+
+    #[test]
+    fn line_ends_and_a_mark_stay() {
+        let text = "\u{feff}[package]\r\nname = \"a\" # mine\r\n";
+        let new = [line("b", "b", "/p/f/b-1.0.0")];
+        let once = patch(text, Path::new("/p"), &[], &new).unwrap();
+        let lines = "\r\n[patch.crates-io]\r\nb = { path = \"f/b-1.0.0\" }\r\n";
+        assert_eq!(once, format!("{text}{lines}"));
+        let again = patch(&once, Path::new("/p"), &["b".to_owned()], &new);
+        assert_eq!(again.unwrap(), once);
+        // One line end of the other kind: which one is meant is not known.
+        let mixed = "[package]\nname = \"a\"\r\n";
+        let text = patch(mixed, Path::new("/p"), &[], &new).unwrap();
+        assert!(text.contains("[package]\n"), "{text:?}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use clap::Args;
 use super::shared::{Done, print, progress};
 use crate::by_rule::report;
 use crate::cargo;
-use crate::fork::{self, CrateSpec, DEFAULT_OUT, ForkOptions, Left, Write};
+use crate::fork::{self, CrateSpec, DEFAULT_OUT, ForkOptions, Left, Pin, Write};
 use crate::progress::Progress;
 
 /// Make the forked crates, and print the patch lines for them
@@ -57,7 +57,7 @@ pub(super) struct ForkArgs {
     crates: Vec<CrateSpec>,
 
     /// The folder that the forks go to [default: the one that the workspace is patched to, or
-    /// tls-slots-forks]
+    /// tls-slots-forks at its root]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
@@ -78,6 +78,14 @@ pub(super) struct ForkArgs {
     /// With --write: replace patches of these crates that are not of this command
     #[arg(long, requires = "write")]
     force: bool,
+
+    /// Move a dependency of the forks to this version
+    ///
+    /// The forks depend on one version each of some packages. Without this, that is the version of
+    /// the lock file, so `cargo update` alone cannot move it. Says how the lock
+    /// file follows. Can be given several times.
+    #[arg(long, value_name = "NAME@VERSION", conflicts_with = "check")]
+    pin: Vec<Pin>,
 
     /// Fail if any crate is left as published, not only if one was named or is tokio
     #[arg(long)]
@@ -105,7 +113,7 @@ impl ForkArgs {
         let progress = progress(self.quiet);
         let options = self.options(progress.clone())?;
         if self.check {
-            return check(&options);
+            return self.check(&options);
         }
         let forked = fork::fork(&options)?;
         for one in &forked.crates {
@@ -127,6 +135,45 @@ impl ForkArgs {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// Prints what is out of step, and which command helps, if one does. That is the answer "no",
+    /// and not an error.
+    fn check(&self, options: &ForkOptions) -> Done {
+        let problems = fork::check(options)?;
+        let mut text = String::new();
+        for one in &problems {
+            text += &format!("{}\n", one.says);
+        }
+        if problems.iter().any(|one| one.write_helps) {
+            text += &format!("run `cargo tls-slots fork{} --write`\n", self.project());
+        }
+        print(&text)?;
+        Ok(match problems.is_empty() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        })
+    }
+
+    /// The arguments that say what is forked, of which project, and where to.
+    fn project(&self) -> String {
+        let mut text = String::new();
+        for spec in &self.crates {
+            text += &match &spec.version {
+                Some(version) => format!(" {}@{version}", spec.name),
+                None => format!(" {}", spec.name),
+            };
+        }
+        for (flag, path) in [
+            ("out", &self.out),
+            ("lockfile", &self.lockfile),
+            ("manifest-path", &self.manifest_path),
+        ] {
+            if let Some(path) = path {
+                text += &format!(" --{flag} {}", path.display());
+            }
+        }
+        text
+    }
+
     /// What these arguments ask the library for.
     ///
     /// Which file would be written, and which folder the workspace is patched to, is found out
@@ -134,7 +181,8 @@ impl ForkArgs {
     fn options(&self, progress: Progress) -> Result<ForkOptions, Box<dyn Error>> {
         let around = match &self.lockfile {
             Some(lockfile) => Some(lockfile.with_file_name("Cargo.toml")),
-            None => cargo::workspace_cargo_toml(Path::new("."), self.manifest_path.as_deref()),
+            None => cargo::workspace_cargo_toml(Path::new("."), self.manifest_path.as_deref())
+                .map_err(fork::Error::Workspace)?,
         };
         let around = around.filter(|path| path.is_file());
         let to_write = match &self.write {
@@ -151,12 +199,16 @@ impl ForkArgs {
             (None, Some(cargo_toml)) => fork::fork_folder(cargo_toml)?,
             (None, None) => None,
         };
+        // All members of a workspace have one folder, wherever the command runs.
+        let beside = own.as_ref().and_then(|cargo_toml| cargo_toml.parent());
+        let default = || beside.unwrap_or(Path::new("")).join(DEFAULT_OUT);
         Ok(ForkOptions {
             crates: self.crates.clone(),
             strict: self.strict,
-            out: out.unwrap_or_else(|| PathBuf::from(DEFAULT_OUT)),
+            out: out.unwrap_or_else(default),
             lockfile: self.lockfile.clone(),
             more_lockfiles: Vec::new(),
+            pins: self.pin.clone(),
             manifest_path: self.manifest_path.clone(),
             offline: self.offline,
             folder: PathBuf::from("."),
@@ -186,16 +238,4 @@ fn show_left(left: &[Left], progress: &Progress) {
     for one in left {
         progress.line(&format!("- {}", one.to_string().replace('\n', "\n  ")));
     }
-}
-
-/// Prints what is out of step. That is the answer "no", and not an error.
-fn check(options: &ForkOptions) -> Done {
-    let problems = fork::check(options)?;
-    let lines: String = problems.iter().map(|one| format!("{one}\n")).collect();
-    print(&lines)?;
-    if problems.is_empty() {
-        return Ok(ExitCode::SUCCESS);
-    }
-    print("run `cargo tls-slots fork --write`\n")?;
-    Ok(ExitCode::FAILURE)
 }

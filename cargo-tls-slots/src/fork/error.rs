@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::left::Left;
+use super::options::Pin;
 use super::stamp::STAMP;
 use crate::project::error::ProjectError;
 use crate::recipe::RecipeError;
@@ -52,6 +53,9 @@ pub enum Error {
         /// The folder of the project's own.
         folder: PathBuf,
     },
+    /// cargo cannot find the workspace, and says why.
+    #[error("cargo cannot find the workspace; it says:\n{0}")]
+    Workspace(String),
     /// The project cannot be read.
     #[error(transparent)]
     Project(#[from] ProjectError),
@@ -88,6 +92,10 @@ pub enum Error {
     /// Another run has the folder.
     #[error("another `cargo tls-slots` has been working in {0} for ten minutes; end it first")]
     Busy(PathBuf),
+    /// A version of [`ForkOptions::pins`](super::ForkOptions::pins) cannot be used, for this
+    /// reason.
+    #[error("cannot pin {0}: {1}")]
+    Pin(Pin, String),
     /// Something cannot be read.
     #[error("cannot read {0}")]
     Read(PathBuf, #[source] io::Error),

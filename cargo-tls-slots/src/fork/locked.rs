@@ -89,7 +89,8 @@ impl Locked {
     ///
     /// # Errors
     ///
-    /// [`Error::Lock`], and those of [`Target::open`]. That no lock file lies around is no error.
+    /// [`Error::Lock`], [`Error::Workspace`], and those of [`Target::open`]. That no lock file
+    /// lies around is no error.
     pub(super) fn of(options: &ForkOptions) -> Result<Self, Error> {
         let manifest_path = options.manifest_path.as_deref();
         let around = || cargo::workspace_cargo_toml(&options.folder, manifest_path);
@@ -99,7 +100,7 @@ impl Locked {
                 (Some(path.clone()), beside.is_file().then_some(beside))
             }
             None => {
-                let cargo_toml = around();
+                let cargo_toml = around().map_err(Error::Workspace)?;
                 let lock = cargo_toml
                     .as_ref()
                     .map(|it| it.with_file_name("Cargo.lock"));

@@ -25,14 +25,16 @@ use super::known_left::KnownLeft;
 use super::left::{Left, Why};
 use super::local;
 use super::locked::Locked;
-use super::options::ForkOptions;
+use super::options::{ForkOptions, Pin};
 use super::patches;
-use super::plan::Plan;
+use super::plan::{Group, Plan};
+use super::stamp::Stamp;
 use super::target::Target;
 use super::there;
 use super::trees::{self, Made};
 use crate::by_rule::report::Report;
 use crate::parallel;
+use crate::upstream::release::compatible;
 
 /// Makes the forks, or finds that they are there.
 ///
@@ -90,7 +92,28 @@ fn run(options: &ForkOptions) -> Result<Forked, Error> {
     if let Some(target) = &target {
         forked.patched = Some(patches::write(target, &forked, &options.crates)?);
     }
+    for pin in &options.pins {
+        for line in still_locked(pin, &locked) {
+            options.progress.line(&line);
+        }
+    }
     Ok(forked)
+}
+
+/// How the lock file gets a version that the forks have now. cargo moves a dependency by itself
+/// only if no other crate has it.
+fn still_locked(pin: &Pin, locked: &Locked) -> impl Iterator<Item = String> {
+    let Pin { name, version } = pin;
+    let choices = locked.choices(name).into_iter();
+    let other = choices
+        .map(|choice| choice.version)
+        .filter(move |other| other != version && compatible(other) == compatible(version));
+    other.map(move |other| {
+        format!(
+            "Cargo.lock still has {name} {other}: \
+             run `cargo update -p {name}@{other} --precise {version}`"
+        )
+    })
 }
 
 /// Makes what is planned.
@@ -106,7 +129,7 @@ fn make(
         folder::check_ours(&out.join(folder))?;
     }
     let there = parallel::map(plan.groups.iter().collect(), |group| {
-        there::group(group, out)
+        there::group(group, &options.pins, out)
     });
     let missing = plan.groups.iter().zip(&there);
     let missing: Vec<_> = missing
@@ -115,7 +138,10 @@ fn make(
         .collect();
 
     // All in memory: nothing is written before everything fits.
-    let mut made = trees::make(&missing, locked, out, options)?.into_iter();
+    let made = trees::make(&missing, locked, out, options)?;
+    let forked = missing.iter().zip(&made).filter(|(_, made)| made.is_ok());
+    let forked: Vec<Group> = forked.map(|(group, _)| group.clone()).collect();
+    let mut made = made.into_iter();
     let mut work = Vec::new();
     for there in there {
         match there {
@@ -127,6 +153,7 @@ fn make(
             },
         }
     }
+    check_pinned(&options.pins, &work)?;
     let left = judge(plan.left, &work, options)?;
     if !work.is_empty() {
         let ours = parallel::map(plan.ours, |ours| match there::ours(&ours, out) {
@@ -141,9 +168,12 @@ fn make(
         }
     }
     let crates = write(each_once(work), &known, out, options)?;
-    if !missing.is_empty() {
-        let label = Plan::label(&missing);
-        options.progress.done(&format!("forked {label}"));
+    match forked.is_empty() {
+        true => options.progress.clear(),
+        false => {
+            let label = Plan::label(&forked);
+            options.progress.done(&format!("forked {label}"));
+        }
     }
     finish(out, crates, left)
 }
@@ -165,6 +195,14 @@ impl Work {
         }
     }
 
+    /// What its folder says, or is to say, about itself.
+    fn stamp(&self) -> Option<Stamp> {
+        match self {
+            Work::Done(done) => Stamp::read(&done.dir),
+            Work::Write(made) => Some(made.stamp.clone()),
+        }
+    }
+
     /// Whether a project names the crate in `[patch.crates-io]`.
     fn patched(&mut self) -> &mut bool {
         match self {
@@ -172,6 +210,32 @@ impl Work {
             Work::Write(made) => &mut made.patched,
         }
     }
+}
+
+/// Sees to it that each version that was asked for is that of a fork's dependency.
+///
+/// # Errors
+///
+/// [`Error::Pin`].
+fn check_pinned(pins: &[Pin], work: &[Work]) -> Result<(), Error> {
+    if pins.is_empty() {
+        return Ok(());
+    }
+    let stamps: Vec<Stamp> = work.iter().filter_map(Work::stamp).collect();
+    for pin in pins {
+        let mut versions = stamps.iter().filter_map(|stamp| stamp.pins.get(&pin.name));
+        let wanted = pin.version.to_string();
+        if versions.clone().any(|version| *version == wanted) {
+            continue;
+        }
+        let why = match (versions.clone().next(), versions.any(String::is_empty)) {
+            (None, _) => format!("no fork of this run pins a dependency {}", pin.name),
+            (_, true) => "cargo does not find this version".to_owned(),
+            _ => "no fork of this run allows this version".to_owned(),
+        };
+        return Err(Error::Pin(pin.clone(), why));
+    }
+    Ok(())
 }
 
 /// Each folder once: two releases may have the same one along them.

@@ -79,11 +79,11 @@ mod target;
 mod there;
 mod trees;
 
-pub use check::check;
+pub use check::{OutOfStep, check};
 pub use error::Error;
 pub use forked::{Forked, ForkedCrate, Outcome};
 pub use left::{Left, Why};
 pub use make::fork;
-pub use options::{CrateSpec, DEFAULT_OUT, ForkOptions, Write};
+pub use options::{CrateSpec, DEFAULT_OUT, ForkOptions, Pin, Write};
 pub use stamp::STAMP;
 pub use target::fork_folder;

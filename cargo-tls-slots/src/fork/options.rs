@@ -1,5 +1,6 @@
 //! What a caller asks for.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -7,7 +8,8 @@ use semver::Version;
 
 use crate::progress::Progress;
 
-/// The folder, in the current one, that forks go to when nothing else is said.
+/// The folder that forks go to when nothing else is said: beside the workspace's `Cargo.toml`, or
+/// else in the current folder.
 pub const DEFAULT_OUT: &str = "tls-slots-forks";
 
 /// What to fork, and where to.
@@ -26,6 +28,8 @@ pub struct ForkOptions {
     pub lockfile: Option<PathBuf>,
     /// More lock files, for the releases that the first does not hold.
     pub more_lockfiles: Vec<PathBuf>,
+    /// Versions that the forks' dependencies are moved to, whatever the lock file says.
+    pub pins: Vec<Pin>,
     /// The `Cargo.toml` whose workspace's lock file is used, instead of that around `folder`. cargo
     /// has a flag of this name.
     pub manifest_path: Option<PathBuf>,
@@ -61,6 +65,7 @@ impl ForkOptions {
             out: out.into(),
             lockfile: None,
             more_lockfiles: Vec::new(),
+            pins: Vec::new(),
             manifest_path: None,
             offline: false,
             folder: PathBuf::from("."),
@@ -121,6 +126,38 @@ impl FromStr for CrateSpec {
     }
 }
 
+/// A version of a dependency, which the forks that depend on the package are pinned to:
+/// `NAME@VERSION`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// The package.
+    pub name: String,
+    /// Its version.
+    pub version: Version,
+}
+
+impl FromStr for Pin {
+    type Err = String;
+
+    /// Reads `NAME@1.2.3` or `NAME@=1.2.3`.
+    ///
+    /// # Errors
+    ///
+    /// One sentence: those of a [`CrateSpec`], or that there is no version.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let CrateSpec { name, version } = text.parse()?;
+        let version =
+            version.ok_or_else(|| format!("`{text}` has no version; say {name}@1.2.3"))?;
+        Ok(Pin { name, version })
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.version)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,5 +176,12 @@ mod tests {
         );
         assert!(spec("@1.0.0").is_err());
         assert!(spec("../tokio").unwrap_err().contains("no crate name"));
+    }
+
+    #[test]
+    fn a_pin_has_a_version() {
+        let pin: Pin = "bytes@1.12.0".parse().unwrap();
+        assert_eq!(pin.to_string(), "bytes@1.12.0");
+        assert!("bytes".parse::<Pin>().unwrap_err().contains("no version"));
     }
 }

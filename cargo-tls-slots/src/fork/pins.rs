@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use semver::VersionReq;
+use semver::{Version, VersionReq};
 
 use super::error::Error;
+use super::options::Pin;
 use super::plan::Release;
 use super::stamp::Stamp;
 use crate::self_description;
-use crate::upstream::release::Upstream;
+use crate::upstream::release::{Upstream, compatible};
 use crate::upstream::resolve::{Requirement, resolve};
 
 /// The versions of one fork's dependencies, by package.
@@ -32,17 +33,23 @@ impl Pins {
     /// What is known of the dependencies of a release. A version comes from the first of these that
     /// has one:
     ///
-    /// 1. what the lock file says of this release;
-    /// 2. what an earlier run chose, as the fork's `folder` says: a fork does not change because
+    /// 1. what the caller `asked` for;
+    /// 2. what the lock file says of this release;
+    /// 3. what an earlier run chose, as the fork's `folder` says: a fork does not change because
     ///    the registry has something new;
-    /// 3. a package that the lock file has for another reason, in a version that fits: cargo would
+    /// 4. a package that the lock file has for another reason, in a version that fits: cargo would
     ///    take it;
-    /// 4. what cargo would choose today, see [`resolved`].
+    /// 5. what cargo would choose today, see [`resolved`].
     ///
     /// # Errors
     ///
-    /// [`Error::Read`].
-    pub(super) fn of(release: &Release, got: &Upstream, folder: &Path) -> Result<Self, Error> {
+    /// [`Error::Read`], and [`Error::Pin`] for a version that the release does not allow.
+    pub(super) fn of(
+        release: &Release,
+        got: &Upstream,
+        folder: &Path,
+        asked: &[Pin],
+    ) -> Result<Self, Error> {
         let path = got.folder.join("Cargo.toml");
         let text = fs::read_to_string(&path).map_err(Error::reading(&path))?;
         let upstream = toml::from_str(&text).unwrap_or_default();
@@ -58,14 +65,35 @@ impl Pins {
         for (name, required) in self_description::requirements(&record, &upstream) {
             let locked = neighbours.dependencies.get(&name).map(ToString::to_string);
             let earlier = earlier.get(&name).filter(|version| !version.is_empty());
-            if let (Some(now), Some(before)) = (&locked, earlier)
+            let before = locked.as_ref().or(earlier);
+            let asked = asked.iter().find(|pin| pin.name == name);
+            let asked = asked.map(|pin| allowed(pin, &required, before, got));
+            let asked = asked.transpose()?.flatten();
+            let now = asked.as_ref().or(locked.as_ref());
+            if let (Some(now), Some(before)) = (now, earlier)
                 && now != before
             {
+                let why = match asked {
+                    Some(_) => "--pin says",
+                    None => "the lock file has it",
+                };
                 pins.moved.push(format!(
-                    "{} {} now has {name} {now} and no longer {before}, as the lock file has it; \
+                    "{} {} now has {name} {now} and no longer {before}, as {why}; \
                      whoever shares this folder of forks moves along",
                     got.name, got.version
                 ));
+            }
+            if let Some(version) = asked {
+                let parsed = version.parse();
+                let others = neighbours.others.get(&name);
+                let is_locked =
+                    others.is_some_and(|all| parsed.is_ok_and(|parsed| all.contains(&parsed)));
+                match is_locked {
+                    true => pins.known.insert(name, version),
+                    // Whether there is such a release, cargo must say.
+                    false => pins.open.insert(name, format!("={version}")),
+                };
+                continue;
             }
             let other = || {
                 let required = VersionReq::parse(&required).ok()?;
@@ -79,6 +107,35 @@ impl Pins {
             };
         }
         Ok(pins)
+    }
+}
+
+/// The version of `pin`, if the release `got` allows it. `before` is the one that it has without
+/// the pin. A release that depends on another range of the package's releases is not meant.
+///
+/// # Errors
+///
+/// [`Error::Pin`] if it does not allow this version of the range that it depends on.
+fn allowed(
+    pin: &Pin,
+    required: &str,
+    before: Option<&String>,
+    got: &Upstream,
+) -> Result<Option<String>, Error> {
+    let requirement = VersionReq::parse(required);
+    if requirement.is_ok_and(|one| one.matches(&pin.version)) {
+        return Ok(Some(pin.version.to_string()));
+    }
+    let before: Option<Version> = before.and_then(|version| version.parse().ok());
+    match before {
+        Some(before) if compatible(&before) == compatible(&pin.version) => Err(Error::Pin(
+            pin.clone(),
+            format!(
+                "{} {} allows {} {required} only",
+                got.name, got.version, pin.name
+            ),
+        )),
+        _ => Ok(None),
     }
 }
 

@@ -7,18 +7,20 @@ use semver::Version;
 
 use super::content;
 use super::forked::{ForkedCrate, Outcome};
+use super::options::Pin;
 use super::plan::{Group, Ours, Release};
 use super::stamp::Stamp;
 use crate::by_rule::report::Report;
 
-/// The crates of a group, if nothing has to be done for it.
-pub(super) fn group(group: &Group, out: &Path) -> Option<Vec<ForkedCrate>> {
+/// The crates of a group, if nothing has to be done for it. `pins` are the versions that were asked
+/// for: a fork that has another version of such a package is looked at again.
+pub(super) fn group(group: &Group, pins: &[Pin], out: &Path) -> Option<Vec<ForkedCrate>> {
     let release = &group.release;
     let version = match &release.version {
         Some(version) => version.clone(),
         None => newest(release, out)?,
     };
-    let stamp = up_to_date(release, &version, out)?;
+    let stamp = up_to_date(release, &version, pins, out)?;
     let mut crates = vec![crate_of(&stamp, out, true)];
     for release in &group.along {
         let version = stamp.along.get(&release.name)?;
@@ -26,7 +28,8 @@ pub(super) fn group(group: &Group, out: &Path) -> Option<Vec<ForkedCrate>> {
         if wanted.is_some_and(|wanted| wanted != version) {
             return None;
         }
-        crates.push(crate_of(&up_to_date(release, version, out)?, out, false));
+        let stamp = up_to_date(release, version, pins, out)?;
+        crates.push(crate_of(&stamp, out, false));
     }
     Some(crates)
 }
@@ -47,8 +50,9 @@ pub(super) fn ours(ours: &Ours, out: &Path) -> Option<ForkedCrate> {
 }
 
 /// The stamp of a release's folder, if the folder was made by this command, from the release that
-/// is planned, with the dependencies that the lock file has now, and is as it was made.
-fn up_to_date(release: &Release, version: &Version, out: &Path) -> Option<Stamp> {
+/// is planned, with the dependencies that were asked for or that the lock file has now, and is as
+/// it was made.
+fn up_to_date(release: &Release, version: &Version, pins: &[Pin], out: &Path) -> Option<Stamp> {
     let folder = out.join(content::folder(&release.name, version));
     let stamp = Stamp::read(&folder)?;
     let locked = release.locked.as_ref();
@@ -56,14 +60,16 @@ fn up_to_date(release: &Release, version: &Version, out: &Path) -> Option<Stamp>
         && stamp.version == *version
         && locked.is_none_or(|(sum, _)| stamp.checksum.as_ref() == Some(sum))
         && stamp.pins.iter().all(|(name, pinned)| {
-            let locked = release.neighbours.dependencies.get(name);
-            locked.is_none_or(|locked| locked.to_string() == *pinned)
+            let asked = pins.iter().find(|pin| pin.name == *name);
+            let asked = asked.map(|pin| &pin.version);
+            let wanted = asked.or_else(|| release.neighbours.dependencies.get(name));
+            wanted.is_none_or(|wanted| wanted.to_string() == *pinned)
         });
     (fits && stamp.holds(&folder)).then_some(stamp)
 }
 
 /// The newest fork of a crate that is there, of those that the project asks for.
-fn newest(release: &Release, out: &Path) -> Option<Version> {
+pub(super) fn newest(release: &Release, out: &Path) -> Option<Version> {
     let prefix = format!("{}-", release.name);
     let entries = fs::read_dir(out).ok()?.flatten();
     let versions = entries.filter_map(|entry| {

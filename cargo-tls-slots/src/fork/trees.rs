@@ -69,7 +69,8 @@ impl Made {
 ///
 /// # Errors
 ///
-/// [`Error::Checksum`], [`Error::Read`], and [`Error::Upstream`] if cargo cannot be started.
+/// [`Error::Checksum`], [`Error::Read`], [`Error::Pin`], and [`Error::Upstream`] if cargo
+/// cannot be started.
 pub(super) fn make(
     groups: &[Group],
     locked: &Locked,
@@ -91,7 +92,7 @@ pub(super) fn make(
         for (got, release) in releases.iter().flatten().zip(group.releases()) {
             release.check(got)?;
             let folder = out.join(content::folder(&got.name, &got.version));
-            let of_release = Pins::of(release, got, &folder)?;
+            let of_release = Pins::of(release, got, &folder, &options.pins)?;
             for moved in &of_release.moved {
                 options.progress.line(moved);
             }

@@ -12,6 +12,10 @@
 //! releases of one crate can stand beside each other. Only two releases that cargo counts as
 //! compatible need two projects. Where the call fails, each crate is asked for alone, so one that
 //! cannot be had does not stop the others.
+//!
+//! Where all versions are known, the registry cannot say anything new. cargo is then asked with
+//! `--offline` first: a release that is on this machine needs no network, not even a dead one that
+//! cargo would wait for.
 
 use std::path::{Path, PathBuf};
 
@@ -187,7 +191,11 @@ impl Job<'_> {
             "--filter-platform",
             PLATFORM,
         ];
-        let output = project.cargo(&args, self.folder, self.offline)?;
+        let is_exact = wanted.iter().all(|one| one.version.is_some());
+        let mut output = project.cargo(&args, self.folder, self.offline || is_exact)?;
+        if !output.status.success() && is_exact && !self.offline {
+            output = project.cargo(&args, self.folder, false)?;
+        }
         if !output.status.success() {
             let says = String::from_utf8_lossy(&output.stderr)
                 .trim_end()

@@ -701,11 +701,17 @@ fn a_check_says_what_is_out_of_step() {
     place.project("user", "foldhash = \"0.1\"\n", &["foldhash@0.1.90", USER]);
     let check = |expected: &str| {
         let check = place.command("user", &["fork", "--check"]).assert();
+        // The command helps with all but this.
+        let helps = !expected.starts_with("there is no Cargo.lock");
+        let advice = match helps {
+            true => "run `cargo tls-slots fork --write`\n",
+            false => "",
+        };
         match expected.is_empty() {
             true => check.success().stdout_eq("").stderr_eq(""),
             false => check
                 .code(1)
-                .stdout_eq(format!("{expected}\nrun `cargo tls-slots fork --write`\n"))
+                .stdout_eq(format!("{expected}\n{advice}"))
                 .stderr_eq(""),
         };
     };
@@ -881,12 +887,52 @@ error: host/Cargo.toml has foldhash 0.2.90 in its Cargo.lock, but module/Cargo.t
 "#]]);
 }
 
+/// Runs the command in `user`, where it must succeed, and returns cargo's arguments in each call but
+/// those that look for the workspace.
+#[cfg(unix)]
+fn calls_of_cargo(place: &Place, args: &[&str]) -> Vec<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let log = place.path("calls").display().to_string();
+    let script = format!("#!/bin/sh\necho \"$*\" >> '{log}'\nexec \"$REAL_CARGO\" \"$@\"\n");
+    place.write("cargo.sh", &script);
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(place.path("cargo.sh"), executable).unwrap();
+    place.write("calls", "");
+    place
+        .command("user", args)
+        .env("CARGO", place.path("cargo.sh"))
+        .env("REAL_CARGO", env!("CARGO"))
+        .assert()
+        .success();
+    let calls = place.read("calls");
+    let calls = calls.lines().map(str::to_owned);
+    calls
+        .filter(|call| !call.starts_with("locate-project"))
+        .collect()
+}
+
+/// cargo waits for a network that is dead, so it is asked to do without where it can.
+#[cfg(unix)]
+#[test]
+fn what_is_on_this_machine_needs_no_network() {
+    let place = Place::with(&[TWO, &[("newest@1.0.0", "")]].concat());
+    let offline = |args: &[&str]| -> Vec<bool> {
+        let calls = calls_of_cargo(&place, args);
+        // A look at the project alone never uses the network.
+        let calls = calls.iter().filter(|call| !call.contains("--no-deps"));
+        calls.map(|call| call.contains("--offline")).collect()
+    };
+    place.project("user", "", &["foldhash@0.1.90", "foldhash@0.2.90"]);
+    assert_eq!(offline(&["fork"]), [true]);
+    // Which release is the newest, only the registry can say.
+    assert_eq!(offline(&["fork", "newest", "--out", "other"]), [false]);
+}
+
 /// A call of cargo takes longer than the rest of a run.
 #[cfg(unix)]
 #[test]
 fn cargo_is_called_once_for_all_releases() {
-    use std::os::unix::fs::PermissionsExt as _;
-
     let crates = [
         ("foldhash@0.1.90", ""),
         ("foldhash@0.2.90", ""),
@@ -896,25 +942,7 @@ fn cargo_is_called_once_for_all_releases() {
     let place = Place::with(&crates);
     let specs: Vec<&str> = crates.iter().map(|(spec, _)| *spec).collect();
     place.project("user", "", &specs);
-    let log = place.path("calls").display().to_string();
-    let script = format!("#!/bin/sh\necho \"$1\" >> '{log}'\nexec \"$REAL_CARGO\" \"$@\"\n");
-    place.write("cargo.sh", &script);
-    let executable = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(place.path("cargo.sh"), executable).unwrap();
-    let calls = |args: &[&str]| {
-        place.write("calls", "");
-        place
-            .command("user", args)
-            .env("CARGO", place.path("cargo.sh"))
-            .env("REAL_CARGO", env!("CARGO"))
-            .assert()
-            .success();
-        let calls = place.read("calls");
-        calls
-            .lines()
-            .filter(|call| *call != "locate-project")
-            .count()
-    };
+    let calls = |args: &[&str]| calls_of_cargo(&place, args).len();
     // No dependency is open, so nothing is asked about them.
     assert_eq!(calls(&["fork"]), 1);
     assert_eq!(calls(&["fork"]), 0);
@@ -923,4 +951,276 @@ fn cargo_is_called_once_for_all_releases() {
         .assert()
         .success();
     assert_eq!(calls(&["fork", "--check"]), 0);
+}
+
+/// A place where `foldhash` and the user depend on `dep`, which is locked in 1.0.0, and a project
+/// that is patched to the fork.
+fn pinned() -> Place {
+    let place = Place::with(&[
+        ("foldhash@0.2.90", ""),
+        ("dep@1.0.0", ""),
+        ("dep@1.0.1", ""),
+        ("dep@1.2.0", ""),
+    ]);
+    let needs = "[dependencies]\ndep = \">=1.0.0, <1.2\"\n";
+    place.package("vendor/foldhash-0.2.90", "foldhash", "0.2.90", needs, "");
+    let foldhash = format!(
+        "name = \"foldhash\"\nversion = \"0.2.90\"\nsource = \"{CRATES_IO}\"\n\
+         checksum = \"{}\"\ndependencies = [\"dep\"]\n",
+        checksum("foldhash@0.2.90")
+    );
+    let user = format!("{USER}dependencies = [\"dep\", \"foldhash\"]\n");
+    let uses = "foldhash = \"0.2\"\ndep = \"1\"\n";
+    place.project("user", uses, &[&foldhash, "dep@1.0.0", &user]);
+    let write = ["fork", "--write"];
+    place.command("user", &write).assert().success();
+    assert!(place.resolve("user").contains(&checksum("dep@1.0.0")));
+    place
+}
+
+#[test]
+fn a_pinned_dependency_can_be_moved() {
+    let place = pinned();
+    let fork = |args: &[&str]| place.command("user", &[&["fork"], args].concat()).assert();
+    let cargo_toml = "user/tls-slots-forks/foldhash-0.2.90/Cargo.toml";
+    assert!(place.read(cargo_toml).contains("\"=1.0.0\""));
+    // The user needs a newer one.
+    let text = place.read("user/Cargo.toml");
+    let text = text.replace("dep = \"1\"", "dep = \"1.0.1\"");
+    place.write("user/Cargo.toml", &text);
+    fork(&["--write", "--pin", "dep@1.0.1"])
+        .success()
+        .stderr_eq(str![[r#"
+getting foldhash 0.2.90
+forking foldhash 0.2.90
+foldhash 0.2.90 now has dep 1.0.1 and no longer 1.0.0, as --pin says; whoever shares this folder of forks moves along
+forked foldhash 0.2.90
+Cargo.lock still has dep 1.0.0: run `cargo update -p dep@1.0.0 --precise 1.0.1`
+[FOLDER]/Cargo.toml has the patches already
+
+"#]]);
+    assert!(place.read(cargo_toml).contains("\"=1.0.1\""));
+    // That helps, and later runs leave it so.
+    let update = ["update", "-p", "dep@1.0.0", "--precise", "1.0.1"];
+    place.cargo("user", &update);
+    let lock = place.resolve("user");
+    assert!(lock.contains(&checksum("dep@1.0.1")), "{lock}");
+    assert!(!lock.contains(&checksum("dep@1.0.0")), "{lock}");
+    fork(&["--write"]).success();
+    fork(&["--check"]).success().stdout_eq("");
+    assert!(place.read(cargo_toml).contains("\"=1.0.1\""));
+    // The same again changes nothing.
+    fork(&["--write", "--pin", "dep@1.0.1"])
+        .success()
+        .stderr_eq("[..]/Cargo.toml has the patches already\n");
+}
+
+#[test]
+fn a_pin_that_no_fork_can_have_is_an_error() {
+    let place = pinned();
+    let cargo_toml = "user/tls-slots-forks/foldhash-0.2.90/Cargo.toml";
+    let before = place.read(cargo_toml);
+    for (pin, says) in [
+        ("other@1.0.0", "no fork of this run pins a dependency other"),
+        ("dep@1.2.0", "foldhash 0.2.90 allows dep [..] only"),
+        ("dep@2.0.0", "no fork of this run allows this version"),
+        ("dep@1.0.7", "cargo does not find this version"),
+    ] {
+        place
+            .command("user", &["fork", "--pin", pin])
+            .assert()
+            .code(1)
+            .stderr_eq(format!("...\nerror: cannot pin {pin}: {says}\n"));
+        assert_eq!(place.read(cargo_toml), before);
+    }
+    place
+        .command("user", &["fork", "--pin", "dep"])
+        .assert()
+        .code(2);
+}
+
+#[test]
+fn what_is_left_is_not_said_to_be_forked() {
+    let place = Place::with(&[
+        ("foldhash@0.2.90", ""),
+        ("crossbeam-utils@0.8.90", NEW_STATE),
+    ]);
+    let locked = ["foldhash@0.2.90", "crossbeam-utils@0.8.90", USER];
+    place.project("user", "foldhash = \"0.2\"\n", &locked);
+    place
+        .command("user", &["fork"])
+        .assert()
+        .success()
+        .stderr_eq(str![[r#"
+getting crossbeam-utils 0.8.90 and foldhash 0.2.90
+forking crossbeam-utils 0.8.90 and foldhash 0.2.90
+forked foldhash 0.2.90
+
+Left as published; [..]
+...
+"#]]);
+}
+
+#[test]
+fn a_check_looks_at_our_own_crates() {
+    let place = Place::with(&[("foldhash@0.2.90", "")]);
+    place.project("user", "foldhash = \"0.2\"\n", &["foldhash@0.2.90", USER]);
+    let write = ["fork", "--write"];
+    place.command("user", &write).assert().success();
+    let check = |says: &str| {
+        let check = place.command("user", &["fork", "--check"]).assert();
+        let advice = "run `cargo tls-slots fork --write`\n";
+        check.code(1).stdout_eq(format!("{says}\n{advice}"));
+        place.command("user", &write).assert().success();
+        let check = place.command("user", &["fork", "--check"]).assert();
+        check.success().stdout_eq("");
+    };
+    let ours: Vec<String> = place
+        .names("user/tls-slots-forks")
+        .into_iter()
+        .filter(|name| name.starts_with("tls-"))
+        .collect();
+    assert!(ours.contains(&"tls-keys".to_owned()), "{ours:?}");
+    for name in ours {
+        let folder = format!("user/tls-slots-forks/{name}");
+        place.write(&format!("{folder}/src/lib.rs"), "changed");
+        check(&format!("[..]/{name} is not as `fork` has written it"));
+        std::fs::remove_dir_all(place.path(&folder)).unwrap();
+        check(&format!(
+            "the forks need {name}, and there is no [..]/{name}"
+        ));
+    }
+}
+
+#[test]
+fn a_check_fails_where_lines_lead_into_two_folders() {
+    let place = Place::with(TWO);
+    let both = "foldhash = \"0.1\"\nnewer = { package = \"foldhash\", version = \"0.2\" }\n";
+    place.project("user", both, &["foldhash@0.1.90", "foldhash@0.2.90", USER]);
+    for out in ["b", "a"] {
+        let write = ["fork", "--write", "--out", out];
+        place.command("user", &write).assert().success();
+    }
+    let text = place.read("user/Cargo.toml");
+    place.write(
+        "user/Cargo.toml",
+        &text.replace("a/foldhash-0.2.90", "b/foldhash-0.2.90"),
+    );
+    let check = place.command("user", &["fork", "--check"]).assert();
+    check.code(1).stdout_eq(str![[r#"
+foldhash is patched to a fork in [FOLDER]/b, and the forks that are looked at are in [FOLDER]/a
+run `cargo tls-slots fork --write`
+
+"#]]);
+    // The advice helps.
+    let write = ["fork", "--write"];
+    place.command("user", &write).assert().success();
+    let check = place.command("user", &["fork", "--check"]).assert();
+    check.success().stdout_eq("");
+}
+
+#[test]
+fn a_check_of_a_name_that_is_nowhere_fails() {
+    let place = Place::with(&[("foldhash@0.2.90", "")]);
+    place.project("user", "foldhash = \"0.2\"\n", &["foldhash@0.2.90", USER]);
+    place
+        .command("user", &["fork", "--write"])
+        .assert()
+        .success();
+    place
+        .command("user", &["fork", "--check", "tokoi"])
+        .assert()
+        .code(1)
+        .stdout_eq("tokoi is not forked, and Cargo.lock does not hold it\n");
+    // What can be forked is: by the command that is given.
+    place
+        .command("user", &["fork", "--check", "foldhash", "--out", "other"])
+        .assert()
+        .code(1)
+        .stdout_eq(str![[r#"
+...
+foldhash 0.2.90 is not forked
+run `cargo tls-slots fork foldhash --out other --write`
+
+"#]]);
+}
+
+#[test]
+fn a_check_gives_no_advice_that_does_not_help() {
+    let place = Place::with(&[
+        ("foldhash@0.2.90", ""),
+        ("crossbeam-utils@0.8.90", NEW_STATE),
+    ]);
+    let locked = ["foldhash@0.2.90", "crossbeam-utils@0.8.90", USER];
+    place.project("user", "foldhash = \"0.2\"\n", &locked);
+    place
+        .command("user", &["fork", "--write"])
+        .assert()
+        .success();
+    place
+        .command("user", &["fork", "--check", "--strict"])
+        .assert()
+        .code(1)
+        .stdout_eq(str![[r#"
+the recipe for crossbeam-utils does not fit crossbeam-utils 0.8.90:
+  src/lib.rs:3: `static NEW` is new: the recipe does not say whether images share it
+  [..] fits: [..]
+
+"#]]);
+}
+
+#[test]
+fn a_workspace_that_cargo_does_not_find_is_told_in_its_words() {
+    let place = Place::with(&[("foldhash@0.2.90", "")]);
+    place.write("broken/Cargo.toml", "[package\n");
+    place.write("outer/Cargo.toml", "[workspace]\nmembers = []\n");
+    place.package("outer/inner", "inner", "0.0.0", "", "");
+    std::fs::create_dir(place.path("latin")).unwrap();
+    std::fs::write(place.path("latin/Cargo.toml"), b"# \xe4\n[package]\n").unwrap();
+    for (folder, says) in [
+        ("broken", "Cargo.toml:1:9"),
+        ("outer/inner", "believes it's in a workspace when it's not"),
+        ("latin", "not valid utf-8"),
+    ] {
+        for flag in ["--write", "--check"] {
+            place
+                .command(folder, &["fork", flag])
+                .assert()
+                .code(1)
+                .stdout_eq("")
+                .stderr_eq(format!(
+                    "error: cargo cannot find the workspace; it says:\n...\n[..]{says}[..]\n..."
+                ));
+        }
+    }
+}
+
+#[test]
+fn all_members_of_a_workspace_have_one_folder() {
+    let place = Place::with(&[("foldhash@0.2.90", "")]);
+    place.project("user", "foldhash = \"0.2\"\n", &["foldhash@0.2.90", USER]);
+    let text = place.read("user/Cargo.toml");
+    let text = text.replace("[workspace]", "[workspace]\nmembers = [\"member\"]");
+    place.write("user/Cargo.toml", &text);
+    place.package("user/member", "member", "0.0.0", "", "");
+    let fork = |args: &[&str]| place.command("user/member", &[&["fork"], args].concat());
+    fork(&[]).assert().success();
+    assert!(place.has("user/tls-slots-forks/foldhash-0.2.90"));
+    assert!(!place.has("user/member/tls-slots-forks"));
+    fork(&["--write"]).assert().success();
+    fork(&["--check"]).assert().success().stdout_eq("");
+}
+
+#[test]
+fn line_ends_and_a_mark_of_a_cargo_toml_stay() {
+    let place = Place::with(&[("foldhash@0.2.90", "")]);
+    place.project("user", "foldhash = \"0.2\"\n", &["foldhash@0.2.90", USER]);
+    let text = format!("\u{feff}{}", place.read("user/Cargo.toml"));
+    let text = text.replace('\n', "\r\n");
+    place.write("user/Cargo.toml", &text);
+    let write = ["fork", "--write"];
+    place.command("user", &write).assert().success();
+    let line = "foldhash = { path = \"tls-slots-forks/foldhash-0.2.90\" }";
+    let expected = format!("{text}\r\n[patch.crates-io]\r\n{line}\r\n");
+    assert_eq!(place.read("user/Cargo.toml"), expected);
 }

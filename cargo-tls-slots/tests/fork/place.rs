@@ -109,15 +109,21 @@ impl Place {
 
     /// Has cargo resolve a project, as the next build would, and returns its lock file.
     pub(crate) fn resolve(&self, folder: &str) -> String {
+        self.cargo(folder, &["metadata", "--format-version", "1"]);
+        self.read(&format!("{folder}/Cargo.lock"))
+    }
+
+    /// Runs cargo in a folder, where it must succeed.
+    pub(crate) fn cargo(&self, folder: &str, args: &[&str]) {
         let output = std::process::Command::new(env!("CARGO"))
-            .args(["metadata", "--offline", "--format-version", "1"])
+            .args(args)
+            .arg("--offline")
             .current_dir(self.path(folder))
             .env("CARGO_HOME", self.path("empty-home"))
             .output()
             .unwrap();
         let says = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{says}");
-        self.read(&format!("{folder}/Cargo.lock"))
     }
 }
 
