@@ -386,7 +386,7 @@ error: foldhash 0.1.90 is a crate of your own[..]
         .code(1)
         .stdout_eq(str![[r#"
 foldhash 0.1.90 is not forked
-run `cargo tls-slots fork --write`
+run `cargo tls-slots fork foldhash --out elsewhere --write`
 
 "#]]);
 }
