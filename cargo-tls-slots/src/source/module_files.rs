@@ -1,7 +1,7 @@
 //! Which other files a file of a crate takes in, by `mod` items and by `include!`.
 //!
-//! A crate's files are not simply those of a folder: a `#[path = "…"]` or an `include!` may name any
-//! file of the package, and that file may hold state.
+//! A crate's files are not simply those of a folder: a `#[path = "…"]` or an `include!` may name
+//! any file of the package, and that file may hold state.
 
 use super::place;
 use super::tokens::Source;

@@ -44,7 +44,8 @@ const ITEMS: [&str; 13] = [
 
 /// Whether what an attribute in front of `start` is about goes on to the token at `index`.
 ///
-/// An attribute may be that of a field, an argument or an arm of a `match`: then it ends at a comma.
+/// An attribute may be that of a field, an argument or an arm of a `match`: then it ends at a
+/// comma.
 fn reaches(source: &Source<'_>, mut start: usize, index: usize) -> bool {
     while start < index && (source.at(start) == "#" || source.tokens[start].kind == Kind::Doc) {
         start = match source.at(start) {

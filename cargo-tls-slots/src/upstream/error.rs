@@ -14,7 +14,7 @@ use std::io;
 
 /// Why a release could not be had.
 ///
-/// The source of most variants is [`Cargo`], with cargo's own words.
+/// The source of most variants holds cargo's own words.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UpstreamError {

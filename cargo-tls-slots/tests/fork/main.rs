@@ -887,8 +887,8 @@ error: host/Cargo.toml has foldhash 0.2.90 in its Cargo.lock, but module/Cargo.t
 "#]]);
 }
 
-/// Runs the command in `user`, where it must succeed, and returns cargo's arguments in each call but
-/// those that look for the workspace.
+/// Runs the command in `user`, where it must succeed, and returns cargo's arguments in each call
+/// but those that look for the workspace.
 #[cfg(unix)]
 fn calls_of_cargo(place: &Place, args: &[&str]) -> Vec<String> {
     use std::os::unix::fs::PermissionsExt as _;
