@@ -5,7 +5,7 @@
 //! apart, and `once_per_run` remembers which builds were made.
 //!
 //! A build begins by [`Building`], for its target folder. It copies sources and makes forks while
-//! it has [`Preparing`] besides, as builds in other target folders use the same sources and forks.
+//! it has `Preparing` besides, as builds in other target folders use the same sources and forks.
 
 use std::collections::HashMap;
 use std::fs::{self, File};

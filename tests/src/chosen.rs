@@ -10,7 +10,7 @@
 //! sets the variable for the oldest, a middle and the newest release of each crate.
 //!
 //! A crate that no fixture names is used through another one, and some releases have another
-//! interface. [`USES`] says what the fixtures use then.
+//! interface. `USES` says what the fixtures use then.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
