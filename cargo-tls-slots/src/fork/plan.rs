@@ -75,8 +75,7 @@ pub(super) struct Release {
 
 impl Release {
     /// The checksums that a release should have, and who says so: the table of releases, the lock
-    /// file.
-    /// Usually both say the same; a difference is found when the release is here.
+    /// file. Usually both say the same; a difference is found when the release is here.
     fn known_checksums(&self, version: &Version) -> Vec<(String, String)> {
         let tried = self.method.tried(version);
         let tried = tried.map(|facts| (facts.checksum.clone(), "the table of releases".to_owned()));
@@ -127,7 +126,7 @@ impl Release {
     /// What cargo is asked for. `along` is the place of the crate that this one belongs to.
     pub(super) fn wanted(&self, along: Option<usize>) -> Wanted {
         let version = self.version.as_ref();
-        let checksums = version.map_or(Vec::new(), |version| self.known_checksums(version));
+        let mut checksums = version.map_or(Vec::new(), |version| self.known_checksums(version));
         let recipe = self.method.recipe();
         Wanted {
             name: self.name.clone(),
@@ -135,10 +134,7 @@ impl Release {
             requirement: self.requirement.clone(),
             along,
             features: recipe.map_or(Vec::new(), |recipe| recipe.fetch_features.clone()),
-            checksum: checksums
-                .into_iter()
-                .next_back()
-                .map(|(checksum, _)| checksum),
+            checksum: checksums.pop().map(|(checksum, _)| checksum),
         }
     }
 }

@@ -92,20 +92,19 @@ impl Entry for Replace {
     /// The statics in the run are this entry's alone: no other entry may claim what is no longer
     /// there afterwards. Others of the same name elsewhere in the file are not its own.
     fn claims(&self) -> Vec<Claim<'_>> {
-        let runs = || {
-            let all = self.alternatives().into_iter();
-            all.filter_map(|(one, _)| Run::parse(one.run).ok())
-                .collect()
-        };
-        let claim = |name: &'_ String| {
-            let name = name.clone();
-            Claim::new(
+        let alternatives = self.alternatives().into_iter();
+        let runs = alternatives.filter_map(|(one, _)| Run::parse(one.run).ok());
+        let runs: Vec<Run> = runs.collect();
+        let mut claims = Vec::new();
+        for name in &self.shares {
+            let files = self.files();
+            claims.push(Claim::new(
                 format!("`static {name}` that a `replace` shares"),
-                move |path, found| self.files().contains(&path) && found.name == name,
-                Action::Replace(runs()),
-            )
-        };
-        self.shares.iter().map(claim).collect()
+                move |path, found| files.contains(&path) && found.name == *name,
+                Action::Replace(runs.clone()),
+            ));
+        }
+        claims
     }
 }
 

@@ -54,6 +54,15 @@ struct Question<'a> {
     with_functions: bool,
 }
 
+impl Question<'_> {
+    fn new(with_functions: bool) -> Self {
+        Question {
+            seen: BTreeSet::new(),
+            with_functions,
+        }
+    }
+}
+
 impl<'a> Types<'a> {
     /// Remembers the types that a file defines, at any depth.
     ///
@@ -83,11 +92,7 @@ impl<'a> Types<'a> {
 
     /// Whether the type in these tokens is known to have no interior mutability.
     pub(crate) fn is_immutable(&self, source: &'a Source<'a>, range: Range<usize>) -> bool {
-        let mut question = Question {
-            seen: BTreeSet::new(),
-            with_functions: true,
-        };
-        self.immutable(source, range, &[], &mut question)
+        self.immutable(source, range, &[], &mut Question::new(true))
     }
 
     /// Whether the type is known to have no interior mutability and no pointer to a function.
@@ -95,11 +100,7 @@ impl<'a> Types<'a> {
     /// Which image's function a pointer leads to may matter even if the pointer never changes: a
     /// table of functions is compared by its address, or outlives the image.
     pub(crate) fn is_plain_data(&self, source: &'a Source<'a>, range: Range<usize>) -> bool {
-        let mut question = Question {
-            seen: BTreeSet::new(),
-            with_functions: false,
-        };
-        self.immutable(source, range, &[], &mut question)
+        self.immutable(source, range, &[], &mut Question::new(false))
     }
 
     /// Whether the type is known to have some: it names a lock, a cell or an atomic, or one of the

@@ -64,9 +64,8 @@ impl<'a> Origins<'a> {
             }
         }
         for item in place::uses(source) {
-            let is_pub = place::start_of_item(source, item.start) != item.start
-                && (place::start_of_item(source, item.start)..item.start)
-                    .any(|at| source.is_ident(at, "pub"));
+            let is_pub = (place::start_of_item(source, item.start)..item.start)
+                .any(|at| source.is_ident(at, "pub"));
             for at in item.clone().skip(1) {
                 let Some(first) = first_segment(source, item.start, at) else {
                     continue;
