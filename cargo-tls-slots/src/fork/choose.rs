@@ -32,6 +32,7 @@ use super::method::Method;
 use super::options::{CrateSpec, ForkOptions};
 use crate::project::used::Declared;
 use crate::recipe::Recipe;
+use crate::upstream::release::compatible;
 
 /// A release that is to be forked.
 #[derive(Clone, Debug)]
@@ -213,15 +214,15 @@ impl Chosen {
 ///
 /// Requirements for releases that are compatible with each other are met by one release.
 fn releases(declared: &Declared, default: Option<&Version>) -> Vec<Option<String>> {
-    let mut ranges = BTreeMap::<(u64, Option<u64>), Vec<&str>>::new();
+    let mut ranges = BTreeMap::<Option<String>, Vec<&str>>::new();
     for requirement in &declared.requirements {
         let parsed = VersionReq::parse(requirement).unwrap_or_default();
-        let range = parsed.comparators.first().map_or((u64::MAX, None), range);
+        let range = parsed.comparators.first().map(range);
         ranges.entry(range).or_default().push(requirement);
     }
     // What allows everything asks for no release of its own.
     if ranges.len() > 1 {
-        ranges.remove(&(u64::MAX, None));
+        ranges.remove(&None);
     }
     let wanted = ranges.into_values().map(|list| {
         let allows = |version: &Version| {
@@ -233,12 +234,11 @@ fn releases(declared: &Declared, default: Option<&Version>) -> Vec<Option<String
     wanted.collect()
 }
 
-/// What tells ranges of releases apart that are not compatible: the first number that is not 0.
-fn range(comparator: &Comparator) -> (u64, Option<u64>) {
-    match comparator.major {
-        0 => (0, comparator.minor),
-        major => (major, None),
-    }
+/// What tells ranges of releases apart that are not compatible.
+fn range(comparator: &Comparator) -> String {
+    let (minor, patch) = (comparator.minor, comparator.patch);
+    let lowest = Version::new(comparator.major, minor.unwrap_or(0), patch.unwrap_or(0));
+    compatible(&lowest)
 }
 
 #[cfg(test)]
@@ -337,6 +337,10 @@ mod tests {
             [Some("=1.47.5, ^1.4".to_owned())]
         );
         assert_eq!(wanted(&["^0.2.3", "^1"]), [Some("^0.2.3".to_owned()), None]);
+        assert_eq!(
+            wanted(&["=0.0.3", "=0.0.4"]),
+            [Some("=0.0.3".to_owned()), Some("=0.0.4".to_owned())]
+        );
         assert_eq!(wanted(&["*"]), [None]);
         assert_eq!(wanted(&["*", "~1.47"]), [Some("~1.47".to_owned())]);
     }
