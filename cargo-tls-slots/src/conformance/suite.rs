@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub const DEFAULT_VERSION: &str = "1.54.1";
 
 /// The features that upstream runs its tests with, commas between.
-pub(super) const FEATURES: &str = "full,test-util";
+pub(crate) const FEATURES: &str = "full,test-util";
 
 /// The integration tests of a quick run: each part of tokio that has shared state, and the locks
 /// and channels whose wakers cross copies.

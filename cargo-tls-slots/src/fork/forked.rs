@@ -32,6 +32,8 @@ pub struct ForkedCrate {
     pub name: String,
     /// Its version; for a forked crate, upstream's.
     pub version: Version,
+    /// The registry's SHA-256 of upstream's archive. Our own crates have none.
+    pub checksum: Option<String>,
     /// Its folder, absolute.
     pub dir: PathBuf,
     /// Whether a project names it in `[patch.crates-io]`. Others only belong to one that is.
@@ -160,6 +162,7 @@ mod tests {
             name: name.to_owned(),
             version: version.parse().unwrap(),
             dir: PathBuf::from(format!("/f/{name}-{version}")),
+            checksum: None,
             patched: true,
             outcome: Outcome::Written,
             report: None,

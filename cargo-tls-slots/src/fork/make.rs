@@ -339,6 +339,7 @@ fn write_one(made: Made, out: &Path) -> Result<ForkedCrate, Error> {
     Ok(ForkedCrate {
         name: stamp.name,
         version: stamp.version,
+        checksum: stamp.checksum,
         patched,
         outcome,
         report: Report::of(&dir),

@@ -42,6 +42,7 @@ pub(super) fn ours(ours: &Ours, out: &Path) -> Option<ForkedCrate> {
     fits.then(|| ForkedCrate {
         name: stamp.name,
         version: stamp.version,
+        checksum: stamp.checksum,
         dir: folder,
         patched: ours.patched,
         outcome: Outcome::UpToDate,
@@ -85,6 +86,7 @@ fn crate_of(stamp: &Stamp, out: &Path, patched: bool) -> ForkedCrate {
     ForkedCrate {
         name: stamp.name.clone(),
         version: stamp.version.clone(),
+        checksum: stamp.checksum.clone(),
         patched,
         outcome: Outcome::UpToDate,
         report: Report::of(&dir),

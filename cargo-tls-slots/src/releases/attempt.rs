@@ -1,8 +1,6 @@
 //! Tries one release.
 
 use std::fs;
-use std::io;
-use std::path::Path;
 
 use super::choose::Release;
 use super::compile;
@@ -11,9 +9,10 @@ use super::own_tests;
 use super::place::Place;
 use super::tried::Tried;
 use crate::causes::with_causes;
-use crate::fork::{self, CrateSpec, ForkOptions, Forked, Left, STAMP, Why};
+use crate::fork::{self, CrateSpec, ForkOptions, Forked, Left, Why};
 use crate::release_table::{Answer, Facts};
 use crate::upstream::lockfile::CRATES_IO;
+use crate::upstream::release::locked_text;
 
 /// Forks the release, compiles it, and runs its tests, as far as the options want that and the step
 /// before has succeeded. `facts` is what is known of it.
@@ -77,10 +76,10 @@ fn steps(
     let along = |name: &String| release.recipe.with.contains(name);
     for one in &forked.crates {
         let (name, version) = (one.name.clone(), one.version.clone());
+        let checksum = one.checksum.clone().unwrap_or_default();
         if name == release.recipe.name {
-            facts.checksum = checksum(&one.dir).map_err(|error| error.to_string())?;
+            facts.checksum = checksum;
         } else if along(&name) {
-            let checksum = checksum(&one.dir).map_err(|error| error.to_string())?;
             facts.with.insert(name.clone(), version.clone());
             tried.along.push((name, version, checksum));
         }
@@ -111,11 +110,7 @@ fn forked(options: &Options, release: &Release, place: &Place) -> Result<Forked,
     let lock = place.folder.join("Cargo.lock");
     let mut text = String::from("version = 4\n");
     if let Some(checksum) = &release.checksum {
-        text += &format!(
-            "[[package]]\nname = \"{name}\"\nversion = \"{}\"\n\
-             source = \"{CRATES_IO}\"\nchecksum = \"{checksum}\"\n",
-            release.version
-        );
+        text += &locked_text(name, &release.version, CRATES_IO, checksum, &[]);
     }
     fs::create_dir_all(&place.folder)
         .and_then(|()| fs::write(&lock, text))
@@ -130,15 +125,4 @@ fn forked(options: &Options, release: &Release, place: &Place) -> Result<Forked,
         offline: options.offline,
         ..ForkOptions::new(&place.forks)
     })
-}
-
-/// The checksum of upstream's archive, as the fork in `folder` has it.
-fn checksum(folder: &Path) -> io::Result<String> {
-    #[derive(serde::Deserialize)]
-    struct Stamp {
-        checksum: String,
-    }
-    let text = fs::read_to_string(folder.join(STAMP))?;
-    let stamp: Stamp = toml::from_str(&text).map_err(io::Error::other)?;
-    Ok(stamp.checksum)
 }

@@ -25,6 +25,7 @@ use super::place::{Place, upstream_folder};
 use crate::cargo;
 use crate::cargo_toml::path::with_slashes;
 use crate::causes::with_causes;
+use crate::conformance::suite;
 use crate::conformance::work::write;
 use crate::fork::Forked;
 use crate::process;
@@ -35,9 +36,6 @@ const BUILD: Duration = Duration::from_secs(30 * 60);
 
 /// The choices of features, each with commas between.
 const EDGES: [&str; 4] = ["", "most", "shared", "most,shared"];
-
-/// The features of tokio that stand for its default ones.
-const TOKIO: [&str; 2] = ["full", "test-util"];
 
 /// Compiles the fork with each choice of features.
 ///
@@ -103,7 +101,7 @@ struct Compiled {
 fn most(release: &Release, forked: &Forked) -> Result<Vec<String>, String> {
     let name = &release.recipe.name;
     if name == "tokio" {
-        return Ok(TOKIO.map(str::to_owned).to_vec());
+        return Ok(suite::FEATURES.split(',').map(str::to_owned).collect());
     }
     let Some(fork) = forked.crates.iter().find(|one| one.name == *name) else {
         return Err(format!("{name} is not among its forks"));

@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use super::choose::Release;
 use super::options::Options;
 use super::place::{Place, upstream_folder};
+use crate::cargo_toml::read;
 use crate::causes::with_causes;
 use crate::conformance::options::Context;
 use crate::conformance::outcome::Outcome;
-use crate::conformance::suite::Suite;
+use crate::conformance::suite::{self, Suite};
 use crate::conformance::suites::{self, Package};
 use crate::conformance::work;
 use crate::fork::Forked;
@@ -120,11 +121,7 @@ fn self_hosted(release: &Release, place: &Place, forked: &Forked) -> Result<Path
 fn root(package: &Path) -> PathBuf {
     let text = std::fs::read_to_string(package.join("Cargo.toml")).unwrap_or_default();
     let table: toml::Table = text.parse().unwrap_or_default();
-    let path = table
-        .get("lib")
-        .and_then(|lib| lib.get("path"))
-        .and_then(toml::Value::as_str);
-    PathBuf::from(path.unwrap_or("src/lib.rs"))
+    PathBuf::from(read::library_root(&table))
 }
 
 /// Builds and runs the unit tests in `folder`.
@@ -148,7 +145,7 @@ fn run(
         .and_then(|record| record.feature.clone());
     let mut features: Vec<String> = record.filter(|_| shares).into_iter().collect();
     if release.recipe.name == "tokio" {
-        features.extend(["full".to_owned(), "test-util".to_owned()]);
+        features.push(suite::FEATURES.to_owned());
     }
     let package = Package {
         folder,

@@ -253,10 +253,7 @@ impl Wanted {
 fn lock_of(wanted: &[&Wanted], locked: &[LockedPackage]) -> String {
     let mut lock = String::from("version = 4\n");
     let mut add = |name: &str, version: &Version, source: &str, sum: &str, with: &[String]| {
-        lock += &format!(
-            "[[package]]\nname = \"{name}\"\nversion = \"{version}\"\nsource = \"{source}\"\n\
-             checksum = \"{sum}\"\ndependencies = {with:?}\n"
-        );
+        lock += &locked_text(name, version, source, sum, with);
     };
     for one in locked.iter().filter(|one| one.is_from_crates_io()) {
         let source = one.source.as_deref().unwrap_or(CRATES_IO);
@@ -285,6 +282,20 @@ fn lock_of(wanted: &[&Wanted], locked: &[LockedPackage]) -> String {
         }
     }
     lock
+}
+
+/// A package of a lock file, as text.
+pub(crate) fn locked_text(
+    name: &str,
+    version: &Version,
+    source: &str,
+    checksum: &str,
+    dependencies: &[String],
+) -> String {
+    format!(
+        "[[package]]\nname = \"{name}\"\nversion = \"{version}\"\nsource = \"{source}\"\n\
+         checksum = \"{checksum}\"\ndependencies = {dependencies:?}\n"
+    )
 }
 
 /// Where cargo has put one wanted release, and the checksum by which it knows it.
