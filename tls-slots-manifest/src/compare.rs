@@ -67,6 +67,7 @@ pub fn compare(host: &Manifest, module: &Manifest) -> Result<(), Mismatch> {
     let mut found = Differences::default();
     compiler::compare(host, module, &mut found);
     keys::compare_host_half(module, &mut found);
+    keys::compare_packages(host, module, &mut found);
     let pairs = crates::pairs(host, module, &mut found);
     for pair in &pairs {
         let same_profile = host.compiler.debug_assertions == module.compiler.debug_assertions;

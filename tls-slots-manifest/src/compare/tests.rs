@@ -54,10 +54,7 @@ fn host() -> Manifest {
                 fields: 7,
             }],
         }],
-        keys: vec![
-            key("tokio", "1.54.1", "CONTEXT"),
-            key("app", "0.1.0", "OWN"),
-        ],
+        keys: vec![key("tokio", "1.54.1", "CONTEXT"), own("0.1.0", "OWN")],
         allocator: None,
     }
 }
@@ -75,6 +72,17 @@ fn key(package: &str, version: &str, name: &str) -> Key {
         type_text: "Context".to_owned(),
         size: 64,
         align: 8,
+        sources: String::new(),
+        cfgs: Vec::new(),
+    }
+}
+
+/// A key of a crate that is no fork.
+fn own(version: &str, name: &str) -> Key {
+    Key {
+        sources: "c0ffee".to_owned(),
+        cfgs: vec!["feature=\"wide\"".to_owned()],
+        ..key("app", version, name)
     }
 }
 
@@ -278,22 +286,26 @@ Build both with the same features of app 0.1.0, the same cfgs and the same versi
         module.keys[1].file = "/elsewhere/src/lib.rs".to_owned();
         module.keys.push(key("other", "0.1.0", "OWN"));
     });
-    // Another version, another place: another key.
-    for edit in [
-        |key: &mut Key| key.version = "0.1.1".to_owned(),
-        |key: &mut Key| key.line = 9,
-        |key: &mut Key| key.kind = KeyKind::Process,
-    ] {
-        fits(|module| {
-            module.keys[1].size = 8;
-            edit(&mut module.keys[1]);
-        });
-    }
-    // Two of one identity are shared with nobody.
+    // A comment moved it.
+    fits(|module| module.keys[1].line = 9);
+    // Two in one place are shared with nobody.
     fits(|module| {
         module.keys[1].size = 8;
-        module.keys.push(key("app", "0.1.0", "OWN"));
+        module.keys.push(own("0.1.0", "OWN"));
     });
+    // Several of one name, in order.
+    let mut host = host();
+    host.keys.push(Key {
+        line: 5,
+        size: 1,
+        ..own("0.1.0", "OWN")
+    });
+    let mut module = host.clone();
+    (module.keys[1].line, module.keys[2].line) = (11, 15);
+    assert_eq!(compare(&host, &module), Ok(()));
+    (module.keys[1].line, module.keys[2].line) = (15, 11);
+    let mismatch = compare(&host, &module).unwrap_err();
+    assert_eq!(mismatch.differences.len(), 2);
     // The host lacks one of a crate that it has forked.
     refused(
         |module| module.keys.push(key("tokio", "1.54.1", "LOST")),
@@ -301,8 +313,56 @@ Build both with the same features of app 0.1.0, the same cfgs and the same versi
 the module does not fit its host in 1 point:
   what                               host          module
   thread-local tokio::runtime::LOST  is not there  is there
-Build the host again, with the fork of tokio that the module is built with: what tokio shares must be there in the host.",
+Build the host again, with the tokio that the module is built with: what tokio shares must be there in the host. If the key is meant to be the module's own: `LoadOptions::allow_private(\"tokio::runtime::LOST\")`.",
     );
+    // A static there, a thread-local here.
+    refused(
+        |module| module.keys[1].kind = KeyKind::Process,
+        "\
+the module does not fit its host in 1 point:
+  what                      host          module
+  static app::runtime::OWN  is not there  is there
+Build the host again, with the app that the module is built with: what app shares must be there in the host. If the key is meant to be the module's own: `LoadOptions::allow_private(\"app::runtime::OWN\")`.",
+    );
+}
+
+#[test]
+fn crates_of_the_users_own() {
+    refused(
+        |module| module.keys[1].sources = "decade".to_owned(),
+        "\
+the module does not fit its host in 1 point:
+  what          host    module
+  app: sources  c0ffee  decade
+Build both from the same sources of app 0.1.0, which declares shared keys: one side was built before or after a change of them. Comments do not count. If you know that the change is harmless: `LoadOptions::trust_sources(\"app\")`.",
+    );
+    refused(
+        |module| module.keys[1].cfgs = vec!["unstable".to_owned()],
+        "\
+the module does not fit its host in 2 points:
+  what                 host  module
+  app: feature `wide`  on    off
+  app: cfg `unstable`  off   on
+Build app with its feature `wide` on both sides, or on neither.
+Build app with its cfg `unstable` on both sides, or on neither.",
+    );
+    refused(
+        |module| module.keys[1].version = "0.1.1".to_owned(),
+        "\
+the module does not fit its host in 1 point:
+  what          host   module
+  app: version  0.1.0  0.1.1
+Build both with one version of app: its keys would be two in the process, one for each version.",
+    );
+    // Which cargo links side by side.
+    fits(|module| module.keys[1].version = "0.2.0".to_owned());
+    // The host's program and its library are two crates of one package.
+    let mut host = host();
+    host.keys.push(Key {
+        sources: "decade".to_owned(),
+        ..own("0.1.0", "MAIN")
+    });
+    assert_eq!(compare(&host, &self::host()), Ok(()));
 }
 
 #[test]
