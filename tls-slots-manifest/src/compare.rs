@@ -48,7 +48,8 @@ pub(crate) mod mismatch;
 #[cfg(test)]
 mod tests;
 
-use crate::manifest::Manifest;
+use crate::allowed::Allowed;
+use crate::description::Description;
 
 use difference::Differences;
 use mismatch::Mismatch;
@@ -63,8 +64,13 @@ use mismatch::Mismatch;
 /// # Errors
 ///
 /// [`Mismatch`] names each difference, with both sides' values and what to do about it.
-pub fn compare(host: &Manifest, module: &Manifest) -> Result<(), Mismatch> {
+pub fn compare(
+    host: &Description,
+    module: &Description,
+    allowed: &Allowed,
+) -> Result<(), Mismatch> {
     let mut found = Differences::default();
+    let (host, module) = (&host.manifest, &module.manifest);
     compiler::compare(host, module, &mut found);
     keys::compare_host_half(module, &mut found);
     keys::compare_packages(host, module, &mut found);

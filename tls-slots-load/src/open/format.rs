@@ -13,7 +13,7 @@ use tls_keys::names::ENTRY_PREFIX;
 use super::{elf, never_unmapped};
 
 /// What the loader knows of a file that may be a module.
-pub(crate) struct Description {
+pub(crate) struct Headers {
     /// The names of its entries, sorted.
     pub(crate) entries: Vec<String>,
     /// Symbols that only a host may define.
@@ -22,7 +22,7 @@ pub(crate) struct Description {
     pub(crate) kept_mapped_by: Vec<String>,
 }
 
-impl Description {
+impl Headers {
     /// One of the symbols that only a host may define. Prefers the one that registers modules, as
     /// its name says the most.
     pub(crate) fn host_symbol(&self) -> Option<&str> {
@@ -142,7 +142,7 @@ fn looks_like(bytes: &[u8]) -> &'static str {
 /// # Errors
 ///
 /// [`Unfit`]: the file cannot be a module of this machine.
-pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Headers, Unfit> {
     check_format(bytes)?;
     // It begins as the format does, and then ends too early.
     let damaged = |_| Unfit::Corrupt("its header is damaged".to_owned());
@@ -160,7 +160,7 @@ pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
     let (mut entries, mut host_symbols) = exported_names(&file)?;
     entries.sort_unstable();
     host_symbols.sort_unstable();
-    Ok(Description {
+    Ok(Headers {
         entries,
         host_symbols,
         kept_mapped_by: never_unmapped::of(bytes, kind),
@@ -316,10 +316,10 @@ fn is_position_independent_executable(bytes: &[u8], kind: FileKind) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Unfit, describe};
+    use super::{Unfit, read};
 
     fn unfit(bytes: &[u8]) -> Unfit {
-        describe(bytes).err().expect("it is no module")
+        read(bytes).err().expect("it is no module")
     }
 
     #[test]
@@ -338,7 +338,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     mod elf {
-        use super::super::{Unfit, describe};
+        use super::super::{Unfit, read};
         use super::unfit;
 
         /// This program, with the mark of a program taken out, so that it looks like a library.
@@ -353,7 +353,7 @@ mod tests {
                 .position(|window| window == flags)
                 .expect("a program that is linked as rustc does it");
             bytes[at + 11] = 0;
-            assert!(describe(&bytes).is_ok());
+            assert!(read(&bytes).is_ok());
             bytes
         }
 
@@ -370,8 +370,7 @@ mod tests {
             use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
             let mut bytes = shared_object();
-            let kept_mapped_by =
-                |bytes: &[u8]| describe(bytes).expect("it is whole").kept_mapped_by;
+            let kept_mapped_by = |bytes: &[u8]| read(bytes).expect("it is whole").kept_mapped_by;
             assert_eq!(kept_mapped_by(&bytes), [""; 0]);
             let file = object::File::parse(&*bytes).expect("it is whole");
             let symbols = file.section_by_name(".dynsym").expect("it has symbols");
