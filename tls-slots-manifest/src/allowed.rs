@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 #[non_exhaustive]
 pub struct Allowed {
     /// Packages whose state may be shared on one side and private on the other: no value of theirs
-    /// crosses.
+    /// crosses. Also single keys, by path (`app::counters::TOTAL`).
     pub private: BTreeSet<String>,
     /// Packages whose sources may differ: what crosses is the same in both.
     pub sources: BTreeSet<String>,

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::allowed::Allowed;
 use crate::manifest::{Key, KeyKind, Manifest};
 
 use super::crates::{Pair, compatible};
@@ -32,7 +33,12 @@ pub(super) fn compare_host_half(module: &Manifest, found: &mut Differences) {
 ///
 /// A package may be several crates of an image, as its library and its program, and each has
 /// sources of its own. What the module has must be there in the host.
-pub(super) fn compare_packages(host: &Manifest, module: &Manifest, found: &mut Differences) {
+pub(super) fn compare_packages(
+    host: &Manifest,
+    module: &Manifest,
+    allowed: &Allowed,
+    found: &mut Differences,
+) {
     let (ours, theirs) = (packages(host), packages(module));
     for (name, versions) in &theirs {
         let Some(ours) = ours.get(name) else {
@@ -40,7 +46,9 @@ pub(super) fn compare_packages(host: &Manifest, module: &Manifest, found: &mut D
         };
         for (version, theirs) in versions {
             match ours.get(version) {
+                Some(_) if allowed.sources.contains(*name) => {}
                 Some(ours) => compare_sources(name, version, ours, theirs, found),
+                None if allowed.private.contains(*name) => {}
                 None => {
                     let mut ours = ours.keys();
                     let Some(ours) = ours.find(|ours| compatible(ours, version)) else {
@@ -48,7 +56,8 @@ pub(super) fn compare_packages(host: &Manifest, module: &Manifest, found: &mut D
                     };
                     let fix = format!(
                         "Build both with one version of {name}: its keys would be two in the \
-                         process, one for each version."
+                         process, one for each version. If that is meant: \
+                         `LoadOptions::allow_private(\"{name}\")`."
                     );
                     found.add(format!("{name}: version"), *ours, *version, fix);
                 }
@@ -113,9 +122,13 @@ pub(super) fn compare(
     host: &Manifest,
     module: &Manifest,
     pairs: &[Pair<'_>],
+    allowed: &Allowed,
     found: &mut Differences,
 ) {
     let (ours, theirs) = (by_identity(host), by_identity(module));
+    let may_be_private = |package: &str, path: &str| {
+        allowed.private.contains(package) || allowed.private.contains(path)
+    };
     let with_keys: BTreeSet<(&str, &str)> = host
         .keys
         .iter()
@@ -128,16 +141,19 @@ pub(super) fn compare(
         .collect();
     for (identity, theirs) in theirs {
         let (kind, package, version, path, name, _) = identity;
-        let what = format!("{kind} {path}::{name}");
+        let path = format!("{path}::{name}");
+        let what = format!("{kind} {path}");
         match (ours.get(&identity), theirs) {
             (Some(Some(ours)), Some(theirs)) => compare_key(what, ours, theirs, found),
             // An image that has two keys of one identity shares neither.
             (Some(_), _) => {}
-            (None, _) if with_keys.contains(&(package, version)) => {
+            (None, _)
+                if with_keys.contains(&(package, version)) && !may_be_private(package, &path) =>
+            {
                 let fix = format!(
                     "Build the host again, with the {package} that the module is built with: what \
                      {package} shares must be there in the host. If the key is meant to be the \
-                     module's own: `LoadOptions::allow_private(\"{path}::{name}\")`."
+                     module's own: `LoadOptions::allow_private(\"{path}\")`."
                 );
                 found.add(what, "is not there", "is there", fix);
             }

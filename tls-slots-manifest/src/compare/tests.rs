@@ -310,9 +310,9 @@ Build both with the same features of app 0.1.0, the same cfgs and the same versi
     });
     let mut module = host.clone();
     (module.keys[1].line, module.keys[2].line) = (11, 15);
-    assert_eq!(compare(&host, &module), Ok(()));
+    assert_eq!(compared(&host, &module), Ok(()));
     (module.keys[1].line, module.keys[2].line) = (15, 11);
-    let mismatch = compare(&host, &module).unwrap_err();
+    let mismatch = compared(&host, &module).unwrap_err();
     assert_eq!(mismatch.differences.len(), 2);
     // The host lacks one of a crate that it has forked.
     refused(
@@ -360,17 +360,54 @@ Build app with its cfg `unstable` on both sides, or on neither.",
 the module does not fit its host in 1 point:
   what          host   module
   app: version  0.1.0  0.1.1
-Build both with one version of app: its keys would be two in the process, one for each version.",
+Build both with one version of app: its keys would be two in the process, one for each version. If that is meant: `LoadOptions::allow_private(\"app\")`.",
     );
     // Which cargo links side by side.
     fits(|module| module.keys[1].version = "0.2.0".to_owned());
+    // What the host allows.
+    let with = |allow: fn(&mut Allowed), edit: fn(&mut Key)| {
+        let mut allowed = Allowed::default();
+        allow(&mut allowed);
+        let mut module = host();
+        edit(&mut module.keys[1]);
+        compare(&host().into(), &module.into(), &allowed)
+    };
+    for (allow, edit) in [
+        (
+            (|one| {
+                one.sources.insert("app".to_owned());
+            }) as fn(&mut Allowed),
+            (|key| key.sources = "decade".to_owned()) as fn(&mut Key),
+        ),
+        (
+            |one| {
+                one.private.insert("app".to_owned());
+            },
+            |key| key.version = "0.1.1".to_owned(),
+        ),
+        (
+            |one| {
+                one.private.insert("app".to_owned());
+            },
+            |key| key.name = "OTHER".to_owned(),
+        ),
+        (
+            |one| {
+                one.private.insert("app::runtime::OTHER".to_owned());
+            },
+            |key| key.name = "OTHER".to_owned(),
+        ),
+    ] {
+        assert_eq!(with(allow, edit), Ok(()));
+        assert!(with(|_| {}, edit).is_err());
+    }
     // The host's program and its library are two crates of one package.
     let mut host = host();
     host.keys.push(Key {
         sources: "decade".to_owned(),
         ..own("0.1.0", "MAIN")
     });
-    assert_eq!(compare(&host, &self::host()), Ok(()));
+    assert_eq!(compared(&host, &self::host()), Ok(()));
 }
 
 #[test]
