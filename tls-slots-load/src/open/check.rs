@@ -37,7 +37,7 @@ pub(crate) fn digest(path: &Path, bytes: &[u8], expected: [u8; 32]) -> Result<()
 /// `Abi`, `Mismatch`; or `Host`, if the host has no manifest.
 pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Headers, LoadError> {
     let path = path.to_owned();
-    let seen = match format::read(bytes) {
+    let mut seen = match format::read(bytes) {
         Ok(seen) => seen,
         Err(Unfit::NotShared(what)) => return Err(LoadError::NotShared { path, what }),
         Err(Unfit::Architecture(module)) => {
@@ -75,6 +75,7 @@ pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Head
             });
         }
     };
+    seen.agreed = tls_slots_manifest::agreed(host, &module, allowed);
     match tls_slots_manifest::compare(&host.clone().into(), &module.into(), allowed) {
         Ok(()) => Ok(seen),
         Err(source) => Err(LoadError::Mismatch { path, source }),

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::allowed::Allowed;
 use crate::manifest::{Key, KeyKind, Manifest};
 
-use super::crates::{Pair, compatible};
+use super::crates::{Pair, compatible, other_sources};
 use super::difference::{Differences, MOST, on_or_off, sized};
 
 /// The package that makes a program a host. It declares a key, so that a manifest shows whether an
@@ -94,11 +94,7 @@ fn compare_sources(
     for (digest, theirs) in theirs {
         let Some(cfgs) = ours.get(digest) else {
             let ours: Vec<&str> = ours.keys().copied().collect();
-            let fix = format!(
-                "Build both from the same sources of {name} {version}, which declares shared keys: \
-                 one side was built before or after a change of them. Comments do not count. If you \
-                 know that the change is harmless: `LoadOptions::trust_sources(\"{name}\")`."
-            );
+            let fix = other_sources(name, version);
             found.add(format!("{name}: sources"), ours.join(", "), *digest, fix);
             continue;
         };

@@ -342,7 +342,7 @@ fn crates_of_the_users_own() {
 the module does not fit its host in 1 point:
   what          host    module
   app: sources  c0ffee  decade
-Build both from the same sources of app 0.1.0, which declares shared keys: one side was built before or after a change of them. Comments do not count. If you know that the change is harmless: `LoadOptions::trust_sources(\"app\")`.",
+Build both from the same sources of app 0.1.0: one side was built before or after a change of them. Comments do not count. If you know that the change is harmless: `LoadOptions::trust_sources(\"app\")`.",
     );
     refused(
         |module| module.keys[1].cfgs = vec!["unstable".to_owned()],
