@@ -16,6 +16,9 @@ use super::difference::{Differences, MOST, on_or_off, sized};
 /// image links it.
 const HOST_HALF: &str = "tls-slots";
 
+/// The package that everybody links. The version of its binary interface is compared instead.
+const KEYS: &str = "tls-keys";
+
 /// A module must not link the host's half.
 pub(super) fn compare_host_half(module: &Manifest, found: &mut Differences) {
     if module.keys.iter().any(|key| key.package == HOST_HALF) {
@@ -72,7 +75,8 @@ type Compiled<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 /// Packages with keys that are no forks, by name and version.
 fn packages(manifest: &Manifest) -> BTreeMap<&str, BTreeMap<&str, Compiled<'_>>> {
     let mut packages = BTreeMap::<_, BTreeMap<_, Compiled<'_>>>::new();
-    for key in manifest.keys.iter().filter(|key| !key.sources.is_empty()) {
+    let told = |key: &&Key| !key.sources.is_empty() && key.package != KEYS;
+    for key in manifest.keys.iter().filter(told) {
         let versions = packages.entry(key.package.as_str()).or_default();
         let compiled = versions.entry(key.version.as_str()).or_default();
         let cfgs = key.cfgs.iter().map(String::as_str);

@@ -364,6 +364,20 @@ Build both with one version of app: its keys would be two in the process, one fo
     );
     // Which cargo links side by side.
     fits(|module| module.keys[1].version = "0.2.0".to_owned());
+    // The binary interface has a version of its own.
+    let with_key = |cfgs: &[&str]| {
+        let mut image = host();
+        image.keys.push(Key {
+            package: "tls-keys".to_owned(),
+            cfgs: cfgs.iter().map(|cfg| (*cfg).to_owned()).collect(),
+            ..own("0.1.0", "CATCH")
+        });
+        image
+    };
+    assert_eq!(
+        compared(&with_key(&["feature=\"std\""]), &with_key(&[])),
+        Ok(())
+    );
     // What the host allows.
     let with = |allow: fn(&mut Allowed), edit: fn(&mut Key)| {
         let mut allowed = Allowed::default();
