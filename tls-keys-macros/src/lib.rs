@@ -5,15 +5,15 @@
 //! Host and module share the values of a key that is declared in a crate of the user's own. Nothing
 //! says that both were built from the same sources of that crate: a version changes when its author
 //! thinks of it, and the compiler gives no image a name for the *contents* of a crate. `TypeId`, a
-//! symbol's hash and `-C metadata` follow names and paths. A `const fn` over `include_bytes!` cannot
-//! name the files, as `file!()` starts at a folder that no macro knows.
+//! symbol's hash and `-C metadata` follow names and paths. A `const fn` over `include_bytes!`
+//! cannot name the files, as `file!()` starts at a folder that no macro knows.
 //!
 //! # The way
 //!
-//! A procedural macro runs inside of the compiler and knows its arguments. So it knows the file that
-//! is compiled, follows the `mod`s from there, and takes a digest of the tokens of all these files.
-//! Comments, documentation, line breaks and unit tests do not count, and no path does: the digest is
-//! the same in two workspaces, on two machines, and with `--remap-path-prefix`.
+//! A procedural macro runs inside of the compiler and knows its arguments. So it knows the file
+//! that is compiled, follows the `mod`s from there, and takes a digest of the tokens of all these
+//! files. Comments, documentation, line breaks and unit tests do not count, and no path does: the
+//! digest is the same in two workspaces, on two machines, and with `--remap-path-prefix`.
 //!
 //! # How it fits
 //!
@@ -25,8 +25,8 @@
 //! | `digest.rs` | the hash |
 //!
 //! `__key_record!` of tls-keys puts the result into the record of each key. `compare` of
-//! `tls-slots-manifest` compares it. A forked crate needs none of it, as its own record has a digest
-//! of the fork's sources.
+//! `tls-slots-manifest` compares it. A forked crate needs none of it, as its own record has a
+//! digest of the fork's sources.
 
 mod compilation;
 mod digest;
@@ -60,8 +60,8 @@ pub fn sources(_: TokenStream) -> TokenStream {
     found.expand(&cfgs)
 }
 
-/// Expands to `("…", &[("…", true), …])`: as [`sources`], and the features and cfgs one by one, each
-/// with whether it is set.
+/// Expands to `("…", &[("…", true), …])`: as [`sources`], and the features and cfgs one by one,
+/// each with whether it is set.
 #[doc(hidden)]
 #[proc_macro]
 pub fn agreement(_: TokenStream) -> TokenStream {

@@ -194,8 +194,8 @@ impl Module {
 
     /// Whether both sides mean the same by the names of a signature's types.
     ///
-    /// Names, sizes and alignments are equal by now. A feature of the crate that declares a type may
-    /// have changed what is in it all the same.
+    /// Names, sizes and alignments are equal by now. A feature of the crate that declares a type
+    /// may have changed what is in it all the same.
     ///
     /// # Errors
     ///

@@ -19,8 +19,8 @@ use crate::fork::CrateSpec;
 /// Have host and modules compare the crates whose types cross between them
 ///
 /// Forks the crates and patches the projects to the forks, which say what they were built from:
-/// version, sources, features, cfgs, and the versions of their dependencies. A module that differs is
-/// then refused when it is loaded, with both sides named. Without this, only types whose names,
+/// version, sources, features, cfgs, and the versions of their dependencies. A module that differs
+/// is then refused when it is loaded, with both sides named. Without this, only types whose names,
 /// sizes or compiler's ids differ are refused.
 ///
 /// For a crate of your own, write `tls_keys::agree!();` into it instead.

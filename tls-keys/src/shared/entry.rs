@@ -178,9 +178,9 @@ impl Entry {
     /// Whether the compiler gives the types of `S` the same ids in the module and in the caller.
     ///
     /// The id of a type follows the crate that declares it: its name, version and source, its
-    /// features, profile and dependencies, as cargo hashes them for `-C metadata`. So equal ids mean
-    /// that a crate of a registry was built alike. Other ids mean nothing: a profile or the path of
-    /// a workspace may be all that differs. Of a crate's *contents* an id tells nothing.
+    /// features, profile and dependencies, as cargo hashes them for `-C metadata`. So equal ids
+    /// mean that a crate of a registry was built alike. Other ids mean nothing: a profile or the
+    /// path of a workspace may be all that differs. Of a crate's *contents* an id tells nothing.
     ///
     /// # Safety
     ///

@@ -187,7 +187,8 @@ fn compare_key(what: String, ours: &Key, theirs: &Key, found: &mut Differences) 
 }
 
 /// What makes two keys the same, as far as a manifest says: kind, package, version, path, name, and
-/// how many keys of these stand before it in the source. Lines and columns change with each comment.
+/// how many keys of these stand before it in the source. Lines and columns change with each
+/// comment.
 type Identity<'a> = (KeyKind, &'a str, &'a str, &'a str, &'a str, usize);
 
 /// Keys by identity; `None` where several have it, as they stand in one place.

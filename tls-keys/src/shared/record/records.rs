@@ -194,9 +194,9 @@ macro_rules! crate_record {
 
 /// Has host and module compare a crate of your own whose types cross between them.
 ///
-/// Once, anywhere in that crate. Both sides must then be built from the same sources of it, with the
-/// same features. Otherwise the module is refused when it is loaded, with both sides named. Comments
-/// and unit tests may differ. A crate that declares keys is compared without this.
+/// Once, anywhere in that crate. Both sides must then be built from the same sources of it, with
+/// the same features. Otherwise the module is refused when it is loaded, with both sides named.
+/// Comments and unit tests may differ. A crate that declares keys is compared without this.
 ///
 /// For a crate of somebody else, `cargo tls-slots agree NAME` does the same.
 ///
