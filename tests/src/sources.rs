@@ -74,7 +74,7 @@ pub(crate) fn write(path: &Path, content: &[u8]) {
 }
 
 /// What a copy has and its fixture has not.
-const OF_THE_COPY: [&str; 3] = ["Cargo.lock", ".seed", "target"];
+const OF_THE_COPY: [&str; 4] = ["Cargo.lock", ".seed", "forks", "target"];
 
 /// Makes a folder of copies be what `tests/fixtures` is now.
 /// `edit` gets the path and the text of each text file, and returns its text in the copy.
