@@ -84,14 +84,9 @@ impl Lock {
     }
 
     fn fork(self) -> Forked {
-        self.fork_into(&scratch().join("forks"))
-    }
-
-    /// Makes the forks in the folder `out`, from the lock file itself.
-    pub(crate) fn fork_into(self, out: &Path) -> Forked {
         let lockfile = scratch().join(self.name());
         write(&lockfile, self.read().as_bytes());
-        self.fork_to(out, &lockfile)
+        self.fork_to(&scratch().join("forks"), &lockfile)
     }
 }
 

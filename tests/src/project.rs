@@ -26,7 +26,7 @@ use crate::chosen::Chosen;
 use crate::forks::{Lock, Place};
 use crate::process::{self, Ended};
 use crate::sanitizer;
-use crate::sources::{Tokio, copy_fixtures, fixtures, other_release, scratch, seed_lock};
+use crate::sources::{SEED, Tokio, copy_fixtures, fixtures, other_release, scratch, seed_lock};
 
 /// The longest that one cargo invocation may take.
 const BUILD: Duration = Duration::from_secs(900);
@@ -216,9 +216,9 @@ impl Project {
         if self.tokio == Tokio::Fork {
             // After the subcommand: `cargo --config … clippy` does not hand them on.
             let patches = match (self.place, self.chosen) {
-                _ if self.forks_inside => {
-                    lock.fork_into(&folder.join("forks")).cargo_config_args()
-                }
+                _ if self.forks_inside => lock
+                    .fork_to(&folder.join("forks"), &folder.join(SEED))
+                    .cargo_config_args(),
                 (None, None) => lock.forked(&preparing).cargo_config_args(),
                 (Some(place), _) => place.forked(&preparing, lock).cargo_config_args(),
                 (None, Some(chosen)) => chosen.forked(&preparing).cargo_config_args(),

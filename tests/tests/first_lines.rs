@@ -204,13 +204,18 @@ fn the_page_has_the_first_lines_of_each_mistake() {
         }
         if !found {
             let (what, from, lines) = (mistake.what, mistake.from, lines.join("\n"));
-            wrong.push(format!("no row of `{from}` for {what}, which begins\n{lines}\n"));
+            wrong.push(format!(
+                "no row of `{from}` for {what}, which begins\n{lines}\n"
+            ));
         }
     }
     let tools: Vec<&str> = MISTAKES.iter().map(|mistake| mistake.from).collect();
     for row in rows.iter().filter(|row| tools.contains(&row.from)) {
         if !row.seen {
-            wrong.push(format!("`{}` does not say at first: {}", row.from, row.words));
+            wrong.push(format!(
+                "`{}` does not say at first: {}",
+                row.from, row.words
+            ));
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));

@@ -89,16 +89,19 @@ const WAYS: &[Way] = &[
     way("`opt-level = 1` for http", || {
         module().config("profile.dev.package.http.opt-level=1")
     }),
+    way("`lto = \"thin\"`", || {
+        module().config("profile.dev.lto=\"thin\"")
+    }),
     way("`debug = 1`", || {
         module().config("profile.dev.package.\"*\".debug=1")
     }),
     way("`CARGO_INCREMENTAL=1`", || {
         module().env("CARGO_INCREMENTAL", "1")
     }),
-    way("a feature more of tokio, anyhow and the path crates", || {
-        module().features("more")
-    }),
-    way("bytes 1.11.1", || module().at(OTHER_BYTES)),
+    way(
+        "a feature more of tokio, anyhow and the path crates",
+        || module().features("more"),
+    ),
     way("`RUSTFLAGS=\"--cfg unasked\"`", || {
         module().env("RUSTFLAGS", "--cfg unasked")
     }),
@@ -122,6 +125,12 @@ const WAYS: &[Way] = &[
         other: Some(|| workspace().forks_inside()),
         ..way("the same, with the forks in it", || {
             workspace().at(ELSEWHERE).forks_inside()
+        })
+    },
+    Way {
+        other: Some(|| workspace().forks_inside()),
+        ..way("the same, and bytes 1.11.1 on one side", || {
+            workspace().at(OTHER_BYTES).forks_inside()
         })
     },
 ];
@@ -184,9 +193,11 @@ fn row(way: &Way) -> String {
             assert_eq!(own, "differ", "{}: two crates, one type", way.what);
             // Values go with their types.
             let found = |equal| if equal { "yes" } else { "no" };
-            for (by, of) in [("any", "path"), ("any of std", "std")].into_iter().chain(
-                ["anyhow", "extensions", "tracing"].map(|by| (by, "path")),
-            ).chain(["anyhow of std", "extensions of std"].map(|by| (by, "std"))) {
+            for (by, of) in [("any", "path"), ("any of std", "std")]
+                .into_iter()
+                .chain(["anyhow", "extensions", "tracing"].map(|by| (by, "path")))
+                .chain(["anyhow of std", "extensions of std"].map(|by| (by, "std")))
+            {
                 assert_eq!(seen.values[by], found(equal[of]), "{}: {by}", way.what);
             }
             assert_eq!(seen.values.len(), 8);
