@@ -22,5 +22,8 @@ pub struct Panics;
 #[doc = include_str!("../../docs/sharing.md")]
 pub struct Sharing;
 
+#[doc = include_str!("../../docs/type-ids.md")]
+pub struct TypeIds;
+
 #[doc = include_str!("../../docs/unloading.md")]
 pub struct Unloading;
