@@ -20,11 +20,13 @@
 //! | … dependencies that layouts depend on | their versions, where both builds use them | the crate's types contain types of theirs |
 //! | … types | size, alignment, offsets | this shows what nothing above shows: debug assertions of one package only, features of a dependency |
 //! | … keys | the host must have each of the module's | a key that the host lacks would be private, and nobody would know |
-//! | a forked crate that the host lacks, or has only in a version that cargo would let stand beside the module's | no | its keys are private to the module: host and module link it each for themselves |
+//! | a forked crate that the host lacks altogether, or has only in a version that cargo would let stand beside the module's | no | its keys are private to the module: host and module link it each for themselves |
 //! | keys that both have | size, alignment, type | the module uses the host's value |
 //! | keys that only one has | no | they are private |
 //! | keys of `tls-slots` itself | the module has none | the module would contain a second registry, which resolves nothing |
 //! | source files' names | no | they are paths of the machine |
+//! | a forked crate that the other side has without the fork, with its state | refused | the state is shared on one side and private on the other, and values of the crate meet both |
+//! | std | each its own | a std that two images share has panics and thread ids that the host takes for two |
 //! | global allocator | not here | a file does not tell which one it is; the host tries it when the module is loaded |
 //! | opt-level, LTO, codegen units, strip, debug info, overflow checks, target-cpu, other dependencies, target folder | not recorded | no layout depends on them |
 //!
@@ -34,6 +36,8 @@
 //! | file | what it compares |
 //! | --- | --- |
 //! | `compare/compiler.rs` | how the two were compiled |
+//! | `compare/std_copy.rs` | the copies of std |
+//! | `compare/private.rs` | forks of one side that are private on the other |
 //! | `compare/crates.rs` | the forked crates that both have |
 //! | `compare/layouts.rs` | the types of these crates |
 //! | `compare/keys.rs` | keys |
@@ -45,6 +49,8 @@ pub(crate) mod difference;
 mod keys;
 mod layouts;
 pub(crate) mod mismatch;
+pub(crate) mod private;
+mod std_copy;
 #[cfg(test)]
 mod tests;
 
@@ -70,8 +76,10 @@ pub fn compare(
     allowed: &Allowed,
 ) -> Result<(), Mismatch> {
     let mut found = Differences::default();
+    compiler::compare(&host.manifest, &module.manifest, &mut found);
+    std_copy::compare(host, module, &mut found);
+    private::compare(host, module, allowed, &mut found);
     let (host, module) = (&host.manifest, &module.manifest);
-    compiler::compare(host, module, &mut found);
     keys::compare_host_half(module, &mut found);
     let pairs = crates::pairs(host, module, &mut found);
     for pair in &pairs {

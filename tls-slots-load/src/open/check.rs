@@ -7,10 +7,11 @@
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
-use tls_slots_manifest::{Allowed, FileError, Manifest};
+use tls_slots_manifest::{Allowed, Description, FileError};
 
 use super::error::{HostProblem, LoadError};
 use super::format::{self, Headers, Unfit};
+use super::own;
 
 /// Compares the SHA-256 of a file's bytes with the one that the host expects.
 ///
@@ -55,10 +56,7 @@ pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Head
             symbol: symbol.to_owned(),
         });
     }
-    let host = tls_slots::manifest().map_err(|source| LoadError::Host {
-        problem: HostProblem::Manifest { source },
-    })?;
-    let module = match Manifest::from_object(bytes) {
+    let module = match Description::from_object(bytes) {
         Ok(module) => module,
         Err(FileError::NoManifest) => return Err(LoadError::NoManifest { path }),
         Err(FileError::OtherAbi { found }) => {
@@ -75,7 +73,10 @@ pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Head
             });
         }
     };
-    match tls_slots_manifest::compare(&host.clone().into(), &module.into(), allowed) {
+    let host = own::description(&module).map_err(|source| LoadError::Host {
+        problem: HostProblem::Manifest { source },
+    })?;
+    match tls_slots_manifest::compare(host, &module, allowed) {
         Ok(()) => Ok(seen),
         Err(source) => Err(LoadError::Mismatch { path, source }),
     }

@@ -7,8 +7,9 @@
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
-use tls_slots_manifest::{Allowed, Manifest, ParseError, compare};
+use tls_slots_manifest::{Allowed, Description, Manifest, ParseError, StdCopy, compare};
 
+use crate::image::file;
 use crate::keys::abi::Image;
 use crate::keys::host;
 
@@ -26,10 +27,19 @@ use crate::keys::host;
 /// # Ok::<(), tls_slots::ParseError>(())
 /// ```
 pub fn manifest() -> Result<&'static Manifest, ParseError> {
-    static OWN: OnceLock<Result<Manifest, ParseError>> = OnceLock::new();
+    description().map(|own| &own.manifest)
+}
+
+/// What this program, the host, is known to be from memory.
+///
+/// # Errors
+///
+/// As [`manifest`].
+pub fn description() -> Result<&'static Description, ParseError> {
+    static OWN: OnceLock<Result<Description, ParseError>> = OnceLock::new();
     let own = OWN.get_or_init(|| {
         // SAFETY: this executable is loaded, and its section holds nothing but bytes.
-        unsafe { read(&host::image()) }
+        unsafe { describe(&host::image()) }
     });
     own.as_ref().map_err(Clone::clone)
 }
@@ -62,7 +72,7 @@ pub fn with_allowed<R>(allowed: &Allowed, open: impl FnOnce() -> R) -> R {
     open()
 }
 
-/// Whether an image's manifest fits this host's.
+/// Whether an image fits this host, as far as memory tells.
 ///
 /// # Errors
 ///
@@ -72,28 +82,42 @@ pub fn with_allowed<R>(allowed: &Allowed, open: impl FnOnce() -> R) -> R {
 ///
 /// The image must be loaded.
 pub(crate) unsafe fn fits(image: &Image) -> Result<(), String> {
-    let host = manifest().map_err(|error| {
+    let host = description().map_err(|error| {
         format!("the host's manifest cannot be read ({error}); build the host again")
     })?;
     // SAFETY: the caller's promise.
-    let module = unsafe { read(image) }.map_err(|error| {
+    let module = unsafe { describe(image) }.map_err(|error| {
         format!(
             "the module's manifest cannot be read ({error}); build the module again, with the host's \
              version of tls-keys"
         )
     })?;
     let allowed = ALLOWED.try_with(|allowed| allowed.borrow().clone());
-    let allowed = allowed.unwrap_or_default();
-    let fits = compare(&host.clone().into(), &module.into(), &allowed);
-    fits.map_err(|mismatch| mismatch.to_string())
+    compare(host, &module, &allowed.unwrap_or_default()).map_err(|mismatch| mismatch.to_string())
 }
 
+/// What an image is known to be from memory.
+///
 /// # Safety
 ///
 /// The image must be loaded.
-unsafe fn read(image: &Image) -> Result<Manifest, ParseError> {
+unsafe fn describe(image: &Image) -> Result<Description, ParseError> {
     let len = (image.manifest_end as usize).saturating_sub(image.manifest_start as usize);
     // SAFETY: the bounds of a section of a loaded image, of immutable bytes.
     let bytes = unsafe { std::slice::from_raw_parts(image.manifest_start, len) };
-    Manifest::parse(bytes)
+    let mut description = Description::from(Manifest::parse(bytes)?);
+    description.std = std_copy(image);
+    Ok(description)
+}
+
+/// Which copy of std an image's code uses.
+fn std_copy(image: &Image) -> StdCopy {
+    let core = image.core.cast();
+    if file::are_together(core, image.keys_start.cast()) {
+        return StdCopy::Own;
+    }
+    let file = file::opened_as(core).unwrap_or_default();
+    StdCopy::Shared {
+        file: file.rsplit('/').next().unwrap_or_default().to_owned(),
+    }
 }
