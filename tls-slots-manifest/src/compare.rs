@@ -38,6 +38,7 @@
 //! | `compare/compiler.rs` | how the two were compiled |
 //! | `compare/std_copy.rs` | the copies of std |
 //! | `compare/private.rs` | forks of one side that are private on the other |
+//! | `compare/unforked.rs` | … where the other has no manifest at all |
 //! | `compare/crates.rs` | the forked crates that both have |
 //! | `compare/layouts.rs` | the types of these crates |
 //! | `compare/keys.rs` | keys |
@@ -53,6 +54,7 @@ pub(crate) mod private;
 mod std_copy;
 #[cfg(test)]
 mod tests;
+pub(crate) mod unforked;
 
 use crate::allowed::Allowed;
 use crate::description::Description;

@@ -66,6 +66,7 @@ pub use compare::compare;
 pub use compare::difference::Difference;
 pub use compare::mismatch::Mismatch;
 pub use compare::private::asks_for_private_state;
+pub use compare::unforked::Unforked;
 pub use description::{Description, StdCopy};
 #[cfg(feature = "file")]
 pub use file::FileError;

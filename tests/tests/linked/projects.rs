@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     Host,
     /// A `cdylib`.
     Module,
+    /// A `cdylib` that links nothing of ours.
+    Library,
 }
 
 /// A project: how it is written, and how it is built.
@@ -77,6 +79,11 @@ const OF_A_MODULE: &str = "tls-keys = { version = \"0.1\", features = [\"std\"] 
 crate-type = [\"cdylib\"]
 ";
 
+const OF_A_LIBRARY: &str = "
+[lib]
+crate-type = [\"cdylib\"]
+";
+
 /// The forks, made once per process.
 fn forked() -> &'static Forked {
     static FORKED: LazyLock<Forked> = LazyLock::new(|| {
@@ -109,7 +116,7 @@ impl Project {
         self.cargo(&folder).assert_success();
         let file = match self.kind {
             Kind::Host => self.name.to_owned(),
-            Kind::Module => format!("lib{}.so", self.name.replace('-', "_")),
+            Kind::Module | Kind::Library => format!("lib{}.so", self.name.replace('-', "_")),
         };
         target().join("debug").join(file)
     }
@@ -127,6 +134,7 @@ impl Project {
         let (own, source, text) = match self.kind {
             Kind::Host => (OF_A_HOST, "src/main.rs", include_str!("host.rs.in")),
             Kind::Module => (OF_A_MODULE, "src/lib.rs", include_str!("module.rs.in")),
+            Kind::Library => (OF_A_LIBRARY, "src/lib.rs", include_str!("library.rs.in")),
         };
         write(
             &folder.join("Cargo.toml"),

@@ -7,7 +7,8 @@
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
-use tls_slots_manifest::{Allowed, Description, FileError};
+use tls_slots::loader;
+use tls_slots_manifest::{Allowed, Description, FileError, PrivateState, Unforked};
 
 use super::error::{HostProblem, LoadError};
 use super::format::{self, Headers, Unfit};
@@ -56,9 +57,16 @@ pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Head
             symbol: symbol.to_owned(),
         });
     }
+    let damaged = |source| LoadError::Host {
+        problem: HostProblem::Manifest { source },
+    };
     let module = match Description::from_object(bytes) {
         Ok(module) => module,
-        Err(FileError::NoManifest) => return Err(LoadError::NoManifest { path }),
+        Err(FileError::NoManifest) => {
+            let host = loader::description().map_err(damaged)?;
+            let unforked = Unforked::find(host, &PrivateState::from_object(bytes));
+            return Err(LoadError::NoManifest { path, unforked });
+        }
         Err(FileError::OtherAbi { found }) => {
             return Err(LoadError::Abi {
                 path,
@@ -73,9 +81,7 @@ pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Head
             });
         }
     };
-    let host = own::description(&module).map_err(|source| LoadError::Host {
-        problem: HostProblem::Manifest { source },
-    })?;
+    let host = own::description(&module).map_err(damaged)?;
     match tls_slots_manifest::compare(host, &module, allowed) {
         Ok(()) => Ok(seen),
         Err(source) => Err(LoadError::Mismatch { path, source }),

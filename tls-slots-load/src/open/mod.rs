@@ -28,6 +28,6 @@ pub(crate) mod format;
 pub(crate) mod host;
 pub(crate) mod image;
 mod never_unmapped;
-mod own;
+pub(crate) mod own;
 pub(crate) mod source;
 pub(crate) mod system;

@@ -25,14 +25,23 @@ pub(super) fn description(module: &Description) -> Result<&'static Description, 
     }
     Ok(WHOLE.get_or_init(|| {
         let mut whole = own.clone();
-        // A file that was replaced or cannot be read tells nothing.
-        whole.private = file().map(PrivateState::from_reader).unwrap_or_default();
+        whole.private = private_state(None);
         whole
     }))
 }
 
+/// The state of crates that a file has for itself; without a path, the file of this program. A file
+/// that cannot be read tells nothing.
+pub(crate) fn private_state(path: Option<&str>) -> PrivateState {
+    let file = match path {
+        Some(path) => File::open(path),
+        None => own_file(),
+    };
+    file.map(PrivateState::from_reader).unwrap_or_default()
+}
+
 /// The file of this program.
-fn file() -> io::Result<File> {
+fn own_file() -> io::Result<File> {
     // On Linux this is the file that was started, also if another one lies at its path now.
     let path = match cfg!(target_os = "linux") {
         true => PathBuf::from("/proc/self/exe"),

@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use crate::allowed::Allowed;
 use crate::description::Description;
 use crate::manifest::{Crate, Key, Manifest};
+use crate::private_state::PrivateState;
 
 use super::crates::compatible;
 use super::difference::Differences;
@@ -41,7 +42,8 @@ struct Own<'a> {
 ///
 /// To read the host's own file takes time, so a loader asks first.
 pub fn asks_for_private_state(host: &Manifest, module: &Manifest) -> bool {
-    let lacks = |one: &Crate| recorded(host, &one.name).all(|ours| !compatible(ours, &one.version));
+    let lacks =
+        |one: &Crate| recorded(&host.crates, &one.name).all(|ours| !compatible(ours, &one.version));
     module.crates.iter().any(lacks)
 }
 
@@ -58,17 +60,30 @@ pub(super) fn compare(
             if allowed.private.contains(&one.name) || !seen.insert((&one.name, &one.version)) {
                 continue;
             }
-            if let Some(own) = own(one, &fork.manifest, other) {
+            if let Some(own) = own(one, &fork.manifest, &other.manifest.crates, &other.private) {
                 add(one, forked, &own, found);
             }
         }
     }
 }
 
-/// What an image has for itself of a crate that another one shares.
-fn own<'a>(one: &Crate, fork: &Manifest, other: &'a Description) -> Option<Own<'a>> {
-    let recorded: Vec<&str> = recorded(&other.manifest, &one.name).collect();
-    let of_paths: Vec<&str> = other.private.versions(&one.name).collect();
+/// The crates that a host shares, and that a file without a manifest has for itself.
+pub(super) fn unforked<'a>(host: &'a Manifest, file: &PrivateState) -> BTreeSet<&'a str> {
+    let forks = host.crates.iter();
+    let unforked = forks.filter(|one| own(one, host, &[], file).is_some());
+    unforked.map(|one| one.name.as_str()).collect()
+}
+
+/// What an image has for itself of a crate that another one shares: `forks` are those that the
+/// image has.
+fn own<'a>(
+    one: &Crate,
+    fork: &Manifest,
+    forks: &[Crate],
+    private: &'a PrivateState,
+) -> Option<Own<'a>> {
+    let recorded: Vec<&str> = recorded(forks, &one.name).collect();
+    let of_paths: Vec<&str> = private.versions(&one.name).collect();
     let mut unrecorded = of_paths.iter().copied().filter(|it| !recorded.contains(it));
     let version = unrecorded.find(|it| compatible(it, &one.version));
     // Some version of it must be there that shares nothing, and that cargo would take for the same.
@@ -77,7 +92,7 @@ fn own<'a>(one: &Crate, fork: &Manifest, other: &'a Description) -> Option<Own<'
     }
     let is_of = |key: &&Key| key.package == one.name && key.version == one.version;
     let mut keys = fork.keys.iter().filter(is_of);
-    if !other.private.has_symbols() {
+    if !private.has_symbols() {
         return (version.is_some() && keys.next().is_some()).then_some(Own {
             version,
             is_seen: false,
@@ -85,7 +100,7 @@ fn own<'a>(one: &Crate, fork: &Manifest, other: &'a Description) -> Option<Own<'
     }
     let is_there = |key: &Key| {
         let krate = key.path.split("::").next().unwrap_or_default();
-        other.private.has(krate, &key.name)
+        private.has(krate, &key.name)
     };
     keys.any(is_there).then_some(Own {
         version,
@@ -94,8 +109,8 @@ fn own<'a>(one: &Crate, fork: &Manifest, other: &'a Description) -> Option<Own<'
 }
 
 /// The versions of a crate that an image has a fork of.
-fn recorded<'a>(manifest: &'a Manifest, name: &str) -> impl Iterator<Item = &'a str> {
-    let crates = manifest.crates.iter().filter(move |one| one.name == name);
+fn recorded<'a>(forks: &'a [Crate], name: &str) -> impl Iterator<Item = &'a str> {
+    let crates = forks.iter().filter(move |one| one.name == name);
     crates.map(|one| one.version.as_str())
 }
 

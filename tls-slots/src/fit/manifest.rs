@@ -4,14 +4,18 @@
 //! that came in another way is looked at here, from its constructor, by the same comparison and
 //! with the same words. The host's own manifest is read once.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
-use tls_slots_manifest::{Allowed, Description, Manifest, ParseError, StdCopy, compare};
+use tls_slots_manifest::{
+    Allowed, Description, Manifest, ParseError, StdCopy, asks_for_private_state, compare,
+};
 
 use crate::image::file;
 use crate::keys::abi::Image;
 use crate::keys::host;
+use crate::observers;
 
 /// The manifest of this program, the host.
 ///
@@ -45,30 +49,31 @@ pub fn description() -> Result<&'static Description, ParseError> {
 }
 
 thread_local! {
-    /// What the loader that is opening an image on this thread lets pass. The constructors of the
-    /// image run on the thread that opens it.
-    static ALLOWED: RefCell<Allowed> = RefCell::default();
+    /// What the loader lets pass that is opening an image on this thread, and has compared the
+    /// image's file; `None` for an image that comes past a loader. The constructors of the image run
+    /// on the thread that opens it.
+    static ALLOWED: RefCell<Option<Allowed>> = const { RefCell::new(None) };
 }
 
 /// Opens an image that may differ from the host in what is allowed. For the images that `open`
 /// opens, on this thread.
 pub fn with_allowed<R>(allowed: &Allowed, open: impl FnOnce() -> R) -> R {
     /// Puts back what was allowed before, also where `open` unwinds.
-    struct Before(Allowed);
+    struct Before(Option<Allowed>);
 
     impl Drop for Before {
         fn drop(&mut self) {
-            replace(std::mem::take(&mut self.0));
+            replace(self.0.take());
         }
     }
 
     /// Returns what was allowed before. A thread whose thread-locals are gone allows nothing.
-    fn replace(allowed: Allowed) -> Allowed {
+    fn replace(allowed: Option<Allowed>) -> Option<Allowed> {
         let before = ALLOWED.try_with(|it| it.replace(allowed));
         before.unwrap_or_default()
     }
 
-    let _before = Before(replace(allowed.clone()));
+    let _before = Before(replace(Some(allowed.clone())));
     open()
 }
 
@@ -86,14 +91,40 @@ pub(crate) unsafe fn fits(image: &Image) -> Result<(), String> {
         format!("the host's manifest cannot be read ({error}); build the host again")
     })?;
     // SAFETY: the caller's promise.
-    let module = unsafe { describe(image) }.map_err(|error| {
+    let mut module = unsafe { describe(image) }.map_err(|error| {
         format!(
             "the module's manifest cannot be read ({error}); build the module again, with the host's \
              version of tls-keys"
         )
     })?;
     let allowed = ALLOWED.try_with(|allowed| allowed.borrow().clone());
-    compare(host, &module, &allowed.unwrap_or_default()).map_err(|mismatch| mismatch.to_string())
+    let fits = match allowed.ok().flatten() {
+        Some(allowed) => compare(host, &module, &allowed),
+        None => {
+            let host = with_files(host, &mut module, image);
+            compare(&host, &module, &Allowed::default())
+        }
+    };
+    fits.map_err(|mismatch| mismatch.to_string())
+}
+
+/// Adds what the files tell, where a loader is linked that can read them. Returns the host.
+fn with_files<'a>(
+    host: &'a Description,
+    module: &mut Description,
+    image: &Image,
+) -> Cow<'a, Description> {
+    let mut host = Cow::Borrowed(host);
+    if let Some(observer) = observers::all().next() {
+        let path = file::opened_as(image.keys_start.cast());
+        module.private = path
+            .map(|path| (observer.private_state)(Some(&path)))
+            .unwrap_or_default();
+        if asks_for_private_state(&host.manifest, &module.manifest) {
+            host.to_mut().private = (observer.private_state)(None);
+        }
+    }
+    host
 }
 
 /// What an image is known to be from memory.
