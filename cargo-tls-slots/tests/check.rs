@@ -394,6 +394,7 @@ fits.so
   compiler          rustc [..]
   commit            [..]
   target            [..]
+  std               its own
   panic             unwind
   debug assertions  on
   order of fields   [..]

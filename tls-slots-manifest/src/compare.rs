@@ -24,11 +24,13 @@
 //! | … sources: tokens, without comments and unit tests | yes, or the host trusts them | types change while a version stays; so do the names of keys |
 //! | … features and cfgs that its sources ask for | yes, each | as those of a forked crate |
 //! | … keys | as those of a forked crate | as there |
-//! | a forked crate that the host lacks, or has only in a version that cargo would let stand beside the module's | no | its keys are private to the module: host and module link it each for themselves |
+//! | a forked crate that the host lacks altogether, or has only in a version that cargo would let stand beside the module's | no | its keys are private to the module: host and module link it each for themselves |
 //! | keys that both have | size, alignment, type | the module uses the host's value |
 //! | keys that only one has | no | they are private |
 //! | keys of `tls-slots` itself | the module has none | the module would contain a second registry, which resolves nothing |
 //! | source files' names, lines and columns | no | they are paths of the machine; a comment moves a line |
+//! | a forked crate that the other side has without the fork, with its state | refused | the state is shared on one side and private on the other, and values of the crate meet both |
+//! | std | each its own | a std that two images share has panics and thread ids that the host takes for two |
 //! | global allocator | not here | a file does not tell which one it is; the host tries it when the module is loaded |
 //! | opt-level, LTO, codegen units, strip, debug info, overflow checks, target-cpu, other dependencies, target folder | not recorded | no layout depends on them |
 //!
@@ -38,6 +40,9 @@
 //! | file | what it compares |
 //! | --- | --- |
 //! | `compare/compiler.rs` | how the two were compiled |
+//! | `compare/std_copy.rs` | the copies of std |
+//! | `compare/private.rs` | forks of one side that are private on the other |
+//! | `compare/unforked.rs` | … where the other has no manifest at all |
 //! | `compare/crates.rs` | the forked crates that both have |
 //! | `compare/layouts.rs` | the types of these crates |
 //! | `compare/keys.rs` | keys |
@@ -51,8 +56,11 @@ pub(crate) mod difference;
 mod keys;
 mod layouts;
 pub(crate) mod mismatch;
+pub(crate) mod private;
+mod std_copy;
 #[cfg(test)]
 mod tests;
+pub(crate) mod unforked;
 
 use crate::allowed::Allowed;
 use crate::description::Description;
@@ -76,8 +84,10 @@ pub fn compare(
     allowed: &Allowed,
 ) -> Result<(), Mismatch> {
     let mut found = Differences::default();
+    compiler::compare(&host.manifest, &module.manifest, &mut found);
+    std_copy::compare(host, module, &mut found);
+    private::compare(host, module, allowed, &mut found);
     let (host, module) = (&host.manifest, &module.manifest);
-    compiler::compare(host, module, &mut found);
     keys::compare_host_half(module, &mut found);
     keys::compare_packages(host, module, allowed, &mut found);
     let pairs = crates::pairs(host, module, &mut found);

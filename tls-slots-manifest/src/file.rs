@@ -25,7 +25,7 @@ const MACHO: &str = "__tls_slots_m_v";
 const PE: &str = ".tlsman";
 
 /// The most sections that a file may have. No linker makes more.
-const MOST_SECTIONS: usize = 4096;
+pub(crate) const MOST_SECTIONS: usize = 4096;
 
 /// The most bytes that the names of an ELF file's sections may take. No linker makes more, and
 /// looking for the end of a million names in a table without ends would take for ever.
@@ -116,7 +116,7 @@ impl Manifest {
     ///
     /// [`FileError`] has a variant for each thing that the file can be instead.
     pub fn from_object(bytes: &[u8]) -> Result<Self, FileError> {
-        Self::from_data(bytes)
+        manifest(&open(bytes)?)
     }
 
     /// As [`from_object`](Self::from_object), for a file that is not in memory. Only its headers,
@@ -126,63 +126,77 @@ impl Manifest {
     ///
     /// As [`from_object`](Self::from_object). A file that cannot be read counts as corrupt.
     pub fn from_reader(file: impl io::Read + io::Seek) -> Result<Self, FileError> {
-        Self::from_data(&ReadCache::new(file))
+        manifest(&open(&ReadCache::new(file))?)
     }
+}
 
-    fn from_data<'a>(data: impl ReadRef<'a>) -> Result<Self, FileError> {
-        let starts = |magic: &[u8]| data.read_bytes_at(0, magic.len() as u64) == Ok(magic);
-        // Whether `object` knows archives depends on the features that others in the program ask
-        // it for.
-        if starts(b"!<arch>\n") || starts(b"!<thin>\n") {
-            return Err(FileError::Kind {
-                found: "a static library or an rlib",
-            });
-        }
-        if let Err(error) = object::FileKind::parse(data) {
-            // It is shorter than a header, or of a class that does not exist.
-            return Err(match starts(b"\x7fELF") || starts(b"MZ") {
-                true => corrupt(error),
-                false => FileError::NotAnObject,
-            });
-        }
-        let file = File::parse(data).map_err(corrupt)?;
-        let found = match file.kind() {
-            ObjectKind::Executable | ObjectKind::Dynamic => None,
-            ObjectKind::Relocatable => Some("an object file"),
-            ObjectKind::Core => Some("a core dump"),
-            _ => Some("an object of an unknown kind"),
+/// Opens an executable or a shared object, whose sections may be looked at.
+///
+/// # Errors
+///
+/// [`FileError`], for each thing that it can be instead.
+pub(crate) fn open<'a, Data: ReadRef<'a>>(data: Data) -> Result<File<'a, Data>, FileError> {
+    let starts = |magic: &[u8]| data.read_bytes_at(0, magic.len() as u64) == Ok(magic);
+    // Whether `object` knows archives depends on the features that others in the program ask it
+    // for.
+    if starts(b"!<arch>\n") || starts(b"!<thin>\n") {
+        return Err(FileError::Kind {
+            found: "a static library or an rlib",
+        });
+    }
+    if let Err(error) = object::FileKind::parse(data) {
+        // It is shorter than a header, or of a class that does not exist.
+        return Err(match starts(b"\x7fELF") || starts(b"MZ") {
+            true => corrupt(error),
+            false => FileError::NotAnObject,
+        });
+    }
+    let file = File::parse(data).map_err(corrupt)?;
+    let found = match file.kind() {
+        ObjectKind::Executable | ObjectKind::Dynamic => None,
+        ObjectKind::Relocatable => Some("an object file"),
+        ObjectKind::Core => Some("a core dump"),
+        _ => Some("an object of an unknown kind"),
+    };
+    if let Some(found) = found {
+        return Err(FileError::Kind { found });
+    }
+    match unreasonable(&file) {
+        Some(reason) => Err(FileError::Corrupt { reason }),
+        None => Ok(file),
+    }
+}
+
+/// Finds and reads the manifest of a file that was opened.
+///
+/// # Errors
+///
+/// [`FileError`]: there is none, or it cannot be read.
+pub(crate) fn manifest<'a>(file: &File<'a, impl ReadRef<'a>>) -> Result<Manifest, FileError> {
+    let mut any = false;
+    let mut other = None;
+    for section in file.sections() {
+        any = true;
+        let Ok(name) = section.name() else {
+            continue;
         };
-        if let Some(found) = found {
-            return Err(FileError::Kind { found });
+        if name == PE {
+            return read(&section);
         }
-        if let Some(reason) = unreasonable(&file) {
-            return Err(FileError::Corrupt { reason });
+        let Some(abi) = name.strip_prefix(ELF).or(name.strip_prefix(MACHO)) else {
+            continue;
+        };
+        if abi == ABI {
+            return read(&section);
         }
-        let mut any = false;
-        let mut other = None;
-        for section in file.sections() {
-            any = true;
-            let Ok(name) = section.name() else {
-                continue;
-            };
-            if name == PE {
-                return read(&section);
-            }
-            let Some(abi) = name.strip_prefix(ELF).or(name.strip_prefix(MACHO)) else {
-                continue;
-            };
-            if abi == ABI {
-                return read(&section);
-            }
-            if abi.len() < 10 && abi.bytes().all(|digit| digit.is_ascii_digit()) {
-                other = Some(abi.to_owned());
-            }
+        if abi.len() < 10 && abi.bytes().all(|digit| digit.is_ascii_digit()) {
+            other = Some(abi.to_owned());
         }
-        match other {
-            Some(found) => Err(FileError::OtherAbi { found }),
-            None if any => Err(FileError::NoManifest),
-            None => Err(FileError::NoSections),
-        }
+    }
+    match other {
+        Some(found) => Err(FileError::OtherAbi { found }),
+        None if any => Err(FileError::NoManifest),
+        None => Err(FileError::NoSections),
     }
 }
 

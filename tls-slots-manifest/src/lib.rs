@@ -45,19 +45,29 @@
 
 mod allowed;
 mod compare;
+#[cfg(feature = "file")]
+mod describe;
 mod description;
 #[cfg(feature = "file")]
 mod file;
 mod format;
+#[cfg(feature = "file")]
+mod mangled;
 mod manifest;
+#[cfg(feature = "file")]
+mod needed;
 mod parse;
 mod private_state;
+#[cfg(feature = "file")]
+mod state;
 
 pub use allowed::Allowed;
 pub use compare::agreed::agreed;
 pub use compare::compare;
 pub use compare::difference::Difference;
 pub use compare::mismatch::Mismatch;
+pub use compare::private::asks_for_private_state;
+pub use compare::unforked::Unforked;
 pub use description::{Description, StdCopy};
 #[cfg(feature = "file")]
 pub use file::FileError;

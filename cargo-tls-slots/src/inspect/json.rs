@@ -4,7 +4,7 @@
 //! and what an image does not tell is `null`.
 
 use serde_json::{Value, json};
-use tls_slots_manifest::{Crate, Key};
+use tls_slots_manifest::{Crate, Key, StdCopy};
 
 use super::image::{Image, hex};
 
@@ -30,6 +30,10 @@ impl Image {
                 "panic": compiler.panic,
                 "debug_assertions": compiler.debug_assertions,
                 "layout_probe": hex(compiler.layout_probe),
+            },
+            "shared_std": match &self.std {
+                StdCopy::Shared { file } => Some(file),
+                _ => None,
             },
             "allocator": manifest.allocator.as_ref().map(|one| json!({
                 "name": one.name,

@@ -7,10 +7,12 @@
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
-use tls_slots_manifest::{Allowed, FileError, Manifest};
+use tls_slots::loader;
+use tls_slots_manifest::{Allowed, Description, FileError, PrivateState, Unforked};
 
 use super::error::{HostProblem, LoadError};
 use super::format::{self, Headers, Unfit};
+use super::own;
 
 /// Compares the SHA-256 of a file's bytes with the one that the host expects.
 ///
@@ -55,12 +57,16 @@ pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Head
             symbol: symbol.to_owned(),
         });
     }
-    let host = tls_slots::manifest().map_err(|source| LoadError::Host {
+    let damaged = |source| LoadError::Host {
         problem: HostProblem::Manifest { source },
-    })?;
-    let module = match Manifest::from_object(bytes) {
+    };
+    let module = match Description::from_object(bytes) {
         Ok(module) => module,
-        Err(FileError::NoManifest) => return Err(LoadError::NoManifest { path }),
+        Err(FileError::NoManifest) => {
+            let host = loader::description().map_err(damaged)?;
+            let unforked = Unforked::find(host, &PrivateState::from_object(bytes));
+            return Err(LoadError::NoManifest { path, unforked });
+        }
         Err(FileError::OtherAbi { found }) => {
             return Err(LoadError::Abi {
                 path,
@@ -75,8 +81,9 @@ pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Head
             });
         }
     };
-    seen.agreed = tls_slots_manifest::agreed(host, &module, allowed);
-    match tls_slots_manifest::compare(&host.clone().into(), &module.into(), allowed) {
+    let host = own::description(&module).map_err(damaged)?;
+    seen.agreed = tls_slots_manifest::agreed(&host.manifest, &module.manifest, allowed);
+    match tls_slots_manifest::compare(host, &module, allowed) {
         Ok(()) => Ok(seen),
         Err(source) => Err(LoadError::Mismatch { path, source }),
     }

@@ -10,6 +10,7 @@
 //! | `file.rs` | open the file once, and read it once |
 //! | `format.rs`, `elf/`, `never_unmapped.rs` | what kind of file it is, and its headers, from the bytes alone |
 //! | `check.rs` | compare headers, manifest and state with this host |
+//! | `own.rs` | what this host is, for the comparison |
 //! | `source.rs` | where the code is loaded from: the host's choice |
 //! | `copy/` | ways to give exactly these bytes to the system |
 //! | `system.rs` | the system's loader |
@@ -27,5 +28,6 @@ pub(crate) mod format;
 pub(crate) mod host;
 pub(crate) mod image;
 mod never_unmapped;
+pub(crate) mod own;
 pub(crate) mod source;
 pub(crate) mod system;

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tls_slots_manifest::{Mismatch, ParseError};
+use tls_slots_manifest::{Mismatch, ParseError, Unforked};
 
 use super::host_problem::HostProblem;
 
@@ -103,6 +103,9 @@ pub enum LoadError {
     NoManifest {
         /// The file.
         path: PathBuf,
+        /// The crates that the host shares and the file has for itself, if there are some: the file
+        /// was meant as a module.
+        unforked: Option<Unforked>,
     },
     /// The file's manifest cannot be read.
     Manifest {
@@ -241,7 +244,7 @@ impl LoadError {
             | Self::Architecture { path, .. }
             | Self::Corrupt { path, .. }
             | Self::ContainsHost { path, .. }
-            | Self::NoManifest { path }
+            | Self::NoManifest { path, .. }
             | Self::Manifest { path, .. }
             | Self::Abi { path, .. }
             | Self::Mismatch { path, .. }

@@ -3,6 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 
+use tls_slots_manifest::Unforked;
+
 use super::load_error::LoadError;
 
 impl Display for LoadError {
@@ -30,7 +32,7 @@ impl Display for LoadError {
                 "module {at} is cut off or damaged: {reason}; build it or copy it again"
             ),
             Self::ContainsHost { symbol, .. } => contains_host(f, at, symbol),
-            Self::NoManifest { .. } => no_manifest(f, at),
+            Self::NoManifest { unforked, .. } => no_manifest(f, at, unforked.as_ref()),
             Self::Manifest { .. } => write!(
                 f,
                 "the manifest of module {at} cannot be read; build it or copy it again"
@@ -135,12 +137,22 @@ fn contains_host(f: &mut Formatter<'_>, at: &dyn Display, symbol: &str) -> fmt::
     )
 }
 
-fn no_manifest(f: &mut Formatter<'_>, at: &dyn Display) -> fmt::Result {
+fn no_manifest(
+    f: &mut Formatter<'_>,
+    at: &dyn Display,
+    unforked: Option<&Unforked>,
+) -> fmt::Result {
     write!(
         f,
-        "{at} is a shared object but no module, as it has no manifest; a module depends on tokio \
-         with the feature `external-tls`, made by `cargo tls-slots fork`"
-    )
+        "{at} is a shared object but no module, as it has no manifest; "
+    )?;
+    match unforked {
+        Some(unforked) => unforked.fmt(f),
+        None => f.write_str(
+            "a module depends on tokio with the feature `external-tls`, made by `cargo tls-slots \
+             fork`",
+        ),
+    }
 }
 
 fn other_abi(f: &mut Formatter<'_>, at: &dyn Display, module: &str) -> fmt::Result {

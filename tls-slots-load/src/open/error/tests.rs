@@ -104,7 +104,10 @@ fn all() -> Vec<LoadError> {
             path: path(),
             symbol: "tls_slots_register_v1".to_owned(),
         },
-        LoadError::NoManifest { path: path() },
+        LoadError::NoManifest {
+            path: path(),
+            unforked: None,
+        },
         LoadError::Manifest {
             path: path(),
             source: manifest_error(),
