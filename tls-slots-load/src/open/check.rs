@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 use tls_slots_manifest::{FileError, Manifest};
 
 use super::error::{HostProblem, LoadError};
-use super::format::{self, Description, Unfit};
+use super::format::{self, Description};
+use super::look::unfit;
 
 /// Compares the SHA-256 of a file's bytes with the one that the host expects.
 ///
@@ -37,18 +38,7 @@ pub(crate) fn digest(path: &Path, bytes: &[u8], expected: [u8; 32]) -> Result<()
 /// `Abi`, `Mismatch`; or `Host`, if the host has no manifest.
 pub(crate) fn check(path: &Path, bytes: &[u8]) -> Result<Description, LoadError> {
     let path = path.to_owned();
-    let seen = match format::describe(bytes) {
-        Ok(seen) => seen,
-        Err(Unfit::NotShared(what)) => return Err(LoadError::NotShared { path, what }),
-        Err(Unfit::Architecture(module)) => {
-            return Err(LoadError::Architecture {
-                path,
-                host: format::own_machine_name(),
-                module,
-            });
-        }
-        Err(Unfit::Corrupt(reason)) => return Err(LoadError::Corrupt { path, reason }),
-    };
+    let seen = format::describe(bytes).map_err(|reason| unfit(&path, reason))?;
     if let Some(symbol) = seen.host_symbol() {
         return Err(LoadError::ContainsHost {
             path,

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `host.rs` | is this program a host? |
 //! | `file.rs` | open the file once, and read it once |
+//! | `look.rs` | in between: whether its header allows a module at all |
 //! | `format.rs`, `elf/`, `never_unmapped.rs` | what kind of file it is: a description, from the bytes alone |
 //! | `check.rs` | compare the description and the manifest with this host |
 //! | `source.rs` | where the code is loaded from: the host's choice |
@@ -26,6 +27,7 @@ pub(crate) mod file;
 pub(crate) mod format;
 pub(crate) mod host;
 pub(crate) mod image;
+pub(crate) mod look;
 mod never_unmapped;
 pub(crate) mod source;
 pub(crate) mod system;

@@ -15,6 +15,17 @@ impl Display for LoadError {
             Self::NotFound { .. } => write!(f, "there is no module {at}"),
             Self::Read { .. } => write!(f, "{at} cannot be read"),
             Self::NotAFile { what, .. } => write!(f, "{at} is {what}, not a module's file"),
+            Self::TooLarge { size, most, .. } => write!(
+                f,
+                "{at} has {size} bytes, and this host loads modules of at most {most} bytes; if it \
+                 is the right file, strip it (`strip = \"debuginfo\"` in its profile) or raise \
+                 `LoadOptions::max_size`"
+            ),
+            Self::Changed { .. } => write!(
+                f,
+                "module {at} was written to while it was read; load it again when it is complete, \
+                 and have new builds written beside it and renamed to it"
+            ),
             Self::Writable { writable, by, .. } => others_may_write(f, at, writable, by),
             Self::Digest {
                 expected, found, ..
