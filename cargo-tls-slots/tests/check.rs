@@ -397,6 +397,7 @@ fits.so
   panic             unwind
   debug assertions  on
   order of fields   [..]
+  flags             none
   allocator         [..]
 
 tokio 1.54.1
