@@ -100,7 +100,8 @@ pub struct Place {
     pub folder: &'static str,
     /// What the lock file has in other versions. The forks are made from it, too.
     pub locked: &'static [Locked],
-    /// Changes a file of the forks: its path below their folder, and its text.
+    /// Changes a text file of the forks or of the fixtures: its path below the forks' folder, or
+    /// below `fixtures`, and its text.
     pub edit: Option<fn(&Path, &str) -> String>,
 }
 

@@ -16,7 +16,7 @@ use tls_slots::loader::lock;
 use crate::alive::counters;
 use crate::open::copy::openable::Openable;
 use crate::open::file::{self, ReadFile, Stamp};
-use crate::open::format::Description;
+use crate::open::format::Headers;
 use crate::open::image::OpenImage;
 use crate::open::source::Source;
 
@@ -75,8 +75,8 @@ pub(crate) struct GateState {
 
 impl Loaded {
     /// An image that was just opened. The caller puts it in this list.
-    pub(crate) fn new(open: OpenImage, description: Description, images: Images) -> Self {
-        let mut kept_mapped_by = description.kept_mapped_by;
+    pub(crate) fn new(open: OpenImage, headers: Headers, images: Images) -> Self {
+        let mut kept_mapped_by = headers.kept_mapped_by;
         let row = counters::row_of(open.start);
         if row.is_none() {
             // Without a row nothing of it is counted, so it must stay.
@@ -88,7 +88,7 @@ impl Loaded {
         }
         Self {
             path: open.file.path,
-            entries: description.entries,
+            entries: headers.entries,
             image: Image {
                 start: open.start.addr(),
                 memory: open.memory,

@@ -173,6 +173,32 @@ pub(crate) const ABI_2: Place = Place {
     }),
 };
 
+/// Another edit of the crate that host and module share: each has a folder, and the text before
+/// and after.
+macro_rules! shared_crate {
+    ($($name:ident: $folder:literal, $before:literal => $after:literal;)*) => {
+        $(pub(crate) const $name: Place = Place {
+            folder: concat!("compat/", $folder),
+            locked: &[],
+            edit: Some(|path, text| match path.starts_with("fixtures/keys_iface") {
+                true => text.replace($before, $after),
+                false => text.to_owned(),
+            }),
+        };)*
+    };
+}
+
+shared_crate! {
+    OTHER_TYPE: "type", "type Width = u32;" => "type Width = i32;";
+    OTHER_BODY: "body", "-> u32 {\n    1\n}" => "-> u32 {\n    2\n}";
+    OTHER_KEY: "key", "    pub static CELL" => "    pub static MORE: u8 = 0;\n    pub static CELL";
+    OTHER_OWN_VERSION: "own-version", "version = \"0.1.0\"" => "version = \"0.1.1\"";
+    COMMENT_ABOVE: "comment", "    pub static CELL" => "    // A line more.\n\n    /// Another.\n    pub static CELL";
+    COMMENT_INSIDE: "comment-inside", "-> u32 {\n    1\n}" => "-> u32 {\n    // One.\n    1\n}";
+    OTHER_FORMAT: "format", "-> u32 {\n    1\n}" => "-> u32 { 1 }";
+    UNIT_TEST: "unit-test", "/// Counts its drops." => "#[cfg(test)]\nmod tests {\n    #[test]\n    fn it() {}\n}\n\n/// Counts its drops.";
+}
+
 /// A row that cannot be tried on this machine, and why.
 pub(crate) struct Skipped(pub(crate) String);
 

@@ -5,9 +5,10 @@ use std::path::Path;
 use cargo_tls_slots::check::{self, Verdict};
 
 use crate::build::{
-    ABI_2, BASE, Build, ELSEWHERE, OTHER_BYTES, OTHER_MIO, OTHER_RUSTC, OTHER_SMALLVEC,
-    OTHER_SOCKET2, RANDOM, RELEASE, Skipped, TOKIO_1_53, built, config, features, last, own_config,
-    place, rustflags,
+    ABI_2, BASE, Build, COMMENT_ABOVE, COMMENT_INSIDE, ELSEWHERE, OTHER_BODY, OTHER_BYTES,
+    OTHER_FORMAT, OTHER_KEY, OTHER_MIO, OTHER_OWN_VERSION, OTHER_RUSTC, OTHER_SMALLVEC,
+    OTHER_SOCKET2, OTHER_TYPE, RANDOM, RELEASE, Skipped, TOKIO_1_53, UNIT_TEST, built, config,
+    features, last, own_config, place, rustflags,
 };
 use crate::told::{Told, expect_not_opened};
 
@@ -134,7 +135,12 @@ pub(crate) const MISMATCHES: &[Row] = &[
     module("`panic = \"abort\"`", config(&["profile.dev.panic=\"abort\""]), Differs(&["panic strategy"])),
     host("`panic = \"abort\"` for the host", config(&["profile.dev.panic=\"abort\""]), Differs(&["panic strategy"])),
     module("`-Z randomize-layout`", RANDOM, Differs(&["order of fields"])),
-    module("a key of another size", features("wide"), Differs(&["thread-local keys_iface::WIDTH"])),
+    module("a feature of a shared crate that changes a key's size", features("wide"), Differs(&["keys-iface: feature `wide`"])),
+    module("another type in a shared crate of the same version", place(OTHER_TYPE), Differs(&["keys-iface: sources"])),
+    host("another type in a shared crate of the same version, in the host", place(OTHER_TYPE), Differs(&["keys-iface: sources"])),
+    module("another function's body in a shared crate", place(OTHER_BODY), Differs(&["keys-iface: sources"])),
+    module("another key in a shared crate", place(OTHER_KEY), Differs(&["keys-iface: sources"])),
+    module("another version of a shared crate", place(OTHER_OWN_VERSION), Differs(&["keys-iface: version"])),
     module("another version of the interface", place(ABI_2), OtherAbi),
     module("another rustc, profile and feature at once", Build { features: "tokio/sync", release: true, ..OTHER_RUSTC },
         Differs(&["compiler", "debug assertions", "tokio: feature `sync`"])),
@@ -177,6 +183,10 @@ pub(crate) const HARMLESS: &[Row] = &[
                   tokio/rt tokio/rt-multi-thread tokio/signal tokio/sync tokio/time"), Fits),
     module("another target folder", Build { apart: Some("compat-too"), ..BASE }, Fits),
     module("another machine's paths", place(ELSEWHERE), Fits),
+    module("a comment above a key of a shared crate", place(COMMENT_ABOVE), Fits),
+    module("a comment inside a function of a shared crate", place(COMMENT_INSIDE), Fits),
+    module("a shared crate in another format", place(OTHER_FORMAT), Fits),
+    module("a unit test more in a shared crate", place(UNIT_TEST), Fits),
     module("`--remap-path-prefix`", rustflags("--remap-path-prefix=/=/nowhere/"), Fits),
     module("linked by GNU ld", last(&["-Clink-arg=-fuse-ld=bfd"]), Fits),
     module("linked by gold", last(&["-Clink-arg=-fuse-ld=gold"]), Fits),

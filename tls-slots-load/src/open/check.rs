@@ -1,16 +1,16 @@
 //! Checks that the bytes of a file are a module for this host.
 //!
-//! The problem: the parts of this answer come from three places: the file's description
+//! The problem: the parts of this answer come from three places: the file's headers
 //! (`format.rs`), its manifest, and the host's manifest. Here they come together. Each way of not
 //! fitting becomes one error of its own.
 
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
-use tls_slots_manifest::{FileError, Manifest};
+use tls_slots_manifest::{Allowed, FileError, Manifest};
 
 use super::error::{HostProblem, LoadError};
-use super::format::{self, Description};
+use super::format::{self, Headers};
 use super::look::unfit;
 
 /// Compares the SHA-256 of a file's bytes with the one that the host expects.
@@ -36,9 +36,9 @@ pub(crate) fn digest(path: &Path, bytes: &[u8], expected: [u8; 32]) -> Result<()
 ///
 /// [`LoadError::NotShared`], `Architecture`, `Corrupt`, `ContainsHost`, `NoManifest`, `Manifest`,
 /// `Abi`, `Mismatch`; or `Host`, if the host has no manifest.
-pub(crate) fn check(path: &Path, bytes: &[u8]) -> Result<Description, LoadError> {
+pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Headers, LoadError> {
     let path = path.to_owned();
-    let seen = format::describe(bytes).map_err(|reason| unfit(&path, reason))?;
+    let seen = format::read(bytes).map_err(|reason| unfit(&path, reason))?;
     if let Some(symbol) = seen.host_symbol() {
         return Err(LoadError::ContainsHost {
             path,
@@ -65,7 +65,7 @@ pub(crate) fn check(path: &Path, bytes: &[u8]) -> Result<Description, LoadError>
             });
         }
     };
-    match tls_slots_manifest::compare(host, &module) {
+    match tls_slots_manifest::compare(&host.clone().into(), &module.into(), allowed) {
         Ok(()) => Ok(seen),
         Err(source) => Err(LoadError::Mismatch { path, source }),
     }

@@ -14,7 +14,7 @@ use tls_keys::names::ENTRY_PREFIX;
 use super::{elf, never_unmapped};
 
 /// What the loader knows of a file that may be a module.
-pub(crate) struct Description {
+pub(crate) struct Headers {
     /// The names of its entries, sorted.
     pub(crate) entries: Vec<String>,
     /// Symbols that only a host may define.
@@ -23,7 +23,7 @@ pub(crate) struct Description {
     pub(crate) kept_mapped_by: Vec<String>,
 }
 
-impl Description {
+impl Headers {
     /// One of the symbols that only a host may define. Prefers the one that registers modules, as
     /// its name says the most.
     pub(crate) fn host_symbol(&self) -> Option<&str> {
@@ -143,7 +143,7 @@ fn looks_like(bytes: &[u8]) -> &'static str {
 /// # Errors
 ///
 /// [`Unfit`]: the file cannot be a module of this machine.
-pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Headers, Unfit> {
     check_format(bytes)?;
     let kind = kind(bytes)?;
     // The machine comes before everything else: the rest of another machine's file does not matter.
@@ -159,7 +159,7 @@ pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
     let (mut entries, mut host_symbols) = exported_names(&file)?;
     entries.sort_unstable();
     host_symbols.sort_unstable();
-    Ok(Description {
+    Ok(Headers {
         entries,
         host_symbols,
         kept_mapped_by: never_unmapped::of(bytes, kind),
@@ -326,10 +326,10 @@ fn is_position_independent_executable<'data>(data: impl ReadRef<'data>, kind: Fi
 
 #[cfg(test)]
 mod tests {
-    use super::{Unfit, describe};
+    use super::{Unfit, read};
 
     fn unfit(bytes: &[u8]) -> Unfit {
-        describe(bytes).err().expect("it is no module")
+        read(bytes).err().expect("it is no module")
     }
 
     #[test]
@@ -348,7 +348,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     mod elf {
-        use super::super::{Unfit, describe};
+        use super::super::{Unfit, read};
         use super::unfit;
 
         /// This program, with the mark of a program taken out, so that it looks like a library.
@@ -363,7 +363,7 @@ mod tests {
                 .position(|window| window == flags)
                 .expect("a program that is linked as rustc does it");
             bytes[at + 11] = 0;
-            assert!(describe(&bytes).is_ok());
+            assert!(read(&bytes).is_ok());
             bytes
         }
 
@@ -380,8 +380,7 @@ mod tests {
             use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
             let mut bytes = shared_object();
-            let kept_mapped_by =
-                |bytes: &[u8]| describe(bytes).expect("it is whole").kept_mapped_by;
+            let kept_mapped_by = |bytes: &[u8]| read(bytes).expect("it is whole").kept_mapped_by;
             assert_eq!(kept_mapped_by(&bytes), [""; 0]);
             let file = object::File::parse(&*bytes).expect("it is whole");
             let symbols = file.section_by_name(".dynsym").expect("it has symbols");

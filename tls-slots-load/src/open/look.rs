@@ -4,8 +4,8 @@
 //! under the name of a module would fill the memory before its first byte is looked at.
 //!
 //! The way: a few short reads of the file itself. They tell what kind of file it is, whether it
-//! ends before its table of sections does, and whether it has a manifest. This is good enough to
-//! refuse a file, and for nothing else: somebody may write to the file between this look and the
+//! ends before its table of sections does, and whether it has a manifest, if it is large. This is
+//! good enough to refuse a file, and for nothing else: somebody may write to the file between this look and the
 //! reading. So `check.rs` looks again at the copy, at these things too.
 //!
 //! What fails here only because the file cannot be read passes. The reading will fail as well, with
@@ -28,6 +28,10 @@ const HEAD: u64 = 4096;
 /// linker makes more. `tls-slots-manifest` has the same limits.
 const MOST_SECTIONS: usize = 4096;
 const LONGEST_NAMES: u64 = 1 << 18;
+
+/// From this size on, a library without a manifest is not read. A smaller one is, because
+/// `check.rs` looks at more of it than its headers, and can say more.
+const LARGE: u64 = 64 << 20;
 
 /// What the name of a manifest's section starts with on ELF. The version of the ABI follows.
 const MANIFEST: &[u8] = b"tls_slots_manifest_v";
@@ -115,7 +119,8 @@ where
         let name = sections.section_name(endian, section);
         name.is_ok_and(|name| name.starts_with(MANIFEST))
     });
-    match sections.is_empty() || manifests.next().is_some() {
+    let is_small = data.len().is_ok_and(|length| length < LARGE);
+    match is_small || sections.is_empty() || manifests.next().is_some() {
         true => Ok(Seen::MayBeModule),
         false => Ok(Seen::Other(what)),
     }

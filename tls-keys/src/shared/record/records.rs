@@ -64,6 +64,8 @@ pub struct KeyRecord {
     pub type_text: &'static str,
     pub size: usize,
     pub align: usize,
+    /// A digest of the crate's sources, and the cfgs that they ask for: `tls_keys_macros::sources`.
+    pub sources: (&'static str, &'static str),
 }
 
 impl KeyRecord {
@@ -82,6 +84,8 @@ impl KeyRecord {
             .text(9, self.type_text)
             .number(10, self.size as u64)
             .number(11, self.align as u64)
+            .text(12, self.sources.0)
+            .text(13, self.sources.1)
     }
 }
 
@@ -230,6 +234,7 @@ macro_rules! __key_record {
                 type_text: ::core::stringify!($t),
                 size: ::core::mem::size_of::<$t>(),
                 align: ::core::mem::align_of::<$t>(),
+                sources: $crate::__sources!(),
             };
             $crate::__in_manifest_section! {
                 static RECORD: [u8; FIELDS.size()] = FIELDS.bytes();
