@@ -16,7 +16,7 @@
 //! | `-Z fixed-x18` | yes | code that was compiled without it overwrites the register |
 //! | `-Z regparm`, `-Z reg-struct-return` | yes | where arguments and results are |
 //! | `-Z retpoline`, `-Z retpoline-external-thunk`, `-Z indirect-branch-cs-prefix`, `-Z branch-protection` | yes | they protect a process only if all of its code has them, and rustc does not mix them either |
-//! | `-Z panic-in-drop` | yes | code that was compiled with `abort` has no way out for a panic of the other side's destructor |
+//! | `-Z panic-in-drop` | yes | code that was compiled with `abort` has no way out for a panic of the other side's destructor; rustc has it compared by itself, so only an image with a std of its own build (`-Z build-std`) can have it |
 //! | `-Z virtual-function-elimination` | must be off | the linker removes methods that *this* image does not call; the other side may call them |
 //! | `-C target-feature` of what the calling convention needs (`-sse2`, `+soft-float`, `-neon`, …) | yes | where floating-point arguments and results are |
 //! | `-Z randomize-layout` | by the layout probe | |

@@ -12,7 +12,11 @@ use tls_slots_tests::project::Project;
 
 use common::command;
 
+#[path = "../common/mod.rs"]
 mod common;
+
+mod action;
+mod schema;
 
 #[test]
 fn help() {
@@ -330,6 +334,7 @@ fn for_programs() {
                   tokio: feature `sync`  off   on\n\
                   Enable the feature `sync` of tokio in the host, or disable it in the module.";
     let expected = json!({
+        "schema": 1,
         "host": "host",
         "fits": false,
         "modules": [
