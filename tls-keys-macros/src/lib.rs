@@ -5,15 +5,15 @@
 //! Host and module share the values of a key that is declared in a crate of the user's own. Nothing
 //! says that both were built from the same sources of that crate: a version changes when its author
 //! thinks of it, and the compiler gives no image a name for the *contents* of a crate. `TypeId`, a
-//! symbol's hash and `-C metadata` follow names and paths. A `const fn` over `include_bytes!` cannot
-//! name the files, as `file!()` starts at a folder that no macro knows.
+//! symbol's hash and `-C metadata` follow names and paths. A `const fn` over `include_bytes!`
+//! cannot name the files, as `file!()` starts at a folder that no macro knows.
 //!
 //! # The way
 //!
-//! A procedural macro runs inside of the compiler and knows its arguments. So it knows the file that
-//! is compiled, follows the `mod`s from there, and takes a digest of the tokens of all these files.
-//! Comments, documentation, line breaks and unit tests do not count, and no path does: the digest is
-//! the same in two workspaces, on two machines, and with `--remap-path-prefix`.
+//! A procedural macro runs inside of the compiler and knows its arguments. So it knows the file
+//! that is compiled, follows the `mod`s from there, and takes a digest of the tokens of all these
+//! files. Comments, documentation, line breaks and unit tests do not count, and no path does: the
+//! digest is the same in two workspaces, on two machines, and with `--remap-path-prefix`.
 //!
 //! # How it fits
 //!
@@ -25,8 +25,8 @@
 //! | `digest.rs` | the hash |
 //!
 //! `__key_record!` of tls-keys puts the result into the record of each key. `compare` of
-//! `tls-slots-manifest` compares it. A forked crate needs none of it, as its own record has a digest
-//! of the fork's sources.
+//! `tls-slots-manifest` compares it. A forked crate needs none of it, as its own record has a
+//! digest of the fork's sources.
 
 mod compilation;
 mod digest;
@@ -47,14 +47,44 @@ use walk::Sources;
 #[doc(hidden)]
 #[proc_macro]
 pub fn sources(_: TokenStream) -> TokenStream {
-    static FOUND: OnceLock<Found> = OnceLock::new();
-    FOUND.get_or_init(Found::new).expand()
+    let found = Found::of_this_crate();
+    let text = |cfgs: &[&str]| literal(&cfgs.join(","));
+    let cfgs = match found.debug_assertions {
+        true => format!(
+            "if ::core::cfg!(debug_assertions) {{ {} }} else {{ {} }}",
+            text(&found.cfgs(true)),
+            text(&found.cfgs(false))
+        ),
+        false => text(&found.cfgs(false)),
+    };
+    found.expand(&cfgs)
 }
 
-/// What one crate came to. A compiler compiles one, so it is found once.
+/// Expands to `("…", &[("…", true), …])`: as [`sources`], and the features and cfgs one by one,
+/// each with whether it is set.
+#[doc(hidden)]
+#[proc_macro]
+pub fn agreement(_: TokenStream) -> TokenStream {
+    let found = Found::of_this_crate();
+    let mut cfgs = String::from("&[");
+    for cfg in found.cfgs(false) {
+        cfgs += &format!("({}, true),", literal(cfg));
+    }
+    if found.debug_assertions {
+        cfgs += "(\"debug_assertions\", ::core::cfg!(debug_assertions)),";
+    }
+    found.expand(&(cfgs + "]"))
+}
+
+fn literal(text: &str) -> String {
+    TokenTree::from(Literal::string(text)).to_string()
+}
+
+/// What one crate came to.
 struct Found {
     digest: String,
-    cfgs: String,
+    /// The cfgs that are set and that the sources ask for.
+    cfgs: Vec<String>,
     /// Whether the sources ask for debug assertions. The macro's caller knows whether they are on.
     debug_assertions: bool,
     /// The files that were read. The compiler must know: a file that no `cfg` lets in is none of
@@ -63,58 +93,50 @@ struct Found {
 }
 
 impl Found {
-    fn new() -> Self {
-        let nothing = Self {
-            digest: String::new(),
-            cfgs: String::new(),
-            debug_assertions: false,
-            files: Vec::new(),
-        };
-        let Some(compilation) = Compilation::running() else {
-            return nothing;
-        };
-        if compilation.is_fork() {
-            return nothing;
-        }
-        let Some(sources) = Sources::read(&compilation.root) else {
-            return nothing;
-        };
-        let set = compilation.cfgs.iter();
-        let asked: Vec<&str> = set
-            .filter(|cfg| sources.ask_for(cfg.word()))
-            .map(|cfg| cfg.text.as_str())
-            .collect();
-        Self {
-            digest: format!("{:032x}", sources.digest),
-            cfgs: asked.join(","),
-            debug_assertions: sources.ask_for("debug_assertions"),
-            files: sources.files,
-        }
+    /// A compiler compiles one crate, so it is found once.
+    fn of_this_crate() -> &'static Self {
+        static FOUND: OnceLock<Found> = OnceLock::new();
+        FOUND.get_or_init(|| {
+            Self::new().unwrap_or(Self {
+                digest: String::new(),
+                cfgs: Vec::new(),
+                debug_assertions: false,
+                files: Vec::new(),
+            })
+        })
     }
 
-    /// An expression that is constant. The compiler takes each file for a source of the crate, and
-    /// cargo builds the crate again when one changes.
-    fn expand(&self) -> TokenStream {
-        let text = |text: &str| TokenTree::from(Literal::string(text)).to_string();
+    fn new() -> Option<Self> {
+        let compilation = Compilation::running()?;
+        if compilation.is_fork() {
+            return None;
+        }
+        let sources = Sources::read(&compilation.root)?;
+        let set = compilation.cfgs.iter();
+        let asked = set.filter(|cfg| sources.ask_for(cfg.word()));
+        Some(Self {
+            digest: format!("{:032x}", sources.digest),
+            cfgs: asked.map(|cfg| cfg.text.clone()).collect(),
+            debug_assertions: sources.ask_for("debug_assertions"),
+            files: sources.files,
+        })
+    }
+
+    fn cfgs(&self, debug_assertions: bool) -> Vec<&str> {
+        let cfgs = self.cfgs.iter().map(String::as_str);
+        let more = debug_assertions.then_some("debug_assertions");
+        cfgs.chain(more).collect()
+    }
+
+    /// A constant expression: the digest, and these cfgs. The compiler takes each file for a source
+    /// of the crate, and cargo builds the crate again when one changes.
+    fn expand(&self, cfgs: &str) -> TokenStream {
         let mut code = String::from("{");
         for file in &self.files {
-            code += "const _: &[u8] = ::core::include_bytes!(";
-            code += &text(file);
-            code += ");";
+            let file = literal(file);
+            code += &format!("const _: &[u8] = ::core::include_bytes!({file});");
         }
-        let with = match self.cfgs.as_str() {
-            "" => "debug_assertions".to_owned(),
-            others => format!("{others},debug_assertions"),
-        };
-        let cfgs = match self.debug_assertions {
-            true => format!(
-                "if ::core::cfg!(debug_assertions) {{ {} }} else {{ {} }}",
-                text(&with),
-                text(&self.cfgs)
-            ),
-            false => text(&self.cfgs),
-        };
-        code += &format!("({}, {cfgs}) }}", text(&self.digest));
+        code += &format!("({}, {cfgs}) }}", literal(&self.digest));
         code.parse().expect("it is Rust")
     }
 }

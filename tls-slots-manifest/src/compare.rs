@@ -44,8 +44,10 @@
 //! | `compare/crates.rs` | the forked crates that both have |
 //! | `compare/layouts.rs` | the types of these crates |
 //! | `compare/keys.rs` | keys |
+//! | `compare/agreed.rs` | which crates' types may cross, where the images fit |
 //! | `compare/difference.rs`, `compare/mismatch.rs` | what is found, and how it is told |
 
+pub(crate) mod agreed;
 mod compiler;
 mod crates;
 pub(crate) mod difference;
@@ -85,7 +87,7 @@ pub fn compare(
     let pairs = crates::pairs(host, module, &mut found);
     for pair in &pairs {
         let same_profile = host.compiler.debug_assertions == module.compiler.debug_assertions;
-        crates::compare(pair, same_profile, &mut found);
+        crates::compare(pair, same_profile, allowed, &mut found);
     }
     if found.is_empty() {
         for pair in &pairs {

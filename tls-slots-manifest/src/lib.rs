@@ -54,6 +54,7 @@ mod parse;
 mod private_state;
 
 pub use allowed::Allowed;
+pub use compare::agreed::agreed;
 pub use compare::compare;
 pub use compare::difference::Difference;
 pub use compare::mismatch::Mismatch;

@@ -20,7 +20,8 @@ use super::method::Method;
 use super::options::CrateSpec;
 use crate::upstream::release::{Upstream, Wanted};
 
-/// Those of our crates that only our others name, beside the one that does: no project patches them.
+/// Those of our crates that only our others name, beside the one that does: no project patches
+/// them.
 const INNER: [(&str, &str); 2] = [
     ("tls-keys", "tls-keys-macros"),
     ("tls-slots", "tls-slots-manifest"),

@@ -38,7 +38,7 @@ pub(crate) fn digest(path: &Path, bytes: &[u8], expected: [u8; 32]) -> Result<()
 /// `Abi`, `Mismatch`; or `Host`, if the host has no manifest.
 pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Headers, LoadError> {
     let path = path.to_owned();
-    let seen = format::read(bytes).map_err(|reason| unfit(&path, reason))?;
+    let mut seen = format::read(bytes).map_err(|reason| unfit(&path, reason))?;
     if let Some(symbol) = seen.host_symbol() {
         return Err(LoadError::ContainsHost {
             path,
@@ -65,6 +65,7 @@ pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Head
             });
         }
     };
+    seen.agreed = tls_slots_manifest::agreed(host, &module, allowed);
     match tls_slots_manifest::compare(&host.clone().into(), &module.into(), allowed) {
         Ok(()) => Ok(seen),
         Err(source) => Err(LoadError::Mismatch { path, source }),

@@ -9,12 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::allowed::Allowed;
 use crate::manifest::{Key, KeyKind, Manifest};
 
-use super::crates::{Pair, compatible};
+use super::crates::{Pair, compatible, other_sources};
 use super::difference::{Differences, MOST, on_or_off, sized};
 
 /// The package that makes a program a host. It declares a key, so that a manifest shows whether an
 /// image links it.
 const HOST_HALF: &str = "tls-slots";
+
+/// The package that everybody links. The version of its binary interface is compared instead.
+const KEYS: &str = "tls-keys";
 
 /// A module must not link the host's half.
 pub(super) fn compare_host_half(module: &Manifest, found: &mut Differences) {
@@ -72,7 +75,8 @@ type Compiled<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 /// Packages with keys that are no forks, by name and version.
 fn packages(manifest: &Manifest) -> BTreeMap<&str, BTreeMap<&str, Compiled<'_>>> {
     let mut packages = BTreeMap::<_, BTreeMap<_, Compiled<'_>>>::new();
-    for key in manifest.keys.iter().filter(|key| !key.sources.is_empty()) {
+    let told = |key: &&Key| !key.sources.is_empty() && key.package != KEYS;
+    for key in manifest.keys.iter().filter(told) {
         let versions = packages.entry(key.package.as_str()).or_default();
         let compiled = versions.entry(key.version.as_str()).or_default();
         let cfgs = key.cfgs.iter().map(String::as_str);
@@ -94,11 +98,7 @@ fn compare_sources(
     for (digest, theirs) in theirs {
         let Some(cfgs) = ours.get(digest) else {
             let ours: Vec<&str> = ours.keys().copied().collect();
-            let fix = format!(
-                "Build both from the same sources of {name} {version}, which declares shared keys: \
-                 one side was built before or after a change of them. Comments do not count. If you \
-                 know that the change is harmless: `LoadOptions::trust_sources(\"{name}\")`."
-            );
+            let fix = other_sources(name, version);
             found.add(format!("{name}: sources"), ours.join(", "), *digest, fix);
             continue;
         };
@@ -187,7 +187,8 @@ fn compare_key(what: String, ours: &Key, theirs: &Key, found: &mut Differences) 
 }
 
 /// What makes two keys the same, as far as a manifest says: kind, package, version, path, name, and
-/// how many keys of these stand before it in the source. Lines and columns change with each comment.
+/// how many keys of these stand before it in the source. Lines and columns change with each
+/// comment.
 type Identity<'a> = (KeyKind, &'a str, &'a str, &'a str, &'a str, usize);
 
 /// Keys by identity; `None` where several have it, as they stand in one place.

@@ -461,7 +461,7 @@ fn crates_of_the_users_own() {
 the module does not fit its host in 1 point:
   what          host    module
   app: sources  c0ffee  decade
-Build both from the same sources of app 0.1.0, which declares shared keys: one side was built before or after a change of them. Comments do not count. If you know that the change is harmless: `LoadOptions::trust_sources(\"app\")`.",
+Build both from the same sources of app 0.1.0: one side was built before or after a change of them. Comments do not count. If you know that the change is harmless: `LoadOptions::trust_sources(\"app\")`.",
     );
     refused(
         |module| module.keys[1].cfgs = vec!["unstable".to_owned()],
@@ -483,6 +483,20 @@ Build both with one version of app: its keys would be two in the process, one fo
     );
     // Which cargo links side by side.
     fits(|module| module.keys[1].version = "0.2.0".to_owned());
+    // The binary interface has a version of its own.
+    let with_key = |cfgs: &[&str]| {
+        let mut image = host();
+        image.keys.push(Key {
+            package: "tls-keys".to_owned(),
+            cfgs: cfgs.iter().map(|cfg| (*cfg).to_owned()).collect(),
+            ..own("0.1.0", "CATCH")
+        });
+        image
+    };
+    assert_eq!(
+        compared(&with_key(&["feature=\"std\""]), &with_key(&[])),
+        Ok(())
+    );
     // What the host allows.
     let with = |allow: fn(&mut Allowed), edit: fn(&mut Key)| {
         let mut allowed = Allowed::default();

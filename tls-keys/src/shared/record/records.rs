@@ -193,6 +193,45 @@ macro_rules! crate_record {
     };
 }
 
+/// Has host and module compare a crate of your own whose types cross between them.
+///
+/// Once, anywhere in that crate. Both sides must then be built from the same sources of it, with
+/// the same features. Otherwise the module is refused when it is loaded, with both sides named.
+/// Comments and unit tests may differ. A crate that declares keys is compared without this.
+///
+/// For a crate of somebody else, `cargo tls-slots agree NAME` does the same.
+///
+/// # Examples
+///
+/// ```
+/// # use tls_slots as _;
+/// tls_keys::agree!();
+///
+/// /// What a module gets from its host.
+/// pub struct Page {
+///     /// In Markdown.
+///     pub text: String,
+/// }
+/// ```
+#[macro_export]
+macro_rules! agree {
+    () => {
+        const _: () = {
+            const BUILT: (&str, &[(&str, bool)]) = $crate::__agreement!();
+            $crate::crate_record! {
+                name: ::core::env!("CARGO_PKG_NAME"),
+                version: ::core::env!("CARGO_PKG_VERSION"),
+                checksum: "",
+                source: BUILT.0,
+                features: &[],
+                cfgs: BUILT.1,
+                dependencies: &[],
+                types: &[],
+            }
+        };
+    };
+}
+
 /// Declares the record of a global allocator, beside the allocator.
 #[doc(hidden)]
 #[macro_export]

@@ -176,6 +176,12 @@ fn all() -> Vec<LoadError> {
             name: name(),
             signature: "fn(site::Page)",
         },
+        LoadError::Types {
+            path: path(),
+            name: name(),
+            signature: "fn(site::Page)",
+            package: "site".to_owned(),
+        },
     ]
 }
 
