@@ -5,8 +5,8 @@
 //!
 //! The way: a few short reads of the file itself. They tell what kind of file it is, whether it
 //! ends before its table of sections does, and whether it has a manifest, if it is large. This is
-//! good enough to refuse a file, and for nothing else: somebody may write to the file between this look and the
-//! reading. So `check.rs` looks again at the copy, at these things too.
+//! good enough to refuse a file, and for nothing else: somebody may write to the file between this
+//! look and the reading. So `check.rs` looks again at the copy, at these things too.
 //!
 //! What fails here only because the file cannot be read passes. The reading will fail as well, with
 //! the system's words.
@@ -17,6 +17,7 @@ use std::path::Path;
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, SectionHeader as _};
 use object::{Endianness, FileKind, ObjectKind, ReadCache, ReadRef, SectionIndex};
+use tls_slots_manifest::Bounded;
 
 use super::error::LoadError;
 use super::format::{self, Unfit};
@@ -51,7 +52,7 @@ enum Seen {
 /// [`LoadError::NotShared`], `Architecture`, `Corrupt` or `NoManifest`.
 pub(crate) fn look(path: &Path, file: &File) -> Result<(), LoadError> {
     let data = ReadCache::new(file);
-    let data = &data;
+    let data = Bounded(&data);
     let head = data
         .len()
         .and_then(|length| data.read_bytes_at(0, length.min(HEAD)));
