@@ -121,6 +121,12 @@ pub(crate) const ADDRESS: Build = Build {
     ..unstable("-Zsanitizer=address -Clink-arg=-Wl,--export-dynamic-symbol=__*san_*")
 };
 
+/// With floating-point arguments where std does not look for them. Build scripts would not work.
+pub(crate) const SOFT_FLOAT: Build = Build {
+    targeted: true,
+    ..rustflags("-Ctarget-feature=+soft-float")
+};
+
 /// As on another machine.
 pub(crate) const ELSEWHERE: Place = Place {
     folder: "compat/another machine",

@@ -7,8 +7,8 @@ use cargo_tls_slots::check::{self, Verdict};
 use crate::build::{
     ABI_2, ADDRESS, BASE, Build, COMMENT_ABOVE, COMMENT_INSIDE, ELSEWHERE, OTHER_BODY, OTHER_BYTES,
     OTHER_FORMAT, OTHER_KEY, OTHER_MIO, OTHER_OWN_VERSION, OTHER_RUSTC, OTHER_SMALLVEC,
-    OTHER_SOCKET2, OTHER_TYPE, RELEASE, Skipped, TOKIO_1_53, UNIT_TEST, built, config, features,
-    last, own_config, place, rustflags, unstable,
+    OTHER_SOCKET2, OTHER_TYPE, RELEASE, SOFT_FLOAT, Skipped, TOKIO_1_53, UNIT_TEST, built, config,
+    features, last, own_config, place, rustflags, unstable,
 };
 use crate::told::{Told, expect_not_opened};
 
@@ -141,7 +141,7 @@ pub(crate) const MISMATCHES: &[Row] = &[
     module("`-Z sanitizer=address`", ADDRESS, Differs(&["`-Z sanitizer`"])),
     module("`-Z retpoline`", unstable(RETPOLINE), Differs(&["`-Z retpoline`"])),
     host("`-Z retpoline` for the host", unstable(RETPOLINE), Differs(&["`-Z retpoline`"])),
-    module("`-C target-feature=+soft-float`", rustflags("-Ctarget-feature=+soft-float"), Differs(&["`-C target-feature`"])),
+    module("`-C target-feature=+soft-float`", SOFT_FLOAT, Differs(&["`-C target-feature`"])),
     module("a feature of a shared crate that changes a key's size", features("wide"), Differs(&["keys-iface: feature `wide`"])),
     module("another type in a shared crate of the same version", place(OTHER_TYPE), Differs(&["keys-iface: sources"])),
     host("another type in a shared crate of the same version, in the host", place(OTHER_TYPE), Differs(&["keys-iface: sources"])),
@@ -228,13 +228,12 @@ impl Row {
         let verdict = &report.modules[0].verdict;
         let unlike = || format!("check came to something else:\n{}", report.render());
         let load = Told::new(host, "load", module)?;
-        // A panic of such a module is the end of the process, so it is only opened.
-        let aborts = self
-            .module
-            .config
-            .iter()
-            .any(|config| config.contains("abort"));
-        let past = Told::new(host, if aborts { "open" } else { "raw" }, module)?;
+        // A panic of such a module is the end of the process, and code without floating-point
+        // registers does not work beside std. So they are only opened.
+        let has_panic_abort = |config: &&str| config.contains("abort");
+        let is_only_opened = self.module.config.iter().any(has_panic_abort)
+            || self.module.rustflags == SOFT_FLOAT.rustflags;
+        let past = Told::new(host, if is_only_opened { "open" } else { "raw" }, module)?;
         match (self.expected, verdict) {
             (Fits, Verdict::Fits) => {
                 load.expect("LOAD", "ok")?;
@@ -281,7 +280,7 @@ impl Row {
                     past.expect_text("IMAGE", &one.host)?;
                     past.expect_text("IMAGE", &one.module)?;
                 }
-                match aborts {
+                match is_only_opened {
                     true => past.expect("STATE", "untouched"),
                     false => past.expect_refused(found[0]),
                 }
