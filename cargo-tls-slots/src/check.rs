@@ -29,6 +29,10 @@ use tls_slots_manifest::{
 use crate::causes::with_causes;
 use crate::inspect::{self, Error, Image};
 
+/// The version of the JSON's form. Fields may be added without a new number; a field that goes or
+/// changes its meaning needs one.
+const SCHEMA: u32 = 1;
+
 /// The result of a comparison: a host, and a verdict for each module.
 #[derive(Debug)]
 pub struct Report {
@@ -238,7 +242,7 @@ impl Report {
         text
     }
 
-    /// The report as JSON, for a program.
+    /// The report as JSON, for a program. `docs/check-in-ci.md` has its schema.
     pub fn json(&self) -> Value {
         let modules: Vec<Value> = self
             .modules
@@ -265,6 +269,7 @@ impl Report {
             })
             .collect();
         json!({
+            "schema": SCHEMA,
             "host": self.host.path.to_string_lossy(),
             "fits": self.status() == 0,
             "modules": modules,

@@ -11,6 +11,7 @@
 //! | panic strategy | yes | the layout of some futures depends on it, and a panic in a module built with `abort` ends the process, where the host counts on an error |
 //! | debug assertions | yes | mio and others have fields that are there only with them |
 //! | layout probe | yes | `-Z randomize-layout` moves the fields of every type |
+//! | rustc's flags that change how functions are called, or what code expects of its process | yes, each | `compare/flags.rs` has a table of them |
 //! | a forked crate that both have: version | yes | its types are different types |
 //! | … checksum, sources | yes | if somebody changed a version, or applied another recipe, it may have any layout |
 //! | … features | yes, each | fields and variants come and go with them; a feature that changes nothing today may change something in the next release |
@@ -32,7 +33,8 @@
 //! | a forked crate that the other side has without the fork, with its state | refused | the state is shared on one side and private on the other, and values of the crate meet both |
 //! | std | each its own | a std that two images share has panics and thread ids that the host takes for two |
 //! | global allocator | not here | a file does not tell which one it is; the host tries it when the module is loaded |
-//! | opt-level, LTO, codegen units, strip, debug info, overflow checks, target-cpu, other dependencies, target folder | not recorded | no layout depends on them |
+//! | opt-level, LTO, codegen units, strip, debug info, overflow checks, `-Z ub-checks`, other dependencies, target folder | not recorded | no layout depends on them, and no call |
+//! | target-cpu, and target features that no calling convention needs | not recorded | functions of the Rust ABI take and give vectors by a pointer, whatever the CPU; rustc refuses an `extern "C"` function with a vector type whose feature is off. (Seen in the code that rustc 1.95 makes for x86-64, x86-64-v3 and x86-64-v4.) |
 //!
 //! Layouts follow from all the rest. They are compared only where the rest is equal, so that a
 //! message names the cause and not its consequences.
@@ -40,6 +42,7 @@
 //! | file | what it compares |
 //! | --- | --- |
 //! | `compare/compiler.rs` | how the two were compiled |
+//! | `compare/flags.rs` | rustc's flags that change the binary interface, with the reason for each |
 //! | `compare/std_copy.rs` | the copies of std |
 //! | `compare/private.rs` | forks of one side that are private on the other |
 //! | `compare/unforked.rs` | … where the other has no manifest at all |
@@ -53,6 +56,7 @@ pub(crate) mod agreed;
 mod compiler;
 mod crates;
 pub(crate) mod difference;
+mod flags;
 mod keys;
 mod layouts;
 pub(crate) mod mismatch;

@@ -14,6 +14,7 @@ use object::{
     Endianness, File, Object, ObjectKind, ObjectSection, ReadCache, ReadRef, SectionIndex,
 };
 
+use crate::bounded::Bounded;
 use crate::manifest::Manifest;
 use crate::parse::error::ParseError;
 
@@ -126,7 +127,7 @@ impl Manifest {
     ///
     /// As [`from_object`](Self::from_object). A file that cannot be read counts as corrupt.
     pub fn from_reader(file: impl io::Read + io::Seek) -> Result<Self, FileError> {
-        manifest(&open(&ReadCache::new(file))?)
+        manifest(&open(Bounded(&ReadCache::new(file)))?)
     }
 }
 

@@ -44,6 +44,8 @@
 //!   no file of another system, and so compiles half as much of `object`.
 
 mod allowed;
+#[cfg(feature = "file")]
+mod bounded;
 mod compare;
 #[cfg(feature = "file")]
 mod describe;
@@ -62,6 +64,8 @@ mod private_state;
 mod state;
 
 pub use allowed::Allowed;
+#[cfg(feature = "file")]
+pub use bounded::Bounded;
 pub use compare::agreed::agreed;
 pub use compare::compare;
 pub use compare::difference::Difference;
@@ -72,7 +76,7 @@ pub use description::{Description, StdCopy};
 #[cfg(feature = "file")]
 pub use file::FileError;
 pub use manifest::{
-    Allocator, Cfg, Compiler, Crate, Dependency, Feature, Key, KeyKind, Manifest, Type,
+    Allocator, Cfg, Compiler, Crate, Dependency, Feature, Flag, Key, KeyKind, Manifest, Type,
 };
 pub use parse::error::ParseError;
 pub use private_state::PrivateState;

@@ -11,7 +11,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use object::{NameOrOrdinal, Object as _, ReadCache, ReadRef};
-use tls_slots_manifest::{Description, FileError};
+use tls_slots_manifest::{Bounded, Description, FileError};
 
 use super::error::Error;
 use super::image::Image;
@@ -50,7 +50,7 @@ pub fn read(path: &Path) -> Result<Image, Error> {
         Error::File(path.to_owned(), FileError::Corrupt { reason })
     };
     let data = ReadCache::new(file);
-    let object = object::File::parse(&data).map_err(corrupt)?;
+    let object = object::File::parse(Bounded(&data)).map_err(corrupt)?;
     Ok(Image {
         path: path.to_owned(),
         format: format(object.format()),

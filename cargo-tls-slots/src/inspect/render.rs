@@ -70,6 +70,11 @@ impl Image {
         line(text, "panic", &compiler.panic);
         line(text, "debug assertions", on(compiler.debug_assertions));
         line(text, "order of fields", &hex(compiler.layout_probe));
+        let flags = compiler.flags.iter();
+        let flags: Vec<String> = flags
+            .map(|flag| format!("{}={}", flag.name, flag.value))
+            .collect();
+        line(text, "flags", &list(flags.iter().map(String::as_str)));
         let allocator = match &manifest.allocator {
             None => "not told".to_owned(),
             Some(one) if one.forwards => format!("{}, by the host's", one.name),

@@ -28,6 +28,8 @@ pub(crate) struct Build {
     pub(crate) apart: Option<&'static str>,
     /// Which rustc.
     pub(crate) rustc: Rustc,
+    /// Whether the target is named. Build scripts and macros are then built without `rustflags`.
+    pub(crate) targeted: bool,
 }
 
 /// Which rustc.
@@ -52,6 +54,7 @@ pub(crate) const BASE: Build = Build {
     place: None,
     apart: None,
     rustc: Rustc::Ours,
+    targeted: false,
 };
 
 pub(crate) const fn features(features: &'static str) -> Build {
@@ -104,9 +107,24 @@ pub(crate) const OTHER_RUSTC: Build = Build {
     apart: ANEW,
     ..BASE
 };
-pub(crate) const RANDOM: Build = Build {
-    rustc: Rustc::Unstable,
-    ..rustflags("-Zrandomize-layout")
+/// With `-Z` flags.
+pub(crate) const fn unstable(flags: &'static str) -> Build {
+    Build {
+        rustc: Rustc::Unstable,
+        ..rustflags(flags)
+    }
+}
+
+/// With AddressSanitizer. Its runtime is in the host, which exports it.
+pub(crate) const ADDRESS: Build = Build {
+    targeted: true,
+    ..unstable("-Zsanitizer=address -Clink-arg=-Wl,--export-dynamic-symbol=__*san_*")
+};
+
+/// With floating-point arguments where std does not look for them. Build scripts would not work.
+pub(crate) const SOFT_FLOAT: Build = Build {
+    targeted: true,
+    ..rustflags("-Ctarget-feature=+soft-float")
 };
 
 /// As on another machine.
@@ -199,6 +217,13 @@ shared_crate! {
     UNIT_TEST: "unit-test", "/// Counts its drops." => "#[cfg(test)]\nmod tests {\n    #[test]\n    fn it() {}\n}\n\n/// Counts its drops.";
 }
 
+/// This machine's target.
+const TARGET: &str = if cfg!(target_arch = "aarch64") {
+    "aarch64-unknown-linux-gnu"
+} else {
+    "x86_64-unknown-linux-gnu"
+};
+
 /// A row that cannot be tried on this machine, and why.
 pub(crate) struct Skipped(pub(crate) String);
 
@@ -234,6 +259,9 @@ pub(crate) fn built(fixture: &str, build: &Build) -> Result<PathBuf, Skipped> {
         .env("RUSTFLAGS", build.rustflags);
     if let Some(place) = build.place {
         project = project.at(place);
+    }
+    if build.targeted {
+        project = project.target(TARGET);
     }
     if let Some(folder) = build.apart {
         project = project.apart(folder);

@@ -11,7 +11,8 @@ use tls_slots::loader;
 use tls_slots_manifest::{Allowed, Description, FileError, PrivateState, Unforked};
 
 use super::error::{HostProblem, LoadError};
-use super::format::{self, Headers, Unfit};
+use super::format::{self, Headers};
+use super::look::unfit;
 use super::own;
 
 /// Compares the SHA-256 of a file's bytes with the one that the host expects.
@@ -39,18 +40,7 @@ pub(crate) fn digest(path: &Path, bytes: &[u8], expected: [u8; 32]) -> Result<()
 /// `Abi`, `Mismatch`; or `Host`, if the host has no manifest.
 pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Headers, LoadError> {
     let path = path.to_owned();
-    let mut seen = match format::read(bytes) {
-        Ok(seen) => seen,
-        Err(Unfit::NotShared(what)) => return Err(LoadError::NotShared { path, what }),
-        Err(Unfit::Architecture(module)) => {
-            return Err(LoadError::Architecture {
-                path,
-                host: format::own_machine_name(),
-                module,
-            });
-        }
-        Err(Unfit::Corrupt(reason)) => return Err(LoadError::Corrupt { path, reason }),
-    };
+    let mut seen = format::read(bytes).map_err(|reason| unfit(&path, reason))?;
     if let Some(symbol) = seen.host_symbol() {
         return Err(LoadError::ContainsHost {
             path,

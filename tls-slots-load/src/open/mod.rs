@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `host.rs` | is this program a host? |
 //! | `file.rs` | open the file once, and read it once |
+//! | `look.rs` | in between: whether its header allows a module at all |
 //! | `format.rs`, `elf/`, `never_unmapped.rs` | what kind of file it is, and its headers, from the bytes alone |
 //! | `check.rs` | compare headers, manifest and state with this host |
 //! | `own.rs` | what this host is, for the comparison |
@@ -27,6 +28,7 @@ pub(crate) mod file;
 pub(crate) mod format;
 pub(crate) mod host;
 pub(crate) mod image;
+pub(crate) mod look;
 mod never_unmapped;
 pub(crate) mod own;
 pub(crate) mod source;

@@ -236,6 +236,8 @@ fn unload<T>(number: u64, module: Module, worker: &WorkerParts<'_>) -> Step<T> {
         let mut end = end;
         end.result = Some(unload.await);
     });
-    drive(work);
+    // The panic hook has reported a panic in this call. It must not end the reloading. The future
+    // was dropped by it, which is told as for any other future that is dropped.
+    discard_panic(|| drive(work));
     Step::Driven
 }

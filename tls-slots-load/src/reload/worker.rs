@@ -81,7 +81,7 @@ impl<T: Send + Sync + 'static> Worker<T> {
             }
         })?;
         options.load.source(Source::Copy).new_instance(true);
-        let verify: Option<Arc<Verify>> = options.load.verify.take().map(Arc::from);
+        let verify = options.load.verify.take().map(next_build::without_panics);
         file.was_read(stamp(path));
         options.load.verify = verify.clone().map(boxed);
         // SAFETY: the caller promises what `LoadOptions::load` asks for.

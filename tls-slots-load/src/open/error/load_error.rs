@@ -50,6 +50,21 @@ pub enum LoadError {
         /// What is there.
         what: &'static str,
     },
+    /// The file has more bytes than the options allow
+    /// ([`LoadOptions::max_size`](crate::LoadOptions::max_size)).
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// How many bytes it has.
+        size: u64,
+        /// How many bytes the options allow.
+        most: u64,
+    },
+    /// The file was written to while it was read.
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// Others can change the file or a folder above it, and the options forbid that
     /// ([`LoadOptions::private`](crate::LoadOptions::private)).
     Writable {
@@ -238,6 +253,8 @@ impl LoadError {
             Self::NotFound { path, .. }
             | Self::Read { path, .. }
             | Self::NotAFile { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::Changed { path }
             | Self::Writable { path, .. }
             | Self::Digest { path, .. }
             | Self::NotShared { path, .. }

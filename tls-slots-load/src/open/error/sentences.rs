@@ -17,6 +17,8 @@ impl Display for LoadError {
             Self::NotFound { .. } => write!(f, "there is no module {at}"),
             Self::Read { .. } => write!(f, "{at} cannot be read"),
             Self::NotAFile { what, .. } => write!(f, "{at} is {what}, not a module's file"),
+            Self::TooLarge { size, most, .. } => too_large(f, at, *size, *most),
+            Self::Changed { .. } => changed(f, at),
             Self::Writable { writable, by, .. } => others_may_write(f, at, writable, by),
             Self::Digest {
                 expected, found, ..
@@ -90,6 +92,23 @@ impl Display for Hex<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
+}
+
+fn too_large(f: &mut Formatter<'_>, at: &dyn Display, size: u64, most: u64) -> fmt::Result {
+    write!(
+        f,
+        "{at} has {size} bytes, and this host loads modules of at most {most} bytes; if it is the \
+         right file, strip it (`strip = \"debuginfo\"` in its profile) or raise \
+         `LoadOptions::max_size`"
+    )
+}
+
+fn changed(f: &mut Formatter<'_>, at: &dyn Display) -> fmt::Result {
+    write!(
+        f,
+        "module {at} was written to while it was read; load it again when it is complete, and \
+         have new builds written beside it and renamed to it"
+    )
 }
 
 fn others_may_write(

@@ -77,6 +77,12 @@ fn all() -> Vec<LoadError> {
             path: path(),
             what: "a folder",
         },
+        LoadError::TooLarge {
+            path: path(),
+            size: 3 << 30,
+            most: 1 << 30,
+        },
+        LoadError::Changed { path: path() },
         LoadError::Writable {
             path: path(),
             writable: "/srv".into(),
