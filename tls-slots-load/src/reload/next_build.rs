@@ -153,7 +153,7 @@ pub(super) fn without_panics(verify: Box<Verify>) -> Arc<Verify> {
 }
 
 /// The text of a panic. The payload is dropped, and its destructor may panic in turn.
-fn taken_message(payload: Box<dyn Any + Send>) -> String {
+pub(super) fn taken_message(payload: Box<dyn Any + Send>) -> String {
     let message = panic_message(&*payload);
     discard_panic(|| drop(payload));
     message

@@ -20,6 +20,7 @@ use tls_slots::loader::lock;
 use super::error::{UnloadError, UnloadProblem};
 use super::gate::Gate;
 use super::work::{Shared, work};
+use crate::clock::after;
 use crate::entry::{Call, CountedCall, Shutdown};
 use crate::module::Module;
 
@@ -105,12 +106,6 @@ enum Step {
         shutdown: Option<Call<()>>,
     },
     Over,
-}
-
-/// A time that much later. What is beyond the system's clock is a lifetime away.
-pub(crate) fn after(now: Instant, time: Duration) -> Instant {
-    const LIFETIME: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    now.checked_add(time).unwrap_or_else(|| now + LIFETIME)
 }
 
 impl Unload {
