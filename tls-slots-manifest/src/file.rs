@@ -15,7 +15,9 @@ use object::{
 };
 
 use crate::bounded::Bounded;
+use crate::description::StdCopy;
 use crate::manifest::Manifest;
+use crate::needed;
 use crate::parse::error::ParseError;
 
 /// What the section's name starts with on ELF; the version of the ABI follows.
@@ -60,6 +62,12 @@ pub enum FileError {
         /// The version.
         found: String,
     },
+    /// It has records of crates, and not that of `tls-keys`: the latter is in a Rust `dylib` that the
+    /// file needs.
+    Dylib {
+        /// The libraries that the file needs, and one of which it is.
+        libraries: Vec<String>,
+    },
     /// It has a manifest that cannot be read; the error's source says why.
     Manifest(ParseError),
 }
@@ -86,6 +94,13 @@ impl fmt::Display for FileError {
                 f,
                 "the file was built for version {found} of the interface between host and module, and \
                  this is version {ABI}; build both with the same version of tls-slots"
+            ),
+            Self::Dylib { libraries } => write!(
+                f,
+                "`tls-keys` is not in the file but in a Rust `dylib` that the file needs (it is among \
+                 {}), so the file's own keys connect to nothing; give the package of that library \
+                 `crate-type = [\"rlib\"]`",
+                libraries.join(", ")
             ),
             Self::Manifest(_) => {
                 f.write_str("the file's manifest cannot be read; build the file again")
@@ -188,7 +203,15 @@ pub(crate) fn manifest<'a>(file: &File<'a, impl ReadRef<'a>>) -> Result<Manifest
             continue;
         };
         if abi == ABI {
-            return read(&section);
+            return match read(&section) {
+                Err(FileError::Manifest(ParseError::NoCompiler)) if needs_std(file) => {
+                    let libraries = needed::libraries(file).filter(|name| !needed::is_std(name));
+                    Err(FileError::Dylib {
+                        libraries: libraries.collect(),
+                    })
+                }
+                result => result,
+            };
         }
         if abi.len() < 10 && abi.bytes().all(|digit| digit.is_ascii_digit()) {
             other = Some(abi.to_owned());
@@ -226,6 +249,11 @@ fn names<'a, Elf: FileHeader<Endian = Endianness>>(
         .ok()
         .and_then(|index| table.section(SectionIndex(index as usize)).ok());
     section.map_or(0, |section| section.sh_size(endian).into())
+}
+
+/// Whether a file takes std from a shared library.
+fn needs_std<'a>(file: &File<'a, impl ReadRef<'a>>) -> bool {
+    needed::std_copy(file) != StdCopy::Own
 }
 
 fn read<'a>(section: &impl ObjectSection<'a>) -> Result<Manifest, FileError> {

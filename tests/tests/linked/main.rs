@@ -12,9 +12,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use cargo_tls_slots::check;
+use cargo_tls_slots::{check, inspect, with_causes};
 use projects::{HOST, Kind, MODULE, Project};
-use tls_slots_tests::process::{self, Ended};
+use tls_slots_tests::process::Ended;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -90,7 +90,7 @@ const WITHOUT_FEATURE: Project = Project {
 fn run(host: &Path, how: &str, module: &Path, allowed: &[&str]) -> Ended {
     let mut command = Command::new(host);
     command.arg(how).arg(module).args(allowed);
-    let ended = process::run(&mut command, DEADLINE);
+    let ended = projects::run(&mut command, DEADLINE);
     ended.assert_ok();
     ended
 }
@@ -281,4 +281,68 @@ fn a_std_that_is_shared() {
         &["Build the host without `-C prefer-dynamic`"],
     );
     refused(&host, &module, &["Build both without `-C prefer-dynamic`"]);
+}
+
+/// The layout of who comes from rubicon: a program, and a `dylib` that has what is shared. On the
+/// commit before this test, the first use of a key said that its image is being loaded or unloaded,
+/// and `check` that the file is to be built again.
+#[test]
+fn a_host_that_links_a_rust_dylib() {
+    let exports = Project {
+        name: "exports",
+        kind: Kind::Dylib,
+        ..HOST
+    };
+    exports.write();
+    let host = Project {
+        name: "dylib-host",
+        dependencies: "exports = { path = \"../exports\" }\n",
+        link: "
+    use std::sync::atomic::{AtomicU64, Ordering};
+    tls_keys::process_local! { static OF_THE_HOST: AtomicU64 = AtomicU64::new(0); }
+    linked += exports::OF_THE_DYLIB.load(Ordering::SeqCst);
+    let first = std::panic::catch_unwind(|| OF_THE_HOST.load(Ordering::SeqCst));
+    println!(\"FIRST USE {}\", first.is_ok());",
+        ..HOST
+    };
+    let [host, module] = [host.built(), MODULE.built()];
+    let cure = "`crate-type = [\"rlib\"]`";
+    let load = run(&host, "load", &module, &[]);
+    load.assert_says("FIRST USE false")
+        .assert_says("and tls-keys in ")
+        .assert_says("libexports.so, a Rust `dylib` that the program links; give the package of")
+        .assert_says("shared, by libstd-")
+        .assert_says(cure);
+    let words = "`tls-keys` is not in the file but in a Rust `dylib` that the file needs (it is among \
+                 libexports.so";
+    let inspected = with_causes(&inspect::read(&host).expect_err("it is not whole"));
+    let checked = with_causes(&check::check(&host, &[&module]).expect_err("it is not whole"));
+    for said in [inspected, checked] {
+        assert!(said.contains(words) && said.contains(cure), "{said}");
+    }
+}
+
+#[test]
+fn a_module_that_links_a_rust_dylib() {
+    let exports = Project {
+        name: "exports",
+        kind: Kind::Dylib,
+        ..HOST
+    };
+    exports.write();
+    let module = Project {
+        name: "dylib-module",
+        dependencies: "exports = { path = \"../exports\" }\n",
+        link: "linked += exports::OF_THE_DYLIB.load(Ordering::SeqCst);",
+        ..MODULE
+    };
+    let [host, module] = [HOST.built(), module.built()];
+    let words = "in a Rust `dylib` that the module needs (it is among libexports.so";
+    run(&host, "load", &module, &[]).assert_says(words);
+    let report = check::check(&host, &[&module]).expect("a host");
+    assert!(
+        report.render().contains("in a Rust `dylib`"),
+        "{}",
+        report.render()
+    );
 }

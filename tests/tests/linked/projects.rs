@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Module,
     /// A `cdylib` that links nothing of ours.
     Library,
+    /// A Rust `dylib` that hosts link when they are built.
+    Dylib,
 }
 
 /// A project: how it is written, and how it is built.
@@ -79,6 +81,12 @@ const OF_A_MODULE: &str = "tls-keys = { version = \"0.1\", features = [\"std\"] 
 crate-type = [\"cdylib\"]
 ";
 
+const OF_A_DYLIB: &str = "tls-keys = { version = \"0.1\", features = [\"std\"] }
+
+[lib]
+crate-type = [\"dylib\"]
+";
+
 const OF_A_LIBRARY: &str = "
 [lib]
 crate-type = [\"cdylib\"]
@@ -116,13 +124,13 @@ impl Project {
         self.cargo(&folder).assert_success();
         let file = match self.kind {
             Kind::Host => self.name.to_owned(),
-            Kind::Module | Kind::Library => format!("lib{}.so", self.name.replace('-', "_")),
+            _ => format!("lib{}.so", self.name.replace('-', "_")),
         };
         target().join("debug").join(file)
     }
 
     /// Writes the project's files. Gives its folder.
-    fn write(&self) -> PathBuf {
+    pub(crate) fn write(&self) -> PathBuf {
         let folder = scratch().join("linked").join(self.name);
         let Project {
             name,
@@ -134,6 +142,7 @@ impl Project {
         let (own, source, text) = match self.kind {
             Kind::Host => (OF_A_HOST, "src/main.rs", include_str!("host.rs.in")),
             Kind::Module => (OF_A_MODULE, "src/lib.rs", include_str!("module.rs.in")),
+            Kind::Dylib => (OF_A_DYLIB, "src/lib.rs", include_str!("dylib.rs.in")),
             Kind::Library => (OF_A_LIBRARY, "src/lib.rs", include_str!("library.rs.in")),
         };
         write(
@@ -167,6 +176,21 @@ impl Project {
             .env("CARGO_INCREMENTAL", "0");
         process::run(&mut command, BUILD)
     }
+}
+
+/// Runs a program that may need shared libraries of Rust's, or of these projects.
+pub(crate) fn run(command: &mut Command, deadline: Duration) -> Ended {
+    static STD: LazyLock<String> = LazyLock::new(|| {
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let found = Command::new(rustc)
+            .args(["--print", "target-libdir"])
+            .output();
+        let found = found.expect("there is a rustc").stdout;
+        String::from_utf8(found).expect("a path").trim().to_owned()
+    });
+    let folders = [PathBuf::from(&*STD), target().join("debug/deps")];
+    let path = std::env::join_paths(folders).expect("no colon in them");
+    process::run(command.env("LD_LIBRARY_PATH", path), deadline)
 }
 
 /// The target folder of all these projects.

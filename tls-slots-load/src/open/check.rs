@@ -36,7 +36,8 @@ pub(crate) fn digest(path: &Path, bytes: &[u8], expected: [u8; 32]) -> Result<()
 ///
 /// # Errors
 ///
-/// [`LoadError::NotShared`], `Architecture`, `Corrupt`, `ContainsHost`, `NoManifest`, `Manifest`,
+/// [`LoadError::NotShared`], `Architecture`, `Corrupt`, `ContainsHost`, `NoManifest`, `Dylib`,
+/// `Manifest`,
 /// `Abi`, `Mismatch`; or `Host`, if the host has no manifest.
 pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Headers, LoadError> {
     let path = path.to_owned();
@@ -63,6 +64,7 @@ pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Head
                 module: found,
             });
         }
+        Err(FileError::Dylib { libraries }) => return Err(LoadError::Dylib { path, libraries }),
         Err(FileError::Manifest(source)) => return Err(LoadError::Manifest { path, source }),
         Err(other) => {
             return Err(LoadError::Corrupt {

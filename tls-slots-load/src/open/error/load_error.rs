@@ -122,6 +122,13 @@ pub enum LoadError {
         /// was meant as a module.
         unforked: Option<Unforked>,
     },
+    /// The file's `tls-keys` is in a Rust `dylib` that the file needs, and not in the file.
+    Dylib {
+        /// The file.
+        path: PathBuf,
+        /// The libraries that the file needs, and one of which it is.
+        libraries: Vec<String>,
+    },
     /// The file's manifest cannot be read.
     Manifest {
         /// The file.
@@ -262,6 +269,7 @@ impl LoadError {
             | Self::Corrupt { path, .. }
             | Self::ContainsHost { path, .. }
             | Self::NoManifest { path, .. }
+            | Self::Dylib { path, .. }
             | Self::Manifest { path, .. }
             | Self::Abi { path, .. }
             | Self::Mismatch { path, .. }

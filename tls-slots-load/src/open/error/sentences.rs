@@ -35,6 +35,7 @@ impl Display for LoadError {
             ),
             Self::ContainsHost { symbol, .. } => contains_host(f, at, symbol),
             Self::NoManifest { unforked, .. } => no_manifest(f, at, unforked.as_ref()),
+            Self::Dylib { libraries, .. } => in_a_dylib(f, at, libraries),
             Self::Manifest { .. } => write!(
                 f,
                 "the manifest of module {at} cannot be read; build it or copy it again"
@@ -172,6 +173,16 @@ fn no_manifest(
              fork`",
         ),
     }
+}
+
+fn in_a_dylib(f: &mut Formatter<'_>, at: &dyn Display, libraries: &[String]) -> fmt::Result {
+    write!(
+        f,
+        "`tls-keys` is not in module {at} but in a Rust `dylib` that the module needs (it is among \
+         {}), so the module's own keys connect to nothing; give the package of that library \
+         `crate-type = [\"rlib\"]`",
+        libraries.join(", ")
+    )
 }
 
 fn other_abi(f: &mut Formatter<'_>, at: &dyn Display, module: &str) -> fmt::Result {

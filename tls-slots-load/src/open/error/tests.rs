@@ -114,6 +114,10 @@ fn all() -> Vec<LoadError> {
             path: path(),
             unforked: None,
         },
+        LoadError::Dylib {
+            path: path(),
+            libraries: vec!["libexports.so".to_owned(), "libc.so.6".to_owned()],
+        },
         LoadError::Manifest {
             path: path(),
             source: manifest_error(),
