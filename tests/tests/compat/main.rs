@@ -25,6 +25,7 @@ mod told;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Instant;
 
@@ -56,7 +57,10 @@ fn run<R: Sync>(
     let failures = side_by_side(SIDE_BY_SIDE, &wanted, |row| {
         let (what, expected) = name(row);
         let begin = Instant::now();
-        let (came_to, failure) = match run(row) {
+        // A build that fails is a panic, and the rest is run all the same.
+        let result = catch_unwind(AssertUnwindSafe(|| run(row)))
+            .unwrap_or_else(|_| Ok(Err("it panicked, see above".to_owned())));
+        let (came_to, failure) = match result {
             Ok(Ok(())) => (format!("as expected, {expected}"), String::new()),
             Err(Skipped(reason)) => (format!("SKIPPED, {reason}"), String::new()),
             Ok(Err(error)) => (
@@ -100,6 +104,20 @@ fn what_is_no_module_is_told_apart() {
             row.run(&host, &module)
         },
     );
+}
+
+/// Rules are added, and none gets lost.
+#[test]
+fn there_are_many() {
+    let (refused, harmless) = (MISMATCHES.len(), HARMLESS.len());
+    say(&format!("{refused} refusals, {harmless} that fit"));
+    assert!(refused >= 70 && harmless >= 45);
+    let rows = MISMATCHES.iter().chain(HARMLESS);
+    let mut names: Vec<&str> = rows.map(|row| row.what).collect();
+    let all = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), all, "a name stands for two rows");
 }
 
 /// The tables of the document.

@@ -256,8 +256,6 @@ pub(crate) const HARMLESS: &[Row] = &[
         Build { config: &["profile.release.debug-assertions=true"], ..RELEASE }, Fits),
     both("`panic = \"abort\"` on both sides", config(&["profile.dev.panic=\"abort\""]),
         config(&["profile.dev.panic=\"abort\""]), Fits),
-    both("`-Z randomize-layout` with one seed on both sides", unstable("-Zrandomize-layout -Zlayout-seed=1"),
-        unstable("-Zrandomize-layout -Zlayout-seed=1"), Fits),
     module("`opt-level = 1` for the crate of the keys", config(&["profile.dev.package.keys-iface.opt-level=1"]), Fits),
     module("`debug = \"line-tables-only\"`, `split-debuginfo = \"unpacked\"`",
         own_config(&["profile.dev.debug=\"line-tables-only\"", "profile.dev.split-debuginfo=\"unpacked\""]), Fits),
