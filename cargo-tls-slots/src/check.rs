@@ -20,7 +20,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tls_slots_manifest::{Difference, FileError, Mismatch, compare};
+use tls_slots_manifest::{Allowed, Difference, FileError, Mismatch, compare};
 
 use crate::causes::with_causes;
 use crate::inspect::{self, Error, Image};
@@ -182,7 +182,11 @@ fn verdict(host: &Image, path: &Path) -> Verdict {
     if module.exports_host {
         return Verdict::Host;
     }
-    match compare(&host.manifest, &module.manifest) {
+    match compare(
+        &host.manifest.clone().into(),
+        &module.manifest.into(),
+        &Allowed::default(),
+    ) {
         Ok(()) => Verdict::Fits,
         Err(mismatch) => Verdict::Differs(mismatch),
     }

@@ -140,9 +140,14 @@ impl Chosen {
 
     /// Makes the copies of the fixtures.
     pub(crate) fn copy(&self, tokio: Tokio) {
-        copy_fixtures(&self.sources(tokio), tokio, &|path, text| {
-            self.edit(path, text)
-        });
+        copy_fixtures(
+            &self.sources(tokio),
+            tokio,
+            &|path, text| match path.ends_with("Cargo.toml") {
+                true => self.edit(path, text),
+                false => text,
+            },
+        );
     }
 
     /// A `Cargo.toml` of the fixtures with the requirements of these releases. `path` starts at

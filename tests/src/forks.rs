@@ -111,10 +111,11 @@ pub struct Place {
     pub folder: &'static str,
     /// What the lock file has in other versions. The forks are made from it, too.
     pub locked: &'static [Locked],
-    /// What is forked: tokio, as cargo asks for its feature whether a build links it or not, and
-    /// the crates that a build here links. None stands for all of the lock file.
-    pub forks: &'static [&'static str],
-    /// Changes a file of the forks: its path below their folder, and its text.
+    /// What is forked here: tokio, as cargo asks for its feature whether a build links it or not,
+    /// and the crates that a build here links. `None`: the forks of all other projects are used.
+    pub forks: Option<&'static [&'static str]>,
+    /// Changes a text file of the forks or of the fixtures: its path below the forks' folder, or
+    /// below `fixtures`, and its text.
     pub edit: Option<fn(&Path, &str) -> String>,
 }
 
@@ -129,15 +130,18 @@ impl Place {
     }
 
     /// Its forks. Cheap once they are there.
-    pub(crate) fn forked(&self, _: &Preparing, lock: Lock) -> Forked {
+    pub(crate) fn forked(&self, preparing: &Preparing, lock: Lock) -> Forked {
+        let Some(forks) = self.forks else {
+            return lock.forked(preparing).clone();
+        };
         let root = scratch().join(self.folder);
         let file = root.join("Cargo.lock");
         write(&file, &self.lock(lock));
         let Some(edit) = self.edit else {
-            return lock.fork_to(&root.join("forks"), &file, self.forks);
+            return lock.fork_to(&root.join("forks"), &file, forks);
         };
         // A fork that was changed would be made anew each time.
-        let mut forked = lock.fork_to(&root.join("unedited"), &file, self.forks);
+        let mut forked = lock.fork_to(&root.join("unedited"), &file, forks);
         let to = root.join("forks");
         edit_folder(&forked.dir, &to, Path::new(""), edit);
         for one in &mut forked.crates {

@@ -186,7 +186,13 @@ impl Project {
     pub fn cargo(&self, _: &Building, arguments: &[&str]) -> Ended {
         let preparing = Preparing::begin();
         match self.chosen {
-            None => copy_fixtures(&self.sources(), self.tokio, &|_, text| text),
+            None => {
+                let edit = self.place.and_then(|place| place.edit);
+                copy_fixtures(&self.sources(), self.tokio, &|path, text| match edit {
+                    Some(edit) => edit(&Path::new("fixtures").join(path), &text),
+                    None => text,
+                });
+            }
             Some(chosen) => chosen.copy(self.tokio),
         }
         let folder = self.sources().join(&self.fixture);

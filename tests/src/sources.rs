@@ -77,7 +77,7 @@ pub(crate) fn write(path: &Path, content: &[u8]) {
 const OF_THE_COPY: [&str; 3] = ["Cargo.lock", ".seed", "target"];
 
 /// Makes a folder of copies be what `tests/fixtures` is now.
-/// `edit` gets the path and the text of each `Cargo.toml`, and returns its text in the copy.
+/// `edit` gets the path and the text of each text file, and returns its text in the copy.
 pub(crate) fn copy_fixtures(to: &Path, tokio: Tokio, edit: &dyn Fn(&Path, String) -> String) {
     copy_folder(&fixtures(), to, tokio, edit);
 }
@@ -106,19 +106,21 @@ fn copy_folder(from: &Path, to: &Path, tokio: Tokio, edit: &dyn Fn(&Path, String
             copy_folder(&path, &to.join(name), tokio, edit);
             continue;
         }
-        let mut content = fs::read(&path).expect("a fixture can be read");
-        if name == "Cargo.toml" {
-            let mut text = String::from_utf8(content).expect("a Cargo.toml is text");
-            if tokio == Tokio::Registry {
-                text = text
-                    .lines()
-                    .filter(|line| !line.ends_with("# fork"))
-                    .map(|line| format!("{line}\n"))
-                    .collect();
+        let content = fs::read(&path).expect("a fixture can be read");
+        let content = match String::from_utf8(content) {
+            Ok(mut text) => {
+                if name == "Cargo.toml" && tokio == Tokio::Registry {
+                    text = text
+                        .lines()
+                        .filter(|line| !line.ends_with("# fork"))
+                        .map(|line| format!("{line}\n"))
+                        .collect();
+                }
+                let below = path.strip_prefix(fixtures()).expect("it is in the folder");
+                edit(below, text).into_bytes()
             }
-            let below = path.strip_prefix(fixtures()).expect("it is in the folder");
-            content = edit(below, text).into_bytes();
-        }
+            Err(error) => error.into_bytes(),
+        };
         write(&to.join(name), &content);
     }
 }

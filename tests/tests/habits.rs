@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use object::{Object, ObjectSection, ObjectSymbol};
-use tls_slots_manifest::Manifest;
+use tls_slots_manifest::{Allowed, Manifest};
 use tls_slots_tests::building::Building;
 use tls_slots_tests::fixtures::{Built, DEADLINE, DEV_FULL, REGISTRY_FULL, RELEASE_FULL, fat};
 use tls_slots_tests::process::{self, Ended};
@@ -316,7 +316,11 @@ fn assert_manifests_fit(host: &Path, module: &Path) {
         assert!(manifest.keys.iter().any(|key| key.name == "CONTEXT"));
         manifest
     };
-    let fits = tls_slots_manifest::compare(&read(host), &read(module));
+    let fits = tls_slots_manifest::compare(
+        &read(host).into(),
+        &read(module).into(),
+        &Allowed::default(),
+    );
     fits.unwrap_or_else(|mismatch| panic!("{mismatch}"));
 }
 

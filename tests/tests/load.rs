@@ -240,7 +240,7 @@ fn a_file_that_cannot_be_a_module_is_told_by_its_kind() {
         "caused by: libxcc_s.so.1: cannot open shared object file",
     ));
     table.push((Build::Release.file(), "Mismatch", "debug assertions"));
-    table.push((Build::Wide.file(), "Mismatch", "keys_iface::WIDTH"));
+    table.push((Build::Wide.file(), "Mismatch", "keys-iface: feature `wide`"));
 
     let files: Vec<&Path> = table.iter().map(|(file, ..)| file.as_path()).collect();
     let ended = run(&host(), "errors", &files);
@@ -385,7 +385,7 @@ fn a_module_that_fits_works_by_plain_dlopen() {
 #[test]
 fn a_module_that_does_not_fit_is_refused_by_the_registry() {
     for (build, words) in [
-        (Build::Wide, "keys_iface::WIDTH"),
+        (Build::Wide, "keys-iface: feature `wide`"),
         (Build::Release, "debug assertions"),
     ] {
         let module = build.file();

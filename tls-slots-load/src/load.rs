@@ -31,6 +31,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tls_slots::loader::lock;
+use tls_slots_manifest::Allowed;
 
 use crate::loaded::{self, Loaded};
 use crate::module::Module;
@@ -66,6 +67,7 @@ pub struct LoadOptions {
     pub(crate) source: Source,
     pub(crate) new_instance: bool,
     pub(crate) verify: Option<Box<Verify>>,
+    pub(crate) allowed: Allowed,
 }
 
 impl LoadOptions {
@@ -112,6 +114,28 @@ impl LoadOptions {
     /// image that it has, and the load ends with [`LoadError::Replaced`].
     pub fn new_instance(&mut self, new_instance: bool) -> &mut Self {
         self.new_instance = new_instance;
+        self
+    }
+
+    /// Loads a module though a crate's state is shared on one side and private on the other.
+    ///
+    /// `package` is the crate's name in `Cargo.toml`, such as `arc-swap`. Without this, such a
+    /// module is refused with [`LoadError::Mismatch`]: it was most likely meant to use the fork. It
+    /// is safe to load where no value of the crate crosses between host and module, and no value
+    /// that contains one.
+    ///
+    /// Several calls add up. It holds for this load only, and for no other difference.
+    pub fn allow_private(&mut self, package: impl Into<String>) -> &mut Self {
+        self.allowed.private.insert(package.into());
+        self
+    }
+
+    /// Loads a module though a package that declares keys has other sources there than in the host.
+    ///
+    /// `package` is its name in `Cargo.toml`. The caller promises that the types that cross, and
+    /// what they mean, are the same in both. Several calls add up.
+    pub fn trust_sources(&mut self, package: impl Into<String>) -> &mut Self {
+        self.allowed.sources.insert(package.into());
         self
     }
 
@@ -170,6 +194,7 @@ impl fmt::Debug for LoadOptions {
             .field("source", &self.source)
             .field("new_instance", &self.new_instance)
             .field("verify", &self.verify.is_some())
+            .field("allowed", &self.allowed)
             .finish()
     }
 }
@@ -234,7 +259,7 @@ unsafe fn load(options: &LoadOptions, path: &Path) -> Result<Module, LoadError> 
     if let Some(expected) = options.sha256 {
         check::digest(path, &file.content, expected)?;
     }
-    let description = check::check(path, &file.content)?;
+    let headers = check::check(path, &file.content, &options.allowed)?;
     if let Some(verify) = &options.verify {
         verify(&file.content).map_err(|source| LoadError::Rejected {
             path: path.to_owned(),
@@ -251,8 +276,8 @@ unsafe fn load(options: &LoadOptions, path: &Path) -> Result<Module, LoadError> 
         return Ok(Module::new(earlier));
     }
     // SAFETY: the caller promises it for this file, and all checks have passed.
-    let image = unsafe { open::image::open(options.source, file)? };
-    let loaded = Arc::new(Loaded::new(image, description, Arc::clone(&list)));
+    let image = unsafe { open::image::open(options.source, file, &options.allowed)? };
+    let loaded = Arc::new(Loaded::new(image, headers, Arc::clone(&list)));
     images.push(Arc::clone(&loaded));
     Ok(Module::new(&loaded))
 }

@@ -19,12 +19,16 @@
 //! | … cfgs (`tokio_unstable`, …) | yes, each | as features |
 //! | … dependencies that layouts depend on | their versions, where both builds use them | the crate's types contain types of theirs |
 //! | … types | size, alignment, offsets | this shows what nothing above shows: debug assertions of one package only, features of a dependency |
-//! | … keys | the host must have each of the module's | a key that the host lacks would be private, and nobody would know |
+//! | … keys | the host must have each of the module's, or allow it | a key that the host lacks would be private, and nobody would know |
+//! | another crate with keys that both have: version | yes, if cargo would take the two as one | there would be two of each key |
+//! | … sources: tokens, without comments and unit tests | yes, or the host trusts them | types change while a version stays; so do the names of keys |
+//! | … features and cfgs that its sources ask for | yes, each | as those of a forked crate |
+//! | … keys | as those of a forked crate | as there |
 //! | a forked crate that the host lacks, or has only in a version that cargo would let stand beside the module's | no | its keys are private to the module: host and module link it each for themselves |
 //! | keys that both have | size, alignment, type | the module uses the host's value |
 //! | keys that only one has | no | they are private |
 //! | keys of `tls-slots` itself | the module has none | the module would contain a second registry, which resolves nothing |
-//! | source files' names | no | they are paths of the machine |
+//! | source files' names, lines and columns | no | they are paths of the machine; a comment moves a line |
 //! | global allocator | not here | a file does not tell which one it is; the host tries it when the module is loaded |
 //! | opt-level, LTO, codegen units, strip, debug info, overflow checks, target-cpu, other dependencies, target folder | not recorded | no layout depends on them |
 //!
@@ -37,8 +41,10 @@
 //! | `compare/crates.rs` | the forked crates that both have |
 //! | `compare/layouts.rs` | the types of these crates |
 //! | `compare/keys.rs` | keys |
+//! | `compare/agreed.rs` | which crates' types may cross, where the images fit |
 //! | `compare/difference.rs`, `compare/mismatch.rs` | what is found, and how it is told |
 
+pub(crate) mod agreed;
 mod compiler;
 mod crates;
 pub(crate) mod difference;
@@ -48,7 +54,8 @@ pub(crate) mod mismatch;
 #[cfg(test)]
 mod tests;
 
-use crate::manifest::Manifest;
+use crate::allowed::Allowed;
+use crate::description::Description;
 
 use difference::Differences;
 use mismatch::Mismatch;
@@ -63,20 +70,26 @@ use mismatch::Mismatch;
 /// # Errors
 ///
 /// [`Mismatch`] names each difference, with both sides' values and what to do about it.
-pub fn compare(host: &Manifest, module: &Manifest) -> Result<(), Mismatch> {
+pub fn compare(
+    host: &Description,
+    module: &Description,
+    allowed: &Allowed,
+) -> Result<(), Mismatch> {
     let mut found = Differences::default();
+    let (host, module) = (&host.manifest, &module.manifest);
     compiler::compare(host, module, &mut found);
     keys::compare_host_half(module, &mut found);
+    keys::compare_packages(host, module, allowed, &mut found);
     let pairs = crates::pairs(host, module, &mut found);
     for pair in &pairs {
         let same_profile = host.compiler.debug_assertions == module.compiler.debug_assertions;
-        crates::compare(pair, same_profile, &mut found);
+        crates::compare(pair, same_profile, allowed, &mut found);
     }
     if found.is_empty() {
         for pair in &pairs {
             layouts::compare(pair, &mut found);
         }
-        keys::compare(host, module, &pairs, &mut found);
+        keys::compare(host, module, &pairs, allowed, &mut found);
     }
     match found.into_vec() {
         differences if differences.is_empty() => Ok(()),

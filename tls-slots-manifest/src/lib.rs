@@ -43,19 +43,26 @@
 //! - `formats`: it reads ELF, Mach-O and PE files on every system. A host does without, as it opens
 //!   no file of another system, and so compiles half as much of `object`.
 
+mod allowed;
 mod compare;
+mod description;
 #[cfg(feature = "file")]
 mod file;
 mod format;
 mod manifest;
 mod parse;
+mod private_state;
 
+pub use allowed::Allowed;
+pub use compare::agreed::agreed;
 pub use compare::compare;
 pub use compare::difference::Difference;
 pub use compare::mismatch::Mismatch;
+pub use description::{Description, StdCopy};
 #[cfg(feature = "file")]
 pub use file::FileError;
 pub use manifest::{
     Allocator, Cfg, Compiler, Crate, Dependency, Feature, Key, KeyKind, Manifest, Type,
 };
 pub use parse::error::ParseError;
+pub use private_state::PrivateState;

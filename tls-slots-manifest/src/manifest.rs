@@ -151,6 +151,12 @@ pub struct Key {
     pub size: u64,
     /// The alignment of the type in bytes.
     pub align: u64,
+    /// A digest of the sources of the crate that declares the key. Empty in a forked crate, whose
+    /// own record has one.
+    pub sources: String,
+    /// The features and cfgs that these sources ask for and that were set, as rustc was told them
+    /// (`feature="x"`), sorted.
+    pub cfgs: Vec<String>,
 }
 
 /// A global allocator that says so: that of a module (`host_allocator!` of `tls-keys`).

@@ -158,7 +158,7 @@ pub(crate) const NAMED_TARGET: Build = Build {
 pub(crate) const ELSEWHERE: Place = Place {
     folder: "compat/another machine",
     locked: &[],
-    forks: &["tokio"],
+    forks: Some(&["tokio"]),
     edit: None,
 };
 pub(crate) const TOKIO_1_53: Place = Place {
@@ -168,7 +168,7 @@ pub(crate) const TOKIO_1_53: Place = Place {
         "1.53.3",
         "ce3335fa71841cda333a58d7615b03901380ecf09d59b3296d21f8bbac0dde4e",
     )],
-    forks: &["tokio"],
+    forks: Some(&["tokio"]),
     edit: None,
 };
 pub(crate) const OTHER_MIO: Place = Place {
@@ -178,7 +178,7 @@ pub(crate) const OTHER_MIO: Place = Place {
         "1.2.1",
         "02bd0af71c67b473010cbbc60715ee815645a4dc942899111f494b4b737d6fda",
     )],
-    forks: &["tokio"],
+    forks: Some(&["tokio"]),
     edit: None,
 };
 pub(crate) const OTHER_BYTES: Place = Place {
@@ -188,7 +188,7 @@ pub(crate) const OTHER_BYTES: Place = Place {
         "1.11.1",
         "1e748733b7cbc798e1434b6ac524f0c1ff2ab456fe201501e6497c8417a4fc33",
     )],
-    forks: &["tokio"],
+    forks: Some(&["tokio"]),
     edit: None,
 };
 pub(crate) const OTHER_SOCKET2: Place = Place {
@@ -198,7 +198,7 @@ pub(crate) const OTHER_SOCKET2: Place = Place {
         "0.6.4",
         "52d1cfed4120b4d927bf7c0f86d2087a4a7d6027c906d9f9d525a80573b9be51",
     )],
-    forks: &["tokio"],
+    forks: Some(&["tokio"]),
     edit: None,
 };
 pub(crate) const OTHER_SMALLVEC: Place = Place {
@@ -208,7 +208,7 @@ pub(crate) const OTHER_SMALLVEC: Place = Place {
         "1.15.1",
         "67b1b7a3b5fe4f1376887184045fcf45c69e92af734b7aaddc05fb777b6fbd03",
     )],
-    forks: &["tokio"],
+    forks: Some(&["tokio"]),
     edit: None,
 };
 /// The crates of the feature `crates`, each in another release.
@@ -256,7 +256,7 @@ pub(crate) const OTHER_RELEASES: Place = Place {
             "7a04e24fab5c89c6a36eb8558c9656f30d81de51dfa4d3b45f26b21d61fa0a6c",
         ),
     ],
-    forks: &[
+    forks: Some(&[
         "tokio",
         "arc-swap",
         "crossbeam-epoch",
@@ -266,14 +266,14 @@ pub(crate) const OTHER_RELEASES: Place = Place {
         "signal-hook-registry",
         "thread_local",
         "tracing-core",
-    ],
+    ]),
     edit: None,
 };
 /// A future version of the binary interface: every symbol and section has another name.
 pub(crate) const ABI_2: Place = Place {
     folder: "compat/abi-2",
     locked: &[],
-    forks: &["tokio"],
+    forks: Some(&["tokio"]),
     edit: Some(|path, text| match path.starts_with("tls-keys") {
         true => text
             .replace("tls_slots_keys_v1", "tls_slots_keys_v2")
@@ -282,6 +282,35 @@ pub(crate) const ABI_2: Place = Place {
         false => text.to_owned(),
     }),
 };
+
+/// Another edit of the crate that host and module share: each has a folder, and the text before
+/// and after.
+macro_rules! shared_crate {
+    ($($name:ident: $folder:literal, $before:literal => $after:literal;)*) => {
+        $(pub(crate) const $name: Place = Place {
+            folder: concat!("compat/", $folder),
+            locked: &[],
+            forks: None,
+            edit: Some(|path, text| match path.starts_with("fixtures/keys_iface") {
+                true => text.replace($before, $after),
+                false => text.to_owned(),
+            }),
+        };)*
+    };
+}
+
+shared_crate! {
+    OTHER_TYPE: "type", "type Width = u32;" => "type Width = i32;";
+    OTHER_BODY: "body", "-> u32 {\n    1\n}" => "-> u32 {\n    2\n}";
+    OTHER_KEY: "key", "    pub static CELL" => "    pub static MORE: u8 = 0;\n    pub static CELL";
+    OTHER_KIND: "kind", "    pub static MADE: RefCell<Made> = RefCell::new(Made { by: maker });" => "}\ntls_keys::process_local! {\n    pub static MADE: std::sync::Mutex<Made> = std::sync::Mutex::new(Made { by: maker });\n}\ntls_keys::thread_local! {";
+    OTHER_STATIC: "static", "AtomicU64" => "AtomicI64";
+    OTHER_OWN_VERSION: "own-version", "version = \"0.1.0\"" => "version = \"0.1.1\"";
+    COMMENT_ABOVE: "comment", "    pub static CELL" => "    // A line more.\n\n    /// Another.\n    pub static CELL";
+    COMMENT_INSIDE: "comment-inside", "-> u32 {\n    1\n}" => "-> u32 {\n    // One.\n    1\n}";
+    OTHER_FORMAT: "format", "-> u32 {\n    1\n}" => "-> u32 { 1 }";
+    UNIT_TEST: "unit-test", "/// Counts its drops." => "#[cfg(test)]\nmod tests {\n    #[test]\n    fn it() {}\n}\n\n/// Counts its drops.";
+}
 
 /// A row that cannot be tried on this machine, and why.
 pub(crate) struct Skipped(pub(crate) String);

@@ -5,9 +5,11 @@ use std::path::Path;
 use cargo_tls_slots::check::{self, Verdict};
 
 use crate::build::{
-    ABI_2, BASE, Build, ELSEWHERE, NAMED_TARGET, OTHER_BYTES, OTHER_MIO, OTHER_RELEASES,
-    OTHER_RUSTC, OTHER_SMALLVEC, OTHER_SOCKET2, RELEASE, Skipped, TOKIO, TOKIO_1_53, built, config,
-    env, features, last, own_config, place, rustflags, tokio, unstable,
+    ABI_2, BASE, Build, COMMENT_ABOVE, COMMENT_INSIDE, ELSEWHERE, NAMED_TARGET, OTHER_BODY,
+    OTHER_BYTES, OTHER_FORMAT, OTHER_KEY, OTHER_KIND, OTHER_MIO, OTHER_OWN_VERSION, OTHER_RELEASES,
+    OTHER_RUSTC, OTHER_SMALLVEC, OTHER_SOCKET2, OTHER_STATIC, OTHER_TYPE, RELEASE, Skipped, TOKIO,
+    TOKIO_1_53, UNIT_TEST, built, config, env, features, last, own_config, place, rustflags, tokio,
+    unstable,
 };
 use crate::told::{Told, expect_not_opened};
 
@@ -28,10 +30,12 @@ pub(crate) enum Expected {
     /// It is refused for these differences, no more and no fewer. `…` at the end stands for
     /// anything.
     Differs(&'static [&'static str]),
+    /// It links the host's half.
+    HostHalf,
     /// It is of another version of the interface; the system cannot open it.
     OtherAbi,
 }
-pub(crate) use Expected::{Differs, Fits, OtherAbi};
+pub(crate) use Expected::{Differs, Fits, HostHalf, OtherAbi};
 
 /// What the other side of a row is, without tokio and with it.
 const BASE_OF: [Build; 2] = [BASE, TOKIO];
@@ -166,17 +170,19 @@ pub(crate) const MISMATCHES: &[Row] = &[
     host("`-Z randomize-layout` for the host", unstable("-Zrandomize-layout"), Differs(&["order of fields"])),
     both("`-Z randomize-layout`, with another seed for each", unstable("-Zrandomize-layout -Zlayout-seed=1"),
         unstable("-Zrandomize-layout -Zlayout-seed=2"), Differs(&["order of fields"])),
-    module("a key of another size", features("wide"), Differs(&["thread-local keys_iface::WIDTH"])),
-    host("a key of another size in the host", features("wide"), Differs(&["thread-local keys_iface::WIDTH"])),
-    module("a key of another type and the same size", features("signed"), Differs(&["thread-local keys_iface::WIDTH"])),
-    host("a key of another type and the same size in the host", features("signed"),
-        Differs(&["thread-local keys_iface::WIDTH"])),
-    module("a key of another type and alignment", features("loose"), Differs(&["thread-local keys_iface::WIDTH"])),
-    module("a static of another type and the same size", features("other_static"),
-        Differs(&["static keys_iface::COUNT"])),
-    module("two keys of other types", features("signed other_static"),
-        Differs(&["thread-local keys_iface::WIDTH", "static keys_iface::COUNT"])),
-    module("`tls-slots` among the module's dependencies", features("host_half"), Differs(&["tls-slots"])),
+    module("a feature of a shared crate that changes a key's size", features("wide"), Differs(&["keys-iface: feature `wide`"])),
+    host("a feature of a shared crate that changes a key's size, in the host", features("wide"),
+        Differs(&["keys-iface: feature `wide`"])),
+    module("another type in a shared crate of the same version", place(OTHER_TYPE), Differs(&["keys-iface: sources"])),
+    host("another type in a shared crate of the same version, in the host", place(OTHER_TYPE), Differs(&["keys-iface: sources"])),
+    module("another function's body in a shared crate", place(OTHER_BODY), Differs(&["keys-iface: sources"])),
+    module("another key in a shared crate", place(OTHER_KEY), Differs(&["keys-iface: sources"])),
+    host("another key in a shared crate, in the host", place(OTHER_KEY), Differs(&["keys-iface: sources"])),
+    module("a thread-local that became a static, in a shared crate", place(OTHER_KIND), Differs(&["keys-iface: sources"])),
+    module("a static of another type in a shared crate", place(OTHER_STATIC), Differs(&["keys-iface: sources"])),
+    module("another version of a shared crate", place(OTHER_OWN_VERSION), Differs(&["keys-iface: version"])),
+    host("another version of a shared crate, in the host", place(OTHER_OWN_VERSION), Differs(&["keys-iface: version"])),
+    module("`tls-slots` among the module's dependencies", features("host_half"), HostHalf),
     other_release!("arc-swap", "1.9.2"),
     other_release!("crossbeam-epoch", "0.9.20"),
     other_release!("log", "0.4.34"),
@@ -277,6 +283,10 @@ pub(crate) const HARMLESS: &[Row] = &[
     module("`-z pack-relative-relocs` of the linker", last(&["-Clink-arg=-Wl,-z,pack-relative-relocs"]), Fits),
     module("another target folder", Build { apart: Some("compat-too"), ..BASE }, Fits),
     module("another machine's paths", place(ELSEWHERE), Fits),
+    module("a comment above a key of a shared crate", place(COMMENT_ABOVE), Fits),
+    module("a comment inside a function of a shared crate", place(COMMENT_INSIDE), Fits),
+    module("a shared crate in another format", place(OTHER_FORMAT), Fits),
+    module("a unit test more in a shared crate", place(UNIT_TEST), Fits),
     module("`--remap-path-prefix`", rustflags("--remap-path-prefix=/=/nowhere/"), Fits),
     module("linked by GNU ld", last(&["-Clink-arg=-fuse-ld=bfd"]), Fits),
     module("linked by gold", last(&["-Clink-arg=-fuse-ld=gold"]), Fits),
@@ -289,6 +299,7 @@ impl Row {
     pub(crate) fn result(&self) -> String {
         match self.expected {
             Fits => "fits".to_owned(),
+            HostHalf => "refused: tls-slots".to_owned(),
             OtherAbi => "refused: another version of the interface".to_owned(),
             Differs(what) => format!("refused: {}", what.join(", ")),
         }
@@ -315,6 +326,13 @@ impl Row {
                 load.expect_works()?;
                 past.expect("IMAGE", "fits")?;
                 past.expect_works()
+            }
+            (HostHalf, Verdict::Host) => {
+                load.expect("LOAD", "Mismatch")?;
+                load.expect("STATE", "untouched")?;
+                load.expect_text("SAYS", "Take `tls-slots` out of the module's dependencies")?;
+                past.expect("OPEN", "ok")?;
+                past.expect_refused("tls-slots")
             }
             (OtherAbi, Verdict::OtherAbi(_)) => {
                 load.expect("LOAD", "Abi")?;

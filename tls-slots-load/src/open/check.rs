@@ -1,16 +1,16 @@
 //! Checks that the bytes of a file are a module for this host.
 //!
-//! The problem: the parts of this answer come from three places: the file's description
+//! The problem: the parts of this answer come from three places: the file's headers
 //! (`format.rs`), its manifest, and the host's manifest. Here they come together. Each way of not
 //! fitting becomes one error of its own.
 
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
-use tls_slots_manifest::{FileError, Manifest};
+use tls_slots_manifest::{Allowed, FileError, Manifest};
 
 use super::error::{HostProblem, LoadError};
-use super::format::{self, Description, Unfit};
+use super::format::{self, Headers, Unfit};
 
 /// Compares the SHA-256 of a file's bytes with the one that the host expects.
 ///
@@ -35,9 +35,9 @@ pub(crate) fn digest(path: &Path, bytes: &[u8], expected: [u8; 32]) -> Result<()
 ///
 /// [`LoadError::NotShared`], `Architecture`, `Corrupt`, `ContainsHost`, `NoManifest`, `Manifest`,
 /// `Abi`, `Mismatch`; or `Host`, if the host has no manifest.
-pub(crate) fn check(path: &Path, bytes: &[u8]) -> Result<Description, LoadError> {
+pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Headers, LoadError> {
     let path = path.to_owned();
-    let seen = match format::describe(bytes) {
+    let mut seen = match format::read(bytes) {
         Ok(seen) => seen,
         Err(Unfit::NotShared(what)) => return Err(LoadError::NotShared { path, what }),
         Err(Unfit::Architecture(module)) => {
@@ -75,7 +75,8 @@ pub(crate) fn check(path: &Path, bytes: &[u8]) -> Result<Description, LoadError>
             });
         }
     };
-    match tls_slots_manifest::compare(host, &module) {
+    seen.agreed = tls_slots_manifest::agreed(host, &module, allowed);
+    match tls_slots_manifest::compare(&host.clone().into(), &module.into(), allowed) {
         Ok(()) => Ok(seen),
         Err(source) => Err(LoadError::Mismatch { path, source }),
     }

@@ -4,6 +4,8 @@
 //! format, if it gives an error at all. Here each way of not being a module for this machine is
 //! told apart. On the way, the exported names that the loader needs are collected.
 
+use std::collections::BTreeSet;
+
 use object::{
     Architecture, BinaryFormat, Endianness, FileKind, Object as _, ObjectKind, ObjectSymbol as _,
 };
@@ -13,16 +15,18 @@ use tls_keys::names::ENTRY_PREFIX;
 use super::{elf, never_unmapped};
 
 /// What the loader knows of a file that may be a module.
-pub(crate) struct Description {
+pub(crate) struct Headers {
     /// The names of its entries, sorted.
     pub(crate) entries: Vec<String>,
     /// Symbols that only a host may define.
     host_symbols: Vec<String>,
     /// What is known to keep the file mapped for ever, a sentence each.
     pub(crate) kept_mapped_by: Vec<String>,
+    /// The crates that host and module have agreed on; set once the two were compared.
+    pub(crate) agreed: BTreeSet<String>,
 }
 
-impl Description {
+impl Headers {
     /// One of the symbols that only a host may define. Prefers the one that registers modules, as
     /// its name says the most.
     pub(crate) fn host_symbol(&self) -> Option<&str> {
@@ -142,7 +146,7 @@ fn looks_like(bytes: &[u8]) -> &'static str {
 /// # Errors
 ///
 /// [`Unfit`]: the file cannot be a module of this machine.
-pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Headers, Unfit> {
     check_format(bytes)?;
     // It begins as the format does, and then ends too early.
     let damaged = |_| Unfit::Corrupt("its header is damaged".to_owned());
@@ -160,10 +164,11 @@ pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
     let (mut entries, mut host_symbols) = exported_names(&file)?;
     entries.sort_unstable();
     host_symbols.sort_unstable();
-    Ok(Description {
+    Ok(Headers {
         entries,
         host_symbols,
         kept_mapped_by: never_unmapped::of(bytes, kind),
+        agreed: BTreeSet::new(),
     })
 }
 
@@ -316,10 +321,10 @@ fn is_position_independent_executable(bytes: &[u8], kind: FileKind) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Unfit, describe};
+    use super::{Unfit, read};
 
     fn unfit(bytes: &[u8]) -> Unfit {
-        describe(bytes).err().expect("it is no module")
+        read(bytes).err().expect("it is no module")
     }
 
     #[test]
@@ -338,7 +343,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     mod elf {
-        use super::super::{Unfit, describe};
+        use super::super::{Unfit, read};
         use super::unfit;
 
         /// This program, with the mark of a program taken out, so that it looks like a library.
@@ -353,7 +358,7 @@ mod tests {
                 .position(|window| window == flags)
                 .expect("a program that is linked as rustc does it");
             bytes[at + 11] = 0;
-            assert!(describe(&bytes).is_ok());
+            assert!(read(&bytes).is_ok());
             bytes
         }
 
@@ -370,8 +375,7 @@ mod tests {
             use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
             let mut bytes = shared_object();
-            let kept_mapped_by =
-                |bytes: &[u8]| describe(bytes).expect("it is whole").kept_mapped_by;
+            let kept_mapped_by = |bytes: &[u8]| read(bytes).expect("it is whole").kept_mapped_by;
             assert_eq!(kept_mapped_by(&bytes), [""; 0]);
             let file = object::File::parse(&*bytes).expect("it is whole");
             let symbols = file.section_by_name(".dynsym").expect("it has symbols");

@@ -8,8 +8,8 @@
 //! | --- | --- |
 //! | `host.rs` | is this program a host? |
 //! | `file.rs` | open the file once, and read it once |
-//! | `format.rs`, `elf/`, `never_unmapped.rs` | what kind of file it is: a description, from the bytes alone |
-//! | `check.rs` | compare the description and the manifest with this host |
+//! | `format.rs`, `elf/`, `never_unmapped.rs` | what kind of file it is, and its headers, from the bytes alone |
+//! | `check.rs` | compare headers, manifest and state with this host |
 //! | `source.rs` | where the code is loaded from: the host's choice |
 //! | `copy/` | ways to give exactly these bytes to the system |
 //! | `system.rs` | the system's loader |

@@ -65,6 +65,7 @@ pub(super) unsafe fn work(
     let loaded = &gate.loaded;
     let image = loaded.image.start();
     let memory = &loaded.image.memory;
+    outside::can_be_seen().map_err(UnloadProblem::NotSeenOutside)?;
     loop {
         wait_until(shared, deadline, loaded, |usage| {
             if Instant::now() >= abort_at && usage.tasks > 0 {

@@ -1,10 +1,18 @@
 //! Every field: what is said where it differs, or that nothing is.
 
+use crate::allowed::Allowed;
+use crate::description::Description;
 use crate::manifest::{Cfg, Compiler, Crate, Dependency, Feature, Key, KeyKind, Manifest, Type};
 
 use super::compare;
 use super::crates::compatible;
 use super::mismatch::Mismatch;
+
+/// Compares what is known of two manifests alone, with nothing allowed.
+fn compared(host: &Manifest, module: &Manifest) -> Result<(), Mismatch> {
+    let [host, module] = [host, module].map(|one| Description::from(one.clone()));
+    compare(&host, &module, &Allowed::default())
+}
 
 fn host() -> Manifest {
     let feature = |name: &str, enabled, group| Feature {
@@ -54,10 +62,7 @@ fn host() -> Manifest {
                 fields: 7,
             }],
         }],
-        keys: vec![
-            key("tokio", "1.54.1", "CONTEXT"),
-            key("app", "0.1.0", "OWN"),
-        ],
+        keys: vec![key("tokio", "1.54.1", "CONTEXT"), own("0.1.0", "OWN")],
         allocator: None,
     }
 }
@@ -75,13 +80,24 @@ fn key(package: &str, version: &str, name: &str) -> Key {
         type_text: "Context".to_owned(),
         size: 64,
         align: 8,
+        sources: String::new(),
+        cfgs: Vec::new(),
+    }
+}
+
+/// A key of a crate that is no fork.
+fn own(version: &str, name: &str) -> Key {
+    Key {
+        sources: "c0ffee".to_owned(),
+        cfgs: vec!["feature=\"wide\"".to_owned()],
+        ..key("app", version, name)
     }
 }
 
 fn change(change: impl FnOnce(&mut Manifest)) -> Result<(), Mismatch> {
     let mut module = host();
     change(&mut module);
-    compare(&host(), &module)
+    compared(&host(), &module)
 }
 
 /// The whole message, for a module that differs in this.
@@ -254,7 +270,7 @@ Build tokio and its dependencies alike on both sides: a layout differs, though c
     host.crates[0].types[0].name = "crate::net::TcpStream".to_owned();
     let mut module = host.clone();
     module.crates[0].types[0].align = 4;
-    let mismatch = compare(&host, &module).unwrap_err();
+    let mismatch = compared(&host, &module).unwrap_err();
     assert_eq!(
         mismatch.differences[0].what,
         "layout of tokio::net::TcpStream"
@@ -278,22 +294,26 @@ Build both with the same features of app 0.1.0, the same cfgs and the same versi
         module.keys[1].file = "/elsewhere/src/lib.rs".to_owned();
         module.keys.push(key("other", "0.1.0", "OWN"));
     });
-    // Another version, another place: another key.
-    for edit in [
-        |key: &mut Key| key.version = "0.1.1".to_owned(),
-        |key: &mut Key| key.line = 9,
-        |key: &mut Key| key.kind = KeyKind::Process,
-    ] {
-        fits(|module| {
-            module.keys[1].size = 8;
-            edit(&mut module.keys[1]);
-        });
-    }
-    // Two of one identity are shared with nobody.
+    // A comment moved it.
+    fits(|module| module.keys[1].line = 9);
+    // Two in one place are shared with nobody.
     fits(|module| {
         module.keys[1].size = 8;
-        module.keys.push(key("app", "0.1.0", "OWN"));
+        module.keys.push(own("0.1.0", "OWN"));
     });
+    // Several of one name, in order.
+    let mut host = host();
+    host.keys.push(Key {
+        line: 5,
+        size: 1,
+        ..own("0.1.0", "OWN")
+    });
+    let mut module = host.clone();
+    (module.keys[1].line, module.keys[2].line) = (11, 15);
+    assert_eq!(compared(&host, &module), Ok(()));
+    (module.keys[1].line, module.keys[2].line) = (15, 11);
+    let mismatch = compared(&host, &module).unwrap_err();
+    assert_eq!(mismatch.differences.len(), 2);
     // The host lacks one of a crate that it has forked.
     refused(
         |module| module.keys.push(key("tokio", "1.54.1", "LOST")),
@@ -301,8 +321,107 @@ Build both with the same features of app 0.1.0, the same cfgs and the same versi
 the module does not fit its host in 1 point:
   what                               host          module
   thread-local tokio::runtime::LOST  is not there  is there
-Build the host again, with the fork of tokio that the module is built with: what tokio shares must be there in the host.",
+Build the host again, with the tokio that the module is built with: what tokio shares must be there in the host. If the key is meant to be the module's own: `LoadOptions::allow_private(\"tokio::runtime::LOST\")`.",
     );
+    // A static there, a thread-local here.
+    refused(
+        |module| module.keys[1].kind = KeyKind::Process,
+        "\
+the module does not fit its host in 1 point:
+  what                      host          module
+  static app::runtime::OWN  is not there  is there
+Build the host again, with the app that the module is built with: what app shares must be there in the host. If the key is meant to be the module's own: `LoadOptions::allow_private(\"app::runtime::OWN\")`.",
+    );
+}
+
+#[test]
+fn crates_of_the_users_own() {
+    refused(
+        |module| module.keys[1].sources = "decade".to_owned(),
+        "\
+the module does not fit its host in 1 point:
+  what          host    module
+  app: sources  c0ffee  decade
+Build both from the same sources of app 0.1.0: one side was built before or after a change of them. Comments do not count. If you know that the change is harmless: `LoadOptions::trust_sources(\"app\")`.",
+    );
+    refused(
+        |module| module.keys[1].cfgs = vec!["unstable".to_owned()],
+        "\
+the module does not fit its host in 2 points:
+  what                 host  module
+  app: feature `wide`  on    off
+  app: cfg `unstable`  off   on
+Build app with its feature `wide` on both sides, or on neither.
+Build app with its cfg `unstable` on both sides, or on neither.",
+    );
+    refused(
+        |module| module.keys[1].version = "0.1.1".to_owned(),
+        "\
+the module does not fit its host in 1 point:
+  what          host   module
+  app: version  0.1.0  0.1.1
+Build both with one version of app: its keys would be two in the process, one for each version. If that is meant: `LoadOptions::allow_private(\"app\")`.",
+    );
+    // Which cargo links side by side.
+    fits(|module| module.keys[1].version = "0.2.0".to_owned());
+    // The binary interface has a version of its own.
+    let with_key = |cfgs: &[&str]| {
+        let mut image = host();
+        image.keys.push(Key {
+            package: "tls-keys".to_owned(),
+            cfgs: cfgs.iter().map(|cfg| (*cfg).to_owned()).collect(),
+            ..own("0.1.0", "CATCH")
+        });
+        image
+    };
+    assert_eq!(
+        compared(&with_key(&["feature=\"std\""]), &with_key(&[])),
+        Ok(())
+    );
+    // What the host allows.
+    let with = |allow: fn(&mut Allowed), edit: fn(&mut Key)| {
+        let mut allowed = Allowed::default();
+        allow(&mut allowed);
+        let mut module = host();
+        edit(&mut module.keys[1]);
+        compare(&host().into(), &module.into(), &allowed)
+    };
+    for (allow, edit) in [
+        (
+            (|one| {
+                one.sources.insert("app".to_owned());
+            }) as fn(&mut Allowed),
+            (|key| key.sources = "decade".to_owned()) as fn(&mut Key),
+        ),
+        (
+            |one| {
+                one.private.insert("app".to_owned());
+            },
+            |key| key.version = "0.1.1".to_owned(),
+        ),
+        (
+            |one| {
+                one.private.insert("app".to_owned());
+            },
+            |key| key.name = "OTHER".to_owned(),
+        ),
+        (
+            |one| {
+                one.private.insert("app::runtime::OTHER".to_owned());
+            },
+            |key| key.name = "OTHER".to_owned(),
+        ),
+    ] {
+        assert_eq!(with(allow, edit), Ok(()));
+        assert!(with(|_| {}, edit).is_err());
+    }
+    // The host's program and its library are two crates of one package.
+    let mut host = host();
+    host.keys.push(Key {
+        sources: "decade".to_owned(),
+        ..own("0.1.0", "MAIN")
+    });
+    assert_eq!(compared(&host, &self::host()), Ok(()));
 }
 
 #[test]
@@ -348,7 +467,7 @@ fn a_message_stays_short() {
             group: false,
         });
     }
-    let mismatch = compare(&host(), &module).unwrap_err();
+    let mismatch = compared(&host(), &module).unwrap_err();
     assert_eq!(mismatch.differences.len(), 30);
     let text = mismatch.to_string();
     assert!(text.contains("in 30 points:") && text.contains("\n  … and 18 more\n"));

@@ -83,6 +83,11 @@ impl<'a> Record<'a> {
         self.as_text(self.contents(field)?)
     }
 
+    /// A text that a writer may leave out where there is none.
+    fn text_if_any(&self, field: &Once<'a>) -> Result<String, ParseError> {
+        self.as_text(field.contents.unwrap_or_default())
+    }
+
     fn impossible(&self, field: &'static str) -> ParseError {
         ParseError::Value {
             field,
@@ -195,7 +200,7 @@ impl<'a> Record<'a> {
     pub(super) fn key(&self) -> Result<Key, ParseError> {
         let names = [
             "kind", "package", "version", "path", "name", "file", "line", "column", "type", "size",
-            "align",
+            "align", "sources", "cfgs",
         ];
         let [
             kind,
@@ -209,6 +214,8 @@ impl<'a> Record<'a> {
             type_text,
             size,
             align,
+            sources,
+            cfgs,
         ] = self.fields(names, |_, _| Ok(()))?;
         Ok(Key {
             kind: match self.number(&kind)? {
@@ -226,6 +233,13 @@ impl<'a> Record<'a> {
             type_text: self.text(&type_text)?,
             size: self.number(&size)?,
             align: self.number(&align)?,
+            sources: self.text_if_any(&sources)?,
+            cfgs: self
+                .text_if_any(&cfgs)?
+                .split(',')
+                .filter(|cfg| !cfg.is_empty())
+                .map(str::to_owned)
+                .collect(),
         })
     }
 

@@ -4,9 +4,10 @@
 //! that came in another way is looked at here, from its constructor, by the same comparison and
 //! with the same words. The host's own manifest is read once.
 
+use std::cell::RefCell;
 use std::sync::OnceLock;
 
-use tls_slots_manifest::{Manifest, ParseError, compare};
+use tls_slots_manifest::{Allowed, Manifest, ParseError, compare};
 
 use crate::keys::abi::Image;
 use crate::keys::host;
@@ -33,6 +34,34 @@ pub fn manifest() -> Result<&'static Manifest, ParseError> {
     own.as_ref().map_err(Clone::clone)
 }
 
+thread_local! {
+    /// What the loader that is opening an image on this thread lets pass. The constructors of the
+    /// image run on the thread that opens it.
+    static ALLOWED: RefCell<Allowed> = RefCell::default();
+}
+
+/// Opens an image that may differ from the host in what is allowed. For the images that `open`
+/// opens, on this thread.
+pub fn with_allowed<R>(allowed: &Allowed, open: impl FnOnce() -> R) -> R {
+    /// Puts back what was allowed before, also where `open` unwinds.
+    struct Before(Allowed);
+
+    impl Drop for Before {
+        fn drop(&mut self) {
+            replace(std::mem::take(&mut self.0));
+        }
+    }
+
+    /// Returns what was allowed before. A thread whose thread-locals are gone allows nothing.
+    fn replace(allowed: Allowed) -> Allowed {
+        let before = ALLOWED.try_with(|it| it.replace(allowed));
+        before.unwrap_or_default()
+    }
+
+    let _before = Before(replace(allowed.clone()));
+    open()
+}
+
 /// Whether an image's manifest fits this host's.
 ///
 /// # Errors
@@ -53,7 +82,10 @@ pub(crate) unsafe fn fits(image: &Image) -> Result<(), String> {
              version of tls-keys"
         )
     })?;
-    compare(host, &module).map_err(|mismatch| mismatch.to_string())
+    let allowed = ALLOWED.try_with(|allowed| allowed.borrow().clone());
+    let allowed = allowed.unwrap_or_default();
+    let fits = compare(&host.clone().into(), &module.into(), &allowed);
+    fits.map_err(|mismatch| mismatch.to_string())
 }
 
 /// # Safety

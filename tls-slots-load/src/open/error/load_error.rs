@@ -212,6 +212,18 @@ pub enum LoadError {
         /// The signature.
         signature: &'static str,
     },
+    /// The entry's types have the same names, sizes and alignments, but may be other types: the two
+    /// sides have built a crate of theirs in different ways, and do not say from what.
+    Types {
+        /// The module's file.
+        path: PathBuf,
+        /// The entry.
+        name: String,
+        /// The signature.
+        signature: &'static str,
+        /// The crate, by the name that paths have.
+        package: String,
+    },
 }
 
 impl LoadError {
@@ -243,7 +255,8 @@ impl LoadError {
             | Self::NoSymbol { path, .. }
             | Self::Kind { path, .. }
             | Self::Signature { path, .. }
-            | Self::Layout { path, .. } => Some(path),
+            | Self::Layout { path, .. }
+            | Self::Types { path, .. } => Some(path),
         }
     }
 }

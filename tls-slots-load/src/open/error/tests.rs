@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
-use tls_slots_manifest::{Manifest, Mismatch, ParseError, compare};
+use tls_slots_manifest::{Allowed, Manifest, Mismatch, ParseError, compare};
 
 use super::{HostProblem, LoadError};
 
@@ -47,7 +47,7 @@ fn mismatch() -> Mismatch {
         manifest.compiler.commit = commit.to_owned();
         manifest.compiler.debug_assertions = debug_assertions;
     }
-    compare(&host, &module).expect_err("they differ")
+    compare(&host.into(), &module.into(), &Allowed::default()).expect_err("they differ")
 }
 
 fn all() -> Vec<LoadError> {
@@ -175,6 +175,12 @@ fn all() -> Vec<LoadError> {
             path: path(),
             name: name(),
             signature: "fn(site::Page)",
+        },
+        LoadError::Types {
+            path: path(),
+            name: name(),
+            signature: "fn(site::Page)",
+            package: "site".to_owned(),
         },
     ]
 }
