@@ -179,6 +179,8 @@ fn the_page_has_the_first_lines_of_each_mistake() {
     }
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/troubleshooting.md");
     let page = fs::read_to_string(page).expect("the page is there");
+    let (_, shown) = page.split_once("```text\n").expect("a message");
+    let (shown, _) = shown.split_once("\n```").expect("a message ends");
     let mut rows = rows(&page);
     let mut wrong = Vec::new();
     for mistake in MISTAKES {
@@ -196,6 +198,15 @@ fn the_page_has_the_first_lines_of_each_mistake() {
         let ended = (mistake.made)(&Building::begin(), &linker);
         ended.assert_failure();
         let lines = first_lines(&ended);
+        if (mistake.what, mistake.linker) == (NO_USE, None) {
+            // The page shows these lines, without the empty ones.
+            let mut rest = lines.iter();
+            let shows = shown.lines().all(|words| rest.any(|line| has(line, words)));
+            if !shows {
+                let lines = lines.join("\n");
+                wrong.push(format!("the page shows\n{shown}\nand it is\n{lines}\n"));
+            }
+        }
         let mut found = false;
         for row in rows.iter_mut().filter(|row| row.from == mistake.from) {
             let is_first = lines.iter().any(|line| has(line, row.words));
