@@ -217,7 +217,7 @@ impl Project {
             // After the subcommand: `cargo --config … clippy` does not hand them on.
             let patches = match (self.place, self.chosen) {
                 _ if self.forks_inside => lock
-                    .fork_to(&folder.join("forks"), &folder.join(SEED))
+                    .fork_to(&folder.join("forks"), &folder.join(SEED), &[])
                     .cargo_config_args(),
                 (None, None) => lock.forked(&preparing).cargo_config_args(),
                 (Some(place), _) => place.forked(&preparing, lock).cargo_config_args(),

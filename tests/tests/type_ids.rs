@@ -51,6 +51,7 @@ const fn way(what: &'static str, module: fn() -> Project) -> Way {
 const ELSEWHERE: Place = Place {
     folder: "ids another machine",
     locked: &[],
+    forks: Some(&["tokio"]),
     edit: None,
 };
 
@@ -62,6 +63,7 @@ const OTHER_BYTES: Place = Place {
         "1.11.1",
         "1e748733b7cbc798e1434b6ac524f0c1ff2ab456fe201501e6497c8417a4fc33",
     )],
+    forks: None,
     edit: None,
 };
 
