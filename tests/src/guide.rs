@@ -16,6 +16,9 @@ pub struct Loader;
 #[doc = include_str!("../../docs/migrating-libloading.md")]
 pub struct MigratingLibloading;
 
+#[doc = include_str!("../../docs/must-agree.md")]
+pub struct MustAgree;
+
 #[doc = include_str!("../../docs/panics.md")]
 pub struct Panics;
 
