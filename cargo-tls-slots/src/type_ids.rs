@@ -144,7 +144,11 @@ fn contents(folder: &Path, name: &str, version: &str) -> Option<String> {
 /// this command as a `RUSTC_WRAPPER`.
 pub(crate) fn wrapped(arguments: &[OsString]) -> Option<ExitCode> {
     let rustc = Path::new(arguments.get(1)?);
-    if rustc.file_stem()? != "rustc" {
+    // `cargo clippy` starts the second one, with the path of rustc behind it.
+    let is_rustc = ["rustc", "clippy-driver"]
+        .iter()
+        .any(|name| rustc.file_stem() == Some(OsStr::new(name)));
+    if !is_rustc {
         return None;
     }
     let done = run(rustc, &arguments[2..]);
@@ -193,6 +197,17 @@ fn run(rustc: &Path, arguments: &[OsString]) -> io::Result<ExitCode> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_is_no_call_of_rustc() {
+        for arguments in [
+            &["cargo-tls-slots"][..],
+            &["cargo-tls-slots", "check", "rustc"],
+        ] {
+            let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+            assert!(wrapped(&arguments).is_none());
+        }
+    }
 
     /// A call of rustc, as cargo makes it.
     fn call(more: &[&str]) -> Call {
