@@ -1,8 +1,8 @@
 //! From a path to an image, or to a sentence about what is there instead.
 //!
 //! The manifest decides. If there is one, the rest of the file is only asked for what the manifest
-//! does not tell: the architecture, whether it exports what modules need, which std it has, and what
-//! state stands outside of keys. If there is none, the first 4,096 bytes
+//! does not tell: the architecture, whether it exports what modules need, which std it has, and
+//! what state stands outside of keys. If there is none, the first 4,096 bytes
 //! tell what the file is instead. Most mistakes are such files: a linker script, an `rlib`, the
 //! wrong line of a glob.
 

@@ -1,8 +1,8 @@
 //! What this host is, for the comparison with a module.
 //!
 //! The problem: most of it is in memory. But which crates the host links *without* a fork is in its
-//! file only, and the file of a host may be large. So the file is read when a module has a fork that
-//! the host has not, and then once.
+//! file only, and the file of a host may be large. So the file is read when a module has a fork
+//! that the host has not, and then once.
 
 use std::fs::File;
 use std::io;
@@ -10,7 +10,9 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use tls_slots::loader;
-use tls_slots_manifest::{Description, ParseError, PrivateState, asks_for_private_state};
+use tls_slots_manifest::{
+    Allowed, Description, Mismatch, ParseError, PrivateState, asks_for_private_state,
+};
 
 /// This host, with all that the comparison with that module looks at.
 ///
@@ -25,18 +27,27 @@ pub(super) fn description(module: &Description) -> Result<&'static Description, 
     }
     Ok(WHOLE.get_or_init(|| {
         let mut whole = own.clone();
-        whole.private = private_state(None);
+        whole.private = private_state(own_file());
         whole
     }))
 }
 
-/// The state of crates that a file has for itself; without a path, the file of this program. A file
-/// that cannot be read tells nothing.
-pub(crate) fn private_state(path: Option<&str>) -> PrivateState {
-    let file = match path {
-        Some(path) => File::open(path),
-        None => own_file(),
-    };
+/// Compares an image that was opened past the loader, by that path, with this host.
+///
+/// # Errors
+///
+/// What differs.
+pub(crate) fn compare(mut module: Description, path: Option<String>) -> Result<(), Mismatch> {
+    if let Some(path) = path {
+        module.private = private_state(File::open(path));
+    }
+    // The registry has read the host's manifest before it asks.
+    let host = description(&module).expect("it was read");
+    tls_slots_manifest::compare(host, &module, &Allowed::default())
+}
+
+/// The state of crates that a file has for itself. A file that cannot be read tells nothing.
+fn private_state(file: io::Result<File>) -> PrivateState {
     file.map(PrivateState::from_reader).unwrap_or_default()
 }
 
