@@ -5,9 +5,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tls_slots_manifest::{Allowed, Description, compare};
+use tls_slots_manifest::{Allowed, Description, PrivateState, compare};
 
 fuzz_target!(|bytes: &[u8]| {
+    PrivateState::from_object(bytes);
     match Description::from_object(bytes) {
         Ok(image) => {
             assert_eq!(compare(&image, &image, &Allowed::default()), Ok(()));

@@ -9,27 +9,19 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use tls_slots::loader;
-use tls_slots_manifest::{
-    Allowed, Description, Mismatch, ParseError, PrivateState, asks_for_private_state,
-};
+use tls_slots_manifest::{Allowed, Description, Mismatch, PrivateState, asks_for_private_state};
 
 /// This host, with all that the comparison with that module looks at.
-///
-/// # Errors
-///
-/// The host's own manifest cannot be read.
-pub(super) fn description(module: &Description) -> Result<&'static Description, ParseError> {
+pub(super) fn with_state(host: &'static Description, module: &Description) -> &'static Description {
     static WHOLE: OnceLock<Description> = OnceLock::new();
-    let own = loader::description()?;
-    if !asks_for_private_state(&own.manifest, &module.manifest) {
-        return Ok(own);
+    if !asks_for_private_state(&host.manifest, &module.manifest) {
+        return host;
     }
-    Ok(WHOLE.get_or_init(|| {
-        let mut whole = own.clone();
+    WHOLE.get_or_init(|| {
+        let mut whole = host.clone();
         whole.private = private_state(own_file());
         whole
-    }))
+    })
 }
 
 /// Compares an image that was opened past the loader, by that path, with this host.
@@ -37,12 +29,15 @@ pub(super) fn description(module: &Description) -> Result<&'static Description, 
 /// # Errors
 ///
 /// What differs.
-pub(crate) fn compare(mut module: Description, path: Option<String>) -> Result<(), Mismatch> {
-    if let Some(path) = path {
-        module.private = private_state(File::open(path));
+pub(crate) fn compare(
+    host: &'static Description,
+    mut module: Description,
+    path: Option<String>,
+) -> Result<(), Mismatch> {
+    if asks_for_private_state(&module.manifest, &host.manifest) {
+        module.private = path.map(File::open).map(private_state).unwrap_or_default();
     }
-    // The registry has read the host's manifest before it asks.
-    let host = description(&module).expect("it was read");
+    let host = with_state(host, &module);
     tls_slots_manifest::compare(host, &module, &Allowed::default())
 }
 

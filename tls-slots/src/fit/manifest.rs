@@ -87,7 +87,9 @@ pub(crate) unsafe fn fits(image: &Image) -> Result<(), String> {
     })?;
     let allowed = ALLOWED.try_with(|allowed| allowed.borrow().clone());
     let fits = match (allowed.ok().flatten(), observers::all().next()) {
-        (None, Some(loader)) => (loader.compare)(module, file::opened_as(image.keys_start.cast())),
+        (None, Some(loader)) => {
+            (loader.compare)(host, module, file::opened_as(image.keys_start.cast()))
+        }
         (allowed, _) => compare(host, &module, &allowed.unwrap_or_default()),
     };
     fits.map_err(|mismatch| mismatch.to_string())
