@@ -13,6 +13,9 @@ pub struct Forking;
 #[doc = include_str!("../../docs/loader.md")]
 pub struct Loader;
 
+#[doc = include_str!("../../docs/must-agree.md")]
+pub struct MustAgree;
+
 #[doc = include_str!("../../docs/panics.md")]
 pub struct Panics;
 
