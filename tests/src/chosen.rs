@@ -228,6 +228,6 @@ impl Chosen {
         let place = scratch().join(&self.folder);
         let file = place.join("Cargo.lock");
         crate::sources::write(&file, self.lock(preparing).as_bytes());
-        Lock::Crates.fork_to(&place.join("forks"), &file)
+        Lock::Crates.fork_to(&place.join("forks"), &file, &[])
     }
 }

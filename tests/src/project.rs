@@ -131,7 +131,7 @@ impl Project {
     }
 
     /// In the target folder of that name, and not in the one that most projects share. Builds in
-    /// two target folders may be made at the same time.
+    /// two target folders may be made at the same time, as may builds in two profiles.
     pub fn apart(mut self, folder: &'static str) -> Self {
         self.apart = Some(folder);
         self
@@ -251,7 +251,7 @@ impl Project {
         let file = self.file();
         let name = format!("{}-{:016x}", self.fixture.replace('/', "-"), self.digest());
         let kept = scratch().join("built").join(&name).join(&file);
-        once_per_run(&name, self.target_name(), |building| {
+        once_per_run(&name, self.target_name(), self.release, |building| {
             let mut arguments = vec![if self.last.is_empty() {
                 "build"
             } else {

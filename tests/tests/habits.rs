@@ -8,7 +8,7 @@ use std::time::Duration;
 use object::{Object, ObjectSection, ObjectSymbol};
 use tls_slots_manifest::{Allowed, Manifest};
 use tls_slots_tests::building::Building;
-use tls_slots_tests::fixtures::{Built, DEADLINE, DEV_FULL, REGISTRY_FULL, RELEASE_FULL};
+use tls_slots_tests::fixtures::{Built, DEADLINE, DEV_FULL, REGISTRY_FULL, RELEASE_FULL, fat};
 use tls_slots_tests::process::{self, Ended};
 use tls_slots_tests::project::Project;
 
@@ -366,20 +366,12 @@ fn linkers() {
     }
 }
 
-/// Fat LTO, one unit, no symbols: what a release of a product looks like.
+/// Fat LTO, one unit, no symbols, on both sides.
 #[test]
 fn fat_lto_and_strip() {
-    let second = RELEASE_FULL.built().modules.remove(1);
-    // For the last rustc only, where all three take effect: the dependencies are bitcode, as for
-    // thin LTO, and have been compiled.
-    let fat = |project: Project| {
-        project
-            .rustc("-Clto=fat")
-            .rustc("-Cstrip=symbols")
-            .rustc("-Ccodegen-units=1")
-    };
+    let mut modules = RELEASE_FULL.built().modules;
+    let (second, module) = (modules.remove(1), modules.remove(0));
     let host = RELEASE_FULL.host(fat);
-    let module = RELEASE_FULL.module(fat);
     assert_manifests_fit(&host, &module);
     let built = Built {
         host,

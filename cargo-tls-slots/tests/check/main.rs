@@ -206,9 +206,9 @@ fn images() -> &'static Path {
             let built = Project::new(fixture).features(features).built();
             fs::copy(built, folder.join(name)).unwrap();
         };
-        build("compat_host", "", "host");
-        build("compat_module", "", "fits.so");
-        build("compat_module", "tokio/sync", "sync.so");
+        build("compat_host", "tokio", "host");
+        build("compat_module", "tokio", "fits.so");
+        build("compat_module", "tokio tokio/sync", "sync.so");
         folder
     });
     &IMAGES

@@ -59,8 +59,9 @@ impl Module {
     /// # Safety
     ///
     /// What [`try_unload`](Self::try_unload) asks for must hold when the future gives `Ok`. And
-    /// while the future runs, a thread that sleeps in a runtime of tokio must not have, further up
-    /// its stack, a reference to a value of one of the module's thread-locals.
+    /// while the future runs, a thread that sleeps in a runtime of tokio, or that polls the future,
+    /// must not have, further up its stack, a reference to a value of one of the module's
+    /// thread-locals.
     ///
     /// # Examples
     ///
@@ -140,7 +141,9 @@ impl Future for Unload {
             };
         }
         // A thread that belongs to no runtime of tokio drops its values here.
-        tls_keys::quiescence::quiescent_state();
+        // SAFETY: who called `unload` promises that no thread that polls this refers to a value of
+        // the module's thread-locals further up its stack.
+        unsafe { tls_keys::quiescence::quiescent_state() }
         let Step::Running {
             shared, shutdown, ..
         } = &mut this.step
