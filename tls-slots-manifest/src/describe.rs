@@ -4,6 +4,7 @@ use std::io;
 
 use object::{ReadCache, ReadRef};
 
+use crate::bounded::Bounded;
 use crate::description::Description;
 use crate::file::{self, FileError};
 use crate::needed;
@@ -27,7 +28,7 @@ impl Description {
     ///
     /// As [`Manifest::from_object`]. A file that cannot be read counts as corrupt.
     pub fn from_reader(file: impl io::Read + io::Seek) -> Result<Self, FileError> {
-        Self::of(&ReadCache::new(file))
+        Self::of(Bounded(&ReadCache::new(file)))
     }
 
     fn of<'a>(data: impl ReadRef<'a>) -> Result<Self, FileError> {
@@ -47,7 +48,7 @@ impl PrivateState {
     /// As [`from_object`](Self::from_object), for a file that is not in memory. Its symbols and its
     /// constants are read.
     pub fn from_reader(file: impl io::Read + io::Seek) -> Self {
-        Self::from_data(&ReadCache::new(file))
+        Self::from_data(Bounded(&ReadCache::new(file)))
     }
 
     fn from_data<'a>(data: impl ReadRef<'a>) -> Self {

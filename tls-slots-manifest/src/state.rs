@@ -21,6 +21,10 @@ use crate::private_state::PrivateState;
 /// file they may overlap.
 const MOST_READ: u64 = 4;
 
+/// Constants of more bytes are not looked through. They are data that was put into the program:
+/// paths of source files take some kilobytes.
+const LARGEST_CONSTANTS: u64 = 64 << 20;
+
 impl PrivateState {
     /// Reads what the file tells. What is damaged tells nothing.
     pub(crate) fn of<'a>(file: &File<'a, impl ReadRef<'a>>, length: u64) -> Self {
@@ -98,7 +102,8 @@ fn packages<'a>(
                 || name == ".rdata"
                 || name == "__cstring"
         };
-        if !(is_constant && section.name().is_ok_and(of_texts)) {
+        let is_small = section.size() <= LARGEST_CONSTANTS;
+        if !(is_constant && is_small && section.name().is_ok_and(of_texts)) {
             continue;
         }
         let Some(rest) = left.checked_sub(section.size()) else {
