@@ -272,6 +272,33 @@ fn a_pipe_is_not_waited_for_and_a_secret_is_not_read() {
     ended.assert_says("caused by: Permission denied");
 }
 
+/// Before there was a limit, a file of three gigabytes was copied to memory before its first byte
+/// was looked at.
+#[test]
+fn a_large_file_is_looked_at_before_it_is_copied() {
+    run(
+        &host(),
+        "large",
+        &[&Build::First.file(), &Build::Plain.file()],
+    );
+}
+
+/// Before, a pipe was opened before it was known to be one, which its writer noticed.
+#[test]
+fn pipes_sockets_and_devices_are_not_opened() {
+    run(&host(), "special", &[&Build::First.file()]);
+}
+
+#[test]
+fn a_file_may_change_while_it_is_read() {
+    run(&host(), "changing", &[&Build::First.file()]);
+}
+
+#[test]
+fn a_check_that_panics_leaves_nothing_open() {
+    run(&host(), "verify_panics", &[&Build::First.file()]);
+}
+
 // The file that was checked is the file that is loaded -------------------------------------------
 
 #[test]

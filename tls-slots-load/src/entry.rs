@@ -249,20 +249,34 @@ impl Module {
     }
 
     /// Begins a call of the module's entry `shutdown`, if it has one without arguments and result.
-    /// If that is no `async fn`, the call is over when this returns.
     ///
     /// Only for `unload`, which has closed the gate before.
-    pub(crate) fn shutdown(&self) -> Option<Call<()>> {
-        let name = self.entries().find(|name| *name == SHUTDOWN)?;
+    pub(crate) fn shutdown(&self) -> Shutdown {
+        let Some(name) = self.entries().find(|name| *name == SHUTDOWN) else {
+            return Shutdown::None;
+        };
+        let in_progress = InProgress::begin(&self.loaded);
         if let Ok(entry) = self.entry::<fn()>(name) {
-            return Some(entry.call_counted((), Ok(InProgress::begin(&self.loaded))));
+            return Shutdown::Async(entry.call_counted((), Ok(in_progress)));
         }
-        let function = self.function::<fn()>(name).ok()?;
-        let _call = InProgress::begin(&self.loaded);
-        // A panic in `shutdown` is not a reason to stay loaded.
-        let _ = (function.call)(());
-        None
+        match self.function::<fn()>(name) {
+            Ok(function) => Shutdown::Sync(CountedCall {
+                call: function.call,
+                _in_progress: in_progress,
+            }),
+            Err(_) => Shutdown::None,
+        }
     }
+}
+
+/// The module's entry `shutdown`.
+pub(crate) enum Shutdown {
+    /// There is none that could be called.
+    None,
+    /// An `async fn`, to be polled.
+    Async(Call<()>),
+    /// A `fn`, to be called.
+    Sync(CountedCall<fn()>),
 }
 
 /// The crates that the paths in a type's name begin with.

@@ -11,6 +11,7 @@
 //! | panic strategy | yes | the layout of some futures depends on it, and a panic in a module built with `abort` ends the process, where the host counts on an error |
 //! | debug assertions | yes | mio and others have fields that are there only with them |
 //! | layout probe | yes | `-Z randomize-layout` moves the fields of every type |
+//! | rustc's flags that change how functions are called, or what code expects of its process | yes, each | `compare/flags.rs` has a table of them |
 //! | a forked crate that both have: version | yes | its types are different types |
 //! | … checksum, sources | yes | if somebody changed a version, or applied another recipe, it may have any layout |
 //! | … features | yes, each | fields and variants come and go with them; a feature that changes nothing today may change something in the next release |
@@ -24,13 +25,16 @@
 //! | … sources: tokens, without comments and unit tests | yes, or the host trusts them | types change while a version stays; so do the names of keys |
 //! | … features and cfgs that its sources ask for | yes, each | as those of a forked crate |
 //! | … keys | as those of a forked crate | as there |
-//! | a forked crate that the host lacks, or has only in a version that cargo would let stand beside the module's | no | its keys are private to the module: host and module link it each for themselves |
+//! | a forked crate that the host lacks altogether, or has only in a version that cargo would let stand beside the module's | no | its keys are private to the module: host and module link it each for themselves |
 //! | keys that both have | size, alignment, type | the module uses the host's value |
 //! | keys that only one has | no | they are private |
 //! | keys of `tls-slots` itself | the module has none | the module would contain a second registry, which resolves nothing |
 //! | source files' names, lines and columns | no | they are paths of the machine; a comment moves a line |
+//! | a forked crate that the other side has without the fork, with its state | refused | the state is shared on one side and private on the other, and values of the crate meet both |
+//! | std | each its own | a std that two images share has panics and thread ids that the host takes for two |
 //! | global allocator | not here | a file does not tell which one it is; the host tries it when the module is loaded |
-//! | opt-level, LTO, codegen units, strip, debug info, overflow checks, target-cpu, other dependencies, target folder | not recorded | no layout depends on them |
+//! | opt-level, LTO, codegen units, strip, debug info, overflow checks, `-Z ub-checks`, other dependencies, target folder | not recorded | no layout depends on them, and no call |
+//! | target-cpu, and target features that no calling convention needs | not recorded | functions of the Rust ABI take and give vectors by a pointer, whatever the CPU; rustc refuses an `extern "C"` function with a vector type whose feature is off. (Seen in the code that rustc 1.95 makes for x86-64, x86-64-v3 and x86-64-v4.) |
 //!
 //! Layouts follow from all the rest. They are compared only where the rest is equal, so that a
 //! message names the cause and not its consequences.
@@ -38,6 +42,10 @@
 //! | file | what it compares |
 //! | --- | --- |
 //! | `compare/compiler.rs` | how the two were compiled |
+//! | `compare/flags.rs` | rustc's flags that change the binary interface, with the reason for each |
+//! | `compare/std_copy.rs` | the copies of std |
+//! | `compare/private.rs` | forks of one side that are private on the other |
+//! | `compare/unforked.rs` | … where the other has no manifest at all |
 //! | `compare/crates.rs` | the forked crates that both have |
 //! | `compare/layouts.rs` | the types of these crates |
 //! | `compare/keys.rs` | keys |
@@ -48,11 +56,15 @@ pub(crate) mod agreed;
 mod compiler;
 mod crates;
 pub(crate) mod difference;
+mod flags;
 mod keys;
 mod layouts;
 pub(crate) mod mismatch;
+pub(crate) mod private;
+mod std_copy;
 #[cfg(test)]
 mod tests;
+pub(crate) mod unforked;
 
 use crate::allowed::Allowed;
 use crate::description::Description;
@@ -76,8 +88,10 @@ pub fn compare(
     allowed: &Allowed,
 ) -> Result<(), Mismatch> {
     let mut found = Differences::default();
+    compiler::compare(&host.manifest, &module.manifest, &mut found);
+    std_copy::compare(host, module, &mut found);
+    private::compare(host, module, allowed, &mut found);
     let (host, module) = (&host.manifest, &module.manifest);
-    compiler::compare(host, module, &mut found);
     keys::compare_host_half(module, &mut found);
     keys::compare_packages(host, module, allowed, &mut found);
     let pairs = crates::pairs(host, module, &mut found);

@@ -15,7 +15,7 @@ use crate::registry::images::accepted_modules;
 use crate::values::definition::Definition;
 
 pub use crate::exit::{ThreadId, thread_name};
-pub use crate::fit::manifest::with_allowed;
+pub use crate::fit::manifest::{description, with_allowed};
 pub use crate::image::{file, memory};
 pub use crate::observers::{AcceptedImage, Next, Observer, ValueOf};
 pub use crate::registry::images::{

@@ -1,7 +1,8 @@
 //! From a path to an image, or to a sentence about what is there instead.
 //!
-//! The manifest decides. If there is one, the rest of the file is only asked for two things: its
-//! architecture, and whether it exports what modules need. If there is none, the first 4,096 bytes
+//! The manifest decides. If there is one, the rest of the file is only asked for what the manifest
+//! does not tell: the architecture, whether it exports what modules need, which std it has, and what
+//! state stands outside of keys. If there is none, the first 4,096 bytes
 //! tell what the file is instead. Most mistakes are such files: a linker script, an `rlib`, the
 //! wrong line of a glob.
 
@@ -10,7 +11,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use object::{NameOrOrdinal, Object as _, ReadCache, ReadRef};
-use tls_slots_manifest::{FileError, Manifest};
+use tls_slots_manifest::{Bounded, Description, FileError};
 
 use super::error::Error;
 use super::image::Image;
@@ -20,8 +21,8 @@ const REGISTER: &[u8] = b"tls_slots_register_v1";
 
 /// Reads the manifest of a host or module.
 ///
-/// This reads the section with the manifest, the file's headers and its table of exports. Nothing
-/// is mapped for execution, and no code of the file runs.
+/// This reads the section with the manifest, the file's headers, its tables of exports and symbols,
+/// and its constants. Nothing is mapped for execution, and no code of the file runs.
 ///
 /// # Errors
 ///
@@ -42,19 +43,22 @@ pub fn read(path: &Path) -> Result<Image, Error> {
         .read_to_end(&mut head)
         .map_err(error)?;
     // Both of the next steps read what they need: a module may have a hundred megabytes of code.
-    let manifest = Manifest::from_reader(&file).map_err(|source| refuse(path, &head, source))?;
+    let description =
+        Description::from_reader(&file).map_err(|source| refuse(path, &head, source))?;
     let corrupt = |source: object::Error| {
         let reason = source.to_string();
         Error::File(path.to_owned(), FileError::Corrupt { reason })
     };
     let data = ReadCache::new(file);
-    let object = object::File::parse(&data).map_err(corrupt)?;
+    let object = object::File::parse(Bounded(&data)).map_err(corrupt)?;
     Ok(Image {
         path: path.to_owned(),
         format: format(object.format()),
         architecture: format!("{:?}", object.architecture()).to_lowercase(),
         exports_host: exports_host(&object).map_err(corrupt)?,
-        manifest,
+        manifest: description.manifest,
+        std: description.std,
+        private: description.private,
     })
 }
 

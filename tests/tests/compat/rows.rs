@@ -5,11 +5,11 @@ use std::path::Path;
 use cargo_tls_slots::check::{self, Verdict};
 
 use crate::build::{
-    ABI_2, BASE, Build, COMMENT_ABOVE, COMMENT_INSIDE, ELSEWHERE, NAMED_TARGET, OTHER_BODY,
-    OTHER_BYTES, OTHER_FORMAT, OTHER_KEY, OTHER_KIND, OTHER_MIO, OTHER_OWN_VERSION, OTHER_RELEASES,
-    OTHER_RUSTC, OTHER_SMALLVEC, OTHER_SOCKET2, OTHER_STATIC, OTHER_TYPE, RELEASE, Skipped, TOKIO,
-    TOKIO_1_53, UNIT_TEST, built, config, env, features, last, own_config, place, rustflags, tokio,
-    unstable,
+    ABI_2, ADDRESS, BASE, Build, COMMENT_ABOVE, COMMENT_INSIDE, ELSEWHERE, NAMED_TARGET,
+    OTHER_BODY, OTHER_BYTES, OTHER_FORMAT, OTHER_KEY, OTHER_KIND, OTHER_MIO, OTHER_OWN_VERSION,
+    OTHER_RELEASES, OTHER_RUSTC, OTHER_SMALLVEC, OTHER_SOCKET2, OTHER_STATIC, OTHER_TYPE, RELEASE,
+    SOFT_FLOAT, Skipped, TOKIO, TOKIO_1_53, UNIT_TEST, built, config, env, features, last,
+    own_config, place, rustflags, tokio, unstable,
 };
 use crate::told::{Told, expect_not_opened};
 
@@ -96,6 +96,8 @@ macro_rules! host_has {
     };
 }
 
+/// rustc refuses to link what it brings, which was compiled without it, unless it is told.
+const RETPOLINE: &str = "-Zretpoline -Cunsafe-allow-abi-mismatch=retpoline";
 /// A crate that the module has in another release. The host shares all of them.
 macro_rules! other_release {
     ($crate_name:literal, $version:literal) => {
@@ -163,6 +165,10 @@ pub(crate) const MISMATCHES: &[Row] = &[
     module("`panic = \"abort\"`", config(&["profile.dev.panic=\"abort\""]), Differs(&["panic strategy"])),
     host("`panic = \"abort\"` for the host", config(&["profile.dev.panic=\"abort\""]), Differs(&["panic strategy"])),
     module("`-Z randomize-layout`", unstable("-Zrandomize-layout"), Differs(&["order of fields"])),
+    module("`-Z sanitizer=address`", ADDRESS, Differs(&["`-Z sanitizer`"])),
+    module("`-Z retpoline`", unstable(RETPOLINE), Differs(&["`-Z retpoline`"])),
+    host("`-Z retpoline` for the host", unstable(RETPOLINE), Differs(&["`-Z retpoline`"])),
+    module("`-C target-feature=+soft-float`", SOFT_FLOAT, Differs(&["`-C target-feature`"])),
     host("`-Z randomize-layout` for the host", unstable("-Zrandomize-layout"), Differs(&["order of fields"])),
     both("`-Z randomize-layout`, with another seed for each", unstable("-Zrandomize-layout -Zlayout-seed=1"),
         unstable("-Zrandomize-layout -Zlayout-seed=2"), Differs(&["order of fields"])),
@@ -236,6 +242,12 @@ pub(crate) const HARMLESS: &[Row] = &[
     module("`debug = 2`", config(&["profile.dev.debug=2", "profile.dev.package.\"*\".debug=2"]), Fits),
     module("`overflow-checks = false`", config(&["profile.dev.overflow-checks=false"]), Fits),
     module("`-C target-cpu=native`", rustflags("-Ctarget-cpu=native"), Fits),
+    module("`-C target-feature=+sse4.2,-soft-float`", rustflags("-Ctarget-feature=+sse4.2,-soft-float"), Fits),
+    module("`-Z ub-checks=no`", unstable("-Zub-checks=no"), Fits),
+    module("`-Z retpoline=no`, which is the default", unstable("-Zretpoline=no"), Fits),
+    both("`-Z retpoline` on both sides", unstable(RETPOLINE), unstable(RETPOLINE), Fits),
+    host("`-Z sanitizer=address` for the host", ADDRESS, Fits),
+    both("`-Z sanitizer=address` on both sides", ADDRESS, ADDRESS, Fits),
     module("`incremental = true`", env(&[("CARGO_INCREMENTAL", "1")]), Fits),
     module("a `--cfg` that no crate asks for", rustflags("--cfg nobody_asks"), Fits),
     module("debug assertions of the module's own crate only",
@@ -312,10 +324,13 @@ impl Row {
         let verdict = &report.modules[0].verdict;
         let unlike = || format!("check came to something else:\n{}", report.render());
         let load = Told::new(host, "load", module)?;
-        // A panic of such a module is the end of the process, so it is only opened.
-        let mut config = self.module.config.iter();
-        let aborts = config.any(|config| config.contains("abort")) && self.expected != Fits;
-        let past = Told::new(host, if aborts { "open" } else { "raw" }, module)?;
+        // A panic of such a module is the end of the process, and code without floating-point
+        // registers does not work beside std. So they are only opened.
+        let has_panic_abort = |config: &&str| config.contains("abort");
+        let is_only_opened = self.expected != Fits
+            && self.module.config.iter().any(has_panic_abort)
+            || self.module.rustflags == SOFT_FLOAT.rustflags;
+        let past = Told::new(host, if is_only_opened { "open" } else { "raw" }, module)?;
         match (self.expected, verdict) {
             (Fits, Verdict::Fits) => {
                 load.expect("LOAD", "ok")?;
@@ -359,13 +374,17 @@ impl Row {
                 for line in mismatch.to_string().lines() {
                     load.expect_text("SAYS", line)?;
                 }
+                // The host lacks the functions that its code calls.
+                if self.module.rustflags == ADDRESS.rustflags {
+                    return expect_not_opened(&past);
+                }
                 past.expect("OPEN", "ok")?;
                 for one in &mismatch.differences {
                     past.expect_text("IMAGE", &one.what)?;
                     past.expect_text("IMAGE", &one.host)?;
                     past.expect_text("IMAGE", &one.module)?;
                 }
-                match aborts {
+                match is_only_opened {
                     true => past.expect("STATE", "untouched"),
                     false => past.expect_refused(found[0]),
                 }

@@ -33,6 +33,8 @@ impl Told {
             command = Command::new(own);
             command.uid(65534);
         }
+        // A host with AddressSanitizer: what it leaves to the system at its end is no fault.
+        command.env("ASAN_OPTIONS", "detect_leaks=0");
         let ended = process::run(command.arg(how).arg(module), DEADLINE);
         match ended.success() && ended.result() == Some("ok") {
             true => Ok(Self { ended }),

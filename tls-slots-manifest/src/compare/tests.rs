@@ -2,7 +2,9 @@
 
 use crate::allowed::Allowed;
 use crate::description::Description;
-use crate::manifest::{Cfg, Compiler, Crate, Dependency, Feature, Key, KeyKind, Manifest, Type};
+use crate::manifest::{
+    Cfg, Compiler, Crate, Dependency, Feature, Flag, Key, KeyKind, Manifest, Type,
+};
 
 use super::compare;
 use super::crates::compatible;
@@ -38,6 +40,7 @@ fn host() -> Manifest {
             panic: "unwind".to_owned(),
             debug_assertions: true,
             layout_probe: 1,
+            flags: Vec::new(),
         },
         crates: vec![Crate {
             name: "tokio".to_owned(),
@@ -133,6 +136,122 @@ the module does not fit its host in 1 point:
   commit of the compiler  59807616e1fa2540724bfbac14d7976d7e4a3860  unknown
 Build both with the same compiler.",
     );
+}
+
+/// A host and a module with these flags, `name=value` each.
+fn with_flags(host_has: &str, module_has: &str) -> Result<(), Mismatch> {
+    let with = |flags: &str| {
+        let mut image = host();
+        let flags = flags.split_whitespace().map(|flag| {
+            let (name, value) = flag.split_once('=').expect("name=value");
+            Flag {
+                name: name.to_owned(),
+                value: value.to_owned(),
+            }
+        });
+        image.compiler.flags = flags.collect();
+        image
+    };
+    let (host, module) = (with(host_has).into(), with(module_has).into());
+    compare(&host, &module, &Allowed::default())
+}
+
+#[test]
+fn flags_that_change_the_binary_interface() {
+    let refused = |host: &str, module: &str, differs: &str, cure: &str| {
+        for (host, module) in [
+            (host, module),
+            (
+                &format!("regparm=3 {host}"),
+                &*format!("regparm=3 {module}"),
+            ),
+        ] {
+            let mismatch = with_flags(host, module).expect_err("it differs");
+            let text = mismatch.to_string();
+            let [_, _, row, fix] = text.lines().collect::<Vec<_>>()[..] else {
+                panic!("{text}")
+            };
+            let row: Vec<&str> = row
+                .split("  ")
+                .map(str::trim)
+                .filter(|cell| !cell.is_empty())
+                .collect();
+            assert_eq!(row.join(" | "), differs);
+            assert_eq!(fix, cure);
+        }
+    };
+    refused(
+        "",
+        "sanitizer=address",
+        "`-Z sanitizer` | not set | address",
+        "Build the module without `-Z sanitizer`: take it out of `RUSTFLAGS` and of cargo's \
+         configuration, or build the host with it as well.",
+    );
+    refused(
+        "sanitizer=thread",
+        "",
+        "`-Z sanitizer` | thread | not set",
+        "Build the module with `-Z sanitizer=thread` in `RUSTFLAGS`, as the host is.",
+    );
+    refused(
+        "sanitizer=address,memtag",
+        "",
+        "`-Z sanitizer` | address,memtag | not set",
+        "Build the module with `-Z sanitizer=address,memtag` in `RUSTFLAGS`, as the host is.",
+    );
+    refused(
+        "sanitizer=cfi",
+        "sanitizer=cfi",
+        "`-Z sanitizer` | cfi | cfi",
+        "Build both without `-Z sanitizer`: with `cfi` an image ends the process when it calls a \
+         function of another one.",
+    );
+    refused(
+        "virtual-function-elimination=on",
+        "virtual-function-elimination=on",
+        "`-Z virtual-function-elimination` | on | on",
+        "Build both without `-Z virtual-function-elimination`: it removes methods that only the \
+         other side calls.",
+    );
+    for (name, value) in [
+        ("fixed-x18", "on"),
+        ("indirect-branch-cs-prefix", "on"),
+        ("reg-struct-return", "on"),
+        ("retpoline", "on"),
+        ("retpoline-external-thunk", "on"),
+        ("sanitizer-cfi-normalize-integers", "on"),
+        ("branch-protection", "bti,pac-ret"),
+        ("panic-in-drop", "abort"),
+        ("a-flag-of-another-year", "on"),
+    ] {
+        let flag = format!("{name}={value}");
+        let row = format!("`-Z {name}` | {value} | not set");
+        let cure = format!("Build the module with `-Z {flag}` in `RUSTFLAGS`, as the host is.");
+        refused(&flag, "", &row, &cure);
+        assert_eq!(with_flags(&flag, &flag), Ok(()));
+    }
+    refused(
+        "target-feature=+soft-float",
+        "target-feature=-sse2",
+        "`-C target-feature` | +soft-float | -sse2",
+        "Build the module with `-C target-feature=+soft-float` in `RUSTFLAGS`, as the host is.",
+    );
+}
+
+#[test]
+fn flags_that_may_differ() {
+    for (host, module) in [
+        ("", ""),
+        ("sanitizer=address", ""),
+        ("sanitizer=address", "sanitizer=address"),
+        ("sanitizer=address,memtag", "sanitizer=memtag"),
+        (
+            "retpoline=on sanitizer=thread",
+            "sanitizer=thread retpoline=on",
+        ),
+    ] {
+        assert_eq!(with_flags(host, module), Ok(()), "{host} {module}");
+    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! One record: its fields, and what they say.
 
 use crate::format::{ENABLED, GROUP, HEADER};
-use crate::manifest::{Allocator, Cfg, Compiler, Crate, Dependency, Feature, Key, KeyKind, Type};
+use crate::manifest::{
+    Allocator, Cfg, Compiler, Crate, Dependency, Feature, Flag, Key, KeyKind, Type,
+};
 use crate::parse::error::ParseError;
 use crate::parse::reader::Reader;
 
@@ -127,8 +129,20 @@ impl<'a> Record<'a> {
             "debug_assertions",
             "layout_probe",
         ];
+        let mut flags = Vec::new();
         let [abi, rustc, commit, target, panic, debug, probe] =
-            self.fields(names, |_, _| Ok(()))?;
+            self.fields(names, |tag, bytes| {
+                if tag == 8 {
+                    for flag in self.as_text(bytes)?.split_ascii_whitespace() {
+                        let (name, value) = flag.split_once('=').ok_or(self.impossible("flags"))?;
+                        flags.push(Flag {
+                            name: name.to_owned(),
+                            value: value.to_owned(),
+                        });
+                    }
+                }
+                Ok(())
+            })?;
         Ok((
             self.small(&abi)?,
             Compiler {
@@ -138,6 +152,7 @@ impl<'a> Record<'a> {
                 panic: self.text(&panic)?,
                 debug_assertions: self.flag(&debug)?,
                 layout_probe: self.number(&probe)?,
+                flags,
             },
         ))
     }

@@ -25,8 +25,13 @@ pub fn opened_as(address: *const u8) -> Option<String> {
 /// Whether `address` is in the image that this code is in. True where the system does not tell.
 pub fn is_here(address: *const u8) -> bool {
     static HERE: u8 = 0;
-    match (system::of(address), system::of(&raw const HERE)) {
-        (Some(there), Some(here)) => there.base == here.base,
+    are_together(address, &raw const HERE)
+}
+
+/// Whether two addresses are in one image. True where the system does not tell.
+pub fn are_together(one: *const u8, other: *const u8) -> bool {
+    match (system::of(one), system::of(other)) {
+        (Some(one), Some(other)) => one.base == other.base,
         _ => true,
     }
 }

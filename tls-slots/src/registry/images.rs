@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::identity::Identity;
+use crate::image::file;
 use crate::keys::abi::{Key, Kind};
+use crate::keys::host;
 use crate::keys::names::TABLE_SLOTS;
 use crate::observers::AcceptedImage;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering, lock, statics};
@@ -164,14 +166,35 @@ pub fn private_thread_locals(start: *const Key) -> Vec<usize> {
 
 /// Why a key is unresolved.
 pub(crate) fn explain(key: *const Key) -> String {
-    let registry = registry();
-    let image = registry
-        .images
-        .iter()
-        .find(|image| image.start <= key && key < image.end);
-    match image.and_then(|image| image.refused.as_deref()) {
-        Some(reason) => reason.to_owned(),
-        None => "its image is not registered: it is being loaded or unloaded".to_owned(),
+    let refused = {
+        let registry = registry();
+        let mut images = registry.images.iter();
+        let image = images.find(|image| image.start <= key && key < image.end);
+        image.and_then(|image| image.refused.clone())
+    };
+    // The system is asked for files, whose loader's lock comes before the registry's.
+    refused.unwrap_or_else(|| unregistered(key.cast()))
+}
+
+/// Why the image of a key is not registered. A constructor in `tls-keys` registers an image: that of
+/// the `tls-keys` which the image contains.
+fn unregistered(key: *const u8) -> String {
+    let name = |address| file::of(address).unwrap_or_else(|| "another image".to_owned());
+    let of_keys = host::image().keys_start.cast();
+    let make = "give the package of that library `crate-type = [\"rlib\"]`";
+    match file::is_here(of_keys) && !file::is_here(key) {
+        // Nobody can tell which it is.
+        true => format!(
+            "its image, {}, is not registered: it is being loaded or unloaded, or its tls-keys is in \
+             a Rust `dylib` that it links ({make})",
+            name(key)
+        ),
+        false => format!(
+            "it is in {}, and tls-keys in {}, a Rust `dylib` that the program links; {make}, as a \
+             host contains all of its Rust code",
+            name(key),
+            name(of_keys)
+        ),
     }
 }
 

@@ -41,6 +41,7 @@ impl CompilerRecord {
             .text(5, panic)
             .number(6, cfg!(debug_assertions) as u64)
             .number(7, __layout_probe!())
+            .text(8, env!("TLS_KEYS_FLAGS"))
     }
 }
 

@@ -77,6 +77,12 @@ fn all() -> Vec<LoadError> {
             path: path(),
             what: "a folder",
         },
+        LoadError::TooLarge {
+            path: path(),
+            size: 3 << 30,
+            most: 1 << 30,
+        },
+        LoadError::Changed { path: path() },
         LoadError::Writable {
             path: path(),
             writable: "/srv".into(),
@@ -104,7 +110,14 @@ fn all() -> Vec<LoadError> {
             path: path(),
             symbol: "tls_slots_register_v1".to_owned(),
         },
-        LoadError::NoManifest { path: path() },
+        LoadError::NoManifest {
+            path: path(),
+            unforked: None,
+        },
+        LoadError::Dylib {
+            path: path(),
+            libraries: vec!["libexports.so".to_owned(), "libc.so.6".to_owned()],
+        },
         LoadError::Manifest {
             path: path(),
             source: manifest_error(),
