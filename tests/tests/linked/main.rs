@@ -2,9 +2,9 @@
 //! their own. A manifest does not say so; the files do.
 //!
 //! Each row builds a host and a module by cargo invocations of their own (`projects.rs`), and asks
-//! at three doors: `cargo tls-slots check`, `Module::load`, and `dlopen` alone. On the commit before
-//! these rows, all three said that each of the refused modules fits, but for the file without a
-//! manifest: there nothing was said of its tokio.
+//! at three doors: `cargo tls-slots check`, `Module::load`, and `dlopen` alone. On the commit
+//! before these rows, all three said that each of the refused modules fits, but for the file
+//! without a manifest: there nothing was said of its tokio.
 
 mod projects;
 
