@@ -293,7 +293,9 @@ fn groups(
     let asked = features.keys().map(String::as_str);
     let asked = asked.filter(|name| !edit.harmless.iter().any(|one| one == name));
     let asked: BTreeSet<&str> = asked.collect();
-    let by_rule = rule.as_ref().map_or(BTreeMap::new(), |rule| rule.harmless(&asked));
+    let by_rule = rule
+        .as_ref()
+        .map_or(BTreeMap::new(), |rule| rule.harmless(&asked));
     let group = |name: &String, enables: &[String]| {
         let is_told = enables.iter().all(|one| adds_no_type(one, dependencies));
         let builds = match by_rule.get(name).filter(|_| is_told) {

@@ -216,14 +216,30 @@ mod tests {
             (r#"all(unstable, not(feature = "f"))"#, "true", Same),
             (r#"all(test, not(feature = "f"))"#, "true", Same),
             (r#"feature = "g""#, "true", Same),
-            (r#"any(all(unix, feature = "f"), all(windows, not(feature = "f")))"#, "true", Mixed),
+            (
+                r#"any(all(unix, feature = "f"), all(windows, not(feature = "f")))"#,
+                "true",
+                Mixed,
+            ),
             // What stands in a place that there is only with the feature.
             (r#"not(feature = "f")"#, r#"feature = "f""#, Same),
-            (r#"feature = "f""#, r#"any(feature = "f", feature = "g")"#, Adds),
-            (r#"any(feature = "f", feature = "g")"#, r#"feature = "g""#, Same),
+            (
+                r#"feature = "f""#,
+                r#"any(feature = "f", feature = "g")"#,
+                Adds,
+            ),
+            (
+                r#"any(feature = "f", feature = "g")"#,
+                r#"feature = "g""#,
+                Same,
+            ),
         ] {
             let under = [condition(under)];
-            assert_eq!(condition(text).effect("f", &under, &given), expected, "{text}");
+            assert_eq!(
+                condition(text).effect("f", &under, &given),
+                expected,
+                "{text}"
+            );
         }
         let many = (0..MOST + 1).map(|n| format!("c{n}")).collect::<Vec<_>>();
         let many = format!("any(feature = \"f\", {})", many.join(", "));
@@ -232,7 +248,12 @@ mod tests {
 
     #[test]
     fn what_is_no_condition_is_not_read() {
-        for text in ["feature = $name", "$($any)*", "not(a, b)", "version(\"1.2\")"] {
+        for text in [
+            "feature = $name",
+            "$($any)*",
+            "not(a, b)",
+            "version(\"1.2\")",
+        ] {
             let source = Source::parse(text).unwrap();
             let whole = 0..source.tokens.len();
             assert_eq!(Condition::read(&source, whole), None, "{text}");

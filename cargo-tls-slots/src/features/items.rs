@@ -142,7 +142,8 @@ pub(super) fn item(source: &Source<'_>, start: usize) -> Option<Item> {
         at += 1;
     }
     // `extern "C" fn`
-    if source.at(at) == "extern" && source.at(at + 1).starts_with('"') && source.at(at + 2) == "fn" {
+    if source.at(at) == "extern" && source.at(at + 1).starts_with('"') && source.at(at + 2) == "fn"
+    {
         at += 2;
     }
     let word = source.at(at);
@@ -194,7 +195,10 @@ pub(super) fn item(source: &Source<'_>, start: usize) -> Option<Item> {
 /// Whether `at` begins `extern crate core as std;`.
 pub(super) fn is_core_as_std(source: &Source<'_>, at: usize) -> bool {
     let texts = ["extern", "crate", "core", "as", "std", ";"];
-    texts.iter().enumerate().all(|(nth, text)| source.at(at + nth) == *text)
+    texts
+        .iter()
+        .enumerate()
+        .all(|(nth, text)| source.at(at + nth) == *text)
 }
 
 /// Whether the `const` at `at` declares a constant, and no function.
@@ -250,7 +254,11 @@ mod tests {
             ("const F: u8 = { 1 }; e", "const", "F"),
             ("pub struct S<T>(T); e", "struct", "S"),
             ("impl<T> A for B<T> { fn f() {} } e", "impl", ""),
-            ("pub use a::{self, b as c, d::{e, f::*}, _g as _}; e", "use", "a c e *"),
+            (
+                "pub use a::{self, b as c, d::{e, f::*}, _g as _}; e",
+                "use",
+                "a c e *",
+            ),
             ("extern crate alloc; e", "extern", ""),
             ("macro_rules! m { () => {} } e", "macro_rules", "m"),
             ("a::b! { c } e", "!", ""),
@@ -263,7 +271,12 @@ mod tests {
             assert_eq!(all.join(" "), names, "{text}");
             assert_eq!(source.at(found.range.end), "e", "{text}");
         }
-        for text in ["let a = 1;", "extern crate core as other;", "extern \"C\" { fn f(); }", "a: B,"] {
+        for text in [
+            "let a = 1;",
+            "extern crate core as other;",
+            "extern \"C\" { fn f(); }",
+            "a: B,",
+        ] {
             assert!(item(&Source::parse(text).unwrap(), 0).is_none(), "{text}");
         }
     }

@@ -135,7 +135,9 @@ impl Names {
         let open = source.tokens[open].pair;
         let parent = source.tokens[open].parent;
         let own = |at: &usize| source.tokens[*at].parent == parent;
-        let heads = (one.index..open).filter(own).find(|at| source.is_ident(*at, "for"));
+        let heads = (one.index..open)
+            .filter(own)
+            .find(|at| source.is_ident(*at, "for"));
         let start = heads.map_or(one.index, |at| at) + 1;
         let Some(ty) = last_name(source, start, open) else {
             return;
@@ -180,7 +182,9 @@ impl Names {
                 }
                 let all = self.items.get(&(place, name.to_owned()));
                 let all = all.into_iter().flatten();
-                let same = all.filter(|(other, _)| other.meets(space)).map(|(_, at)| *at);
+                let same = all
+                    .filter(|(other, _)| other.meets(space))
+                    .map(|(_, at)| *at);
                 Others::These(same.filter(not_own).collect())
             }
         }

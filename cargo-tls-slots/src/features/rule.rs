@@ -72,10 +72,17 @@ impl Features {
         loop {
             let mut helped = BTreeMap::<(&str, bool), Vec<(&str, Harmless)>>::new();
             for name in &open {
-                for other in self.deciding_with(name).into_iter().filter(|one| open.contains(one)) {
+                for other in self
+                    .deciding_with(name)
+                    .into_iter()
+                    .filter(|one| open.contains(one))
+                {
                     for on in [true, false] {
                         if let Some(harmless) = self.in_builds(name, Some((other, on))) {
-                            helped.entry((other, on)).or_default().push((*name, harmless));
+                            helped
+                                .entry((other, on))
+                                .or_default()
+                                .push((*name, harmless));
                         }
                     }
                 }
@@ -148,7 +155,9 @@ impl Features {
             unset: self.cfgs.clone(),
         };
         let sites = self.sites.all.iter();
-        sites.filter(|site| Self::changes(site, name, &given)).collect()
+        sites
+            .filter(|site| Self::changes(site, name, &given))
+            .collect()
     }
 
     /// Where a feature that is not harmless makes a difference: files and lines. A feature may be
@@ -178,15 +187,26 @@ impl Harmless {
 /// Whether a build script may look at features: by their variables, by conditions, or at all
 /// variables there are.
 fn script_asks(tree: &Tree) -> bool {
-    let cargo_toml = tree.get("Cargo.toml").map(|bytes| String::from_utf8_lossy(bytes));
+    let cargo_toml = tree
+        .get("Cargo.toml")
+        .map(|bytes| String::from_utf8_lossy(bytes));
     let cargo_toml: Table = cargo_toml.unwrap_or_default().parse().unwrap_or_default();
     let named = || cargo_toml.get("package")?.get("build")?.as_str();
     let named = named().unwrap_or("build.rs").trim_start_matches("./");
     let is_script = |path: &str| path == named || path.starts_with("build/") || path == "build.rs";
-    tree.iter().filter(|(path, _)| is_script(path)).any(|(_, bytes)| {
-        let text = String::from_utf8_lossy(bytes);
-        ["CARGO_FEATURE", "CARGO_CFG_FEATURE", "feature =", "feature=", "vars()", "vars_os()"]
+    tree.iter()
+        .filter(|(path, _)| is_script(path))
+        .any(|(_, bytes)| {
+            let text = String::from_utf8_lossy(bytes);
+            [
+                "CARGO_FEATURE",
+                "CARGO_CFG_FEATURE",
+                "feature =",
+                "feature=",
+                "vars()",
+                "vars_os()",
+            ]
             .iter()
             .any(|word| text.contains(word))
-    })
+        })
 }

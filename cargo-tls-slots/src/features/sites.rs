@@ -12,7 +12,15 @@ use crate::source::tokens::{Kind, Source};
 
 /// Attributes that change neither a type nor what code does.
 const INERT: [&str; 9] = [
-    "allow", "deny", "deprecated", "doc", "expect", "forbid", "must_use", "no_std", "warn",
+    "allow",
+    "deny",
+    "deprecated",
+    "doc",
+    "expect",
+    "forbid",
+    "must_use",
+    "no_std",
+    "warn",
 ];
 
 /// Derives that add an `impl` of a trait, and nothing else.
@@ -31,7 +39,13 @@ const DERIVES: [&str; 11] = [
 ];
 
 /// Traits whose `impl` changes what happens to values that are there in any case.
-const OF_VALUES: [&str; 5] = ["CoerceUnsized", "Copy", "DispatchFromDyn", "Drop", "PinnedDrop"];
+const OF_VALUES: [&str; 5] = [
+    "CoerceUnsized",
+    "Copy",
+    "DispatchFromDyn",
+    "Drop",
+    "PinnedDrop",
+];
 
 /// Attributes that the linker or the runtime looks at.
 const OF_LINKER: [&str; 8] = [
@@ -46,7 +60,12 @@ const OF_LINKER: [&str; 8] = [
 ];
 
 /// Macros that declare state.
-const OF_STATE: [&str; 4] = ["on_host", "on_unload", "process_local", "scoped_thread_local"];
+const OF_STATE: [&str; 4] = [
+    "on_host",
+    "on_unload",
+    "process_local",
+    "scoped_thread_local",
+];
 
 /// A place that a condition decides about.
 #[derive(Debug)]
@@ -96,9 +115,7 @@ pub(super) fn find(library: &Library<'_>, gates: &Gates<'_>, names: &Names) -> S
     search.statics();
     // The first of those that say the same.
     let mut seen = BTreeSet::new();
-    let is_new = |one: &Site| {
-        seen.insert((one.condition.clone(), one.under.clone(), one.may_add))
-    };
+    let is_new = |one: &Site| seen.insert((one.condition.clone(), one.under.clone(), one.may_add));
     let mut is_new = is_new;
     search.found.all.retain(|one| is_new(one));
     search.found
@@ -134,7 +151,11 @@ impl Search<'_> {
                 self.thing(file, at, Vec::new());
             }
         }
-        let is_covered = |at: &usize| covered.iter().any(|range: &Range<usize>| range.contains(at));
+        let is_covered = |at: &usize| {
+            covered
+                .iter()
+                .any(|range: &Range<usize>| range.contains(at))
+        };
         let mentions = (0..source.tokens.len()).filter(|at| is_mention(source, *at));
         for at in mentions.filter(|at| !is_covered(at)) {
             self.unknown(source, at);
@@ -144,7 +165,10 @@ impl Search<'_> {
     /// A feature that stands where nobody knows what it does.
     fn unknown(&mut self, source: &Source<'_>, mention: usize) {
         let text = source.at(mention + 2);
-        match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        match text
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'))
+        {
             Some(name) => {
                 self.found.strict.insert(name.to_owned());
             }
@@ -232,7 +256,10 @@ impl Search<'_> {
     fn definition(&mut self, file_at: usize, at: usize) {
         let library = self.library;
         let file = &library.files[file_at];
-        match self.names.other_macros((file_at, at), file.source.at(at + 2)) {
+        match self
+            .names
+            .other_macros((file_at, at), file.source.at(at + 2))
+        {
             Others::Always => self.thing(file, at, Vec::new()),
             Others::These(others) => {
                 for (other, index) in others {
@@ -347,7 +374,10 @@ impl Search<'_> {
         let file = &self.library.files[file_at];
         let mut all = Vec::new();
         for (space, name, index) in names {
-            match self.names.others(file, (file_at, index), place, (space, name)) {
+            match self
+                .names
+                .others(file, (file_at, index), place, (space, name))
+            {
                 Others::These(others) => all.extend(others),
                 Others::Always => return None,
             }
@@ -358,7 +388,10 @@ impl Search<'_> {
     /// What an item may take the place of.
     fn one_item(&self, file_at: usize, one: &Item, place: &Scope) -> Added {
         let source = &self.library.files[file_at].source;
-        let names = one.names.iter().map(|(space, name)| (*space, &**name, one.index));
+        let names = one
+            .names
+            .iter()
+            .map(|(space, name)| (*space, &**name, one.index));
         let own = self.named(file_at, place, names)?;
         let inside = match (one.keyword, place) {
             ("!", _) if self.gates.wrapper(source, one.index).is_some() => {
@@ -411,9 +444,9 @@ impl Search<'_> {
     fn linker(&mut self, file: &File<'_>, open: usize) {
         let source = &file.source;
         let mut inside = open + 1..source.tokens[open].pair;
-        if inside.any(|at| {
-            source.tokens[at].kind == Kind::Ident && OF_LINKER.contains(&source.at(at))
-        }) {
+        if inside
+            .any(|at| source.tokens[at].kind == Kind::Ident && OF_LINKER.contains(&source.at(at)))
+        {
             // The item: behind this attribute, and so with all that stand before it.
             self.thing(file, source.tokens[open].pair + 1, Vec::new());
         }
@@ -430,11 +463,14 @@ impl Search<'_> {
         else {
             return;
         };
-        let Some(of) = (at..open).filter(own).find(|index| source.is_ident(*index, "for")) else {
+        let Some(of) = (at..open)
+            .filter(own)
+            .find(|index| source.is_ident(*index, "for"))
+        else {
             return;
         };
-        let is_of_values = last_name(source, at + 1, of)
-            .is_some_and(|name| OF_VALUES.contains(&name.as_str()));
+        let is_of_values =
+            last_name(source, at + 1, of).is_some_and(|name| OF_VALUES.contains(&name.as_str()));
         if !is_of_values {
             return;
         }

@@ -17,7 +17,9 @@ fn answer_of(files: &[(&str, &str)]) -> String {
         return "unknown".to_owned();
     };
     let mut found = features.harmless(&BTreeSet::from(["f", "g", "h"]));
-    found.remove("f").map_or("false".to_owned(), |builds| builds.expression())
+    found
+        .remove("f")
+        .map_or("false".to_owned(), |builds| builds.expression())
 }
 
 /// Of a crate with one file.
@@ -150,9 +152,15 @@ fn files_have_the_conditions_of_their_mod() {
     let state = "static A: AtomicU8 = AtomicU8::new(0);";
     let of = |root: &str, file: &str| answer_of(&[("src/lib.rs", root), ("src/a.rs", file)]);
     assert_eq!(of(r#"#[cfg(feature = "f")] mod a;"#, state), "false");
-    assert_eq!(of(&format!("{WRAPPER} cfg_f! {{ mod a; }}"), state), "false");
+    assert_eq!(
+        of(&format!("{WRAPPER} cfg_f! {{ mod a; }}"), state),
+        "false"
+    );
     assert_eq!(of(r#"#[cfg(feature = "g")] mod a;"#, state), "true");
-    assert_eq!(of("mod a;", &format!("#![cfg(feature = \"f\")] {state}")), "false");
+    assert_eq!(
+        of("mod a;", &format!("#![cfg(feature = \"f\")] {state}")),
+        "false"
+    );
     // A field of a type that is there only with the feature.
     let field = r#"pub struct A { #[cfg(feature = "f")] a: u8, #[cfg(not(feature = "f"))] b: u8 }"#;
     assert_eq!(of(r#"#[cfg(feature = "f")] mod a;"#, field), "true");
@@ -166,16 +174,21 @@ fn files_have_the_conditions_of_their_mod() {
 #[test]
 fn an_answer_may_depend_on_the_build() {
     let field = |condition: &str| answer(&format!("struct A {{ #[cfg({condition})] a: u8 }}"));
-    assert_eq!(field(r#"all(unstable, feature = "f")"#), "cfg!(all(not(unstable)))");
+    assert_eq!(
+        field(r#"all(unstable, feature = "f")"#),
+        "cfg!(all(not(unstable)))"
+    );
     assert_eq!(field(r#"all(unix, feature = "f")"#), "false");
     // `g` decides about a field itself, so it is compared, and may stand in the answer.
     let with_g = r#"struct B { #[cfg(feature = "g")] b: u8 }"#;
-    let text = format!(r#"struct A {{ #[cfg(any(feature = "f", feature = "g"))] a: u8 }} {with_g}"#);
+    let text =
+        format!(r#"struct A {{ #[cfg(any(feature = "f", feature = "g"))] a: u8 }} {with_g}"#);
     assert_eq!(answer(&text), "cfg!(all(feature = \"g\"))");
     let without_g = r#"enum A { B, #[cfg(all(feature = "f", feature = "g"))] C } struct D { #[cfg(feature = "g")] d: u8 }"#;
     assert_eq!(answer(without_g), "cfg!(all(not(feature = \"g\")))");
     // Two backends with one name: harmless where the other one is off, which is compared.
-    let backends = r#"#[cfg(feature = "f")] use a::X; #[cfg(feature = "g")] use b::X; struct A(X);"#;
+    let backends =
+        r#"#[cfg(feature = "f")] use a::X; #[cfg(feature = "g")] use b::X; struct A(X);"#;
     assert_eq!(answer(backends), "cfg!(all(not(feature = \"g\")))");
     // Two features cannot each be harmless because of the other one: one of them is compared.
     let mutual = r#"struct A { #[cfg(any(feature = "f", feature = "g"))] a: u8 }"#;
@@ -201,34 +214,4 @@ fn a_build_script_that_looks_at_features_says_nothing() {
         assert_eq!(with(script), "unknown", "{script}");
     }
     assert_eq!(answer_of(&[("src/lib.rs", "fn f( {")]), "unknown");
-}
-
-#[test]
-fn zz_tmp() {
-    let Ok(of) = std::env::var("FEATURES_OF") else { return };
-    for dir in of.split(':') {
-    let mut tree = Tree::new();
-    fn walk(root: &std::path::Path, dir: &std::path::Path, tree: &mut Tree) {
-        for e in std::fs::read_dir(dir).unwrap() {
-            let e = e.unwrap().path();
-            if e.is_dir() { walk(root, &e, tree) } else {
-                tree.insert(e.strip_prefix(root).unwrap().display().to_string(), std::fs::read(&e).unwrap());
-            }
-        }
-    }
-    let root = std::path::Path::new(dir);
-    walk(root, root, &mut tree);
-    let cargo: toml::Table = String::from_utf8_lossy(&tree["Cargo.toml"]).parse().unwrap();
-    let deps = crate::cargo_toml::read::dependencies(&cargo);
-    let features = crate::cargo_toml::read::features(&cargo, &deps);
-    let cfgs: BTreeSet<String> = ["tokio_unstable","tokio_taskdump","tokio_uring","loom","crossbeam_loom"].map(str::to_owned).into();
-    let t = std::time::Instant::now();
-    let Some(f) = Features::read(&tree, deps.iter().map(|d| d.key.replace('-', "_")).collect(), &cfgs) else { println!("{dir}: unknown"); continue };
-    println!("   read {:?}", t.elapsed());
-    let found = f.harmless(&features.keys().map(String::as_str).collect());
-    println!("== {dir} {:?} ", t.elapsed());
-    for (name, _) in &features {
-        match found.get(name) { Some(h) => println!("  {name}: {}", h.expression()), None => println!("  {name}: STRICT {:?}", f.places(name).into_iter().take(12).collect::<Vec<_>>()) }
-    }
-    }
 }

@@ -93,10 +93,7 @@ macro_rules! host_has {
 pub(crate) const MISMATCHES: &[Row] = &[
     module("another rustc", OTHER_RUSTC, Differs(&["compiler"])),
     host("another rustc for the host", OTHER_RUSTC, Differs(&["compiler"])),
-    module_has!("fs"), host_has!("fs"),
-    module_has!("io-std"), host_has!("io-std"),
     module_has!("io-util"), host_has!("io-util"),
-    module_has!("macros"), host_has!("macros"),
     module_has!("parking_lot"), host_has!("parking_lot"),
     module_has!("process"), host_has!("process"),
     module_has!("rt-multi-thread"), host_has!("rt-multi-thread"),
@@ -175,6 +172,15 @@ pub(crate) const HARMLESS: &[Row] = &[
     both("feature `full` for the host, all that it turns on for the module", features("tokio/full"),
         features("tokio/fs tokio/io-util tokio/io-std tokio/macros tokio/net tokio/parking_lot tokio/process \
                   tokio/rt tokio/rt-multi-thread tokio/signal tokio/sync tokio/time"), Fits),
+    // Features that only add items, with `rt` on both sides. The first release refused them all.
+    module("feature `macros` in the module only", features("tokio/macros"), Fits),
+    host("feature `macros` in the host only", features("tokio/macros"), Fits),
+    module("feature `fs` in the module only", features("tokio/fs"), Fits),
+    host("feature `fs` in the host only", features("tokio/fs"), Fits),
+    module("feature `io-std` in the module only", features("tokio/io-std"), Fits),
+    host("feature `io-std` in the host only", features("tokio/io-std"), Fits),
+    both("features `fs` and `macros` in the host, `io-std` in the module", features("tokio/fs tokio/macros"),
+        features("tokio/io-std"), Fits),
     module("another target folder", Build { apart: Some("compat-too"), ..BASE }, Fits),
     module("another machine's paths", place(ELSEWHERE), Fits),
     module("`--remap-path-prefix`", rustflags("--remap-path-prefix=/=/nowhere/"), Fits),
