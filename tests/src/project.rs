@@ -26,7 +26,7 @@ use crate::chosen::Chosen;
 use crate::forks::{Lock, Place};
 use crate::process::{self, Ended};
 use crate::sanitizer;
-use crate::sources::{Tokio, copy_fixtures, fixtures, other_release, scratch, seed_lock};
+use crate::sources::{SEED, Tokio, copy_fixtures, fixtures, other_release, scratch, seed_lock};
 
 /// The longest that one cargo invocation may take.
 const BUILD: Duration = Duration::from_secs(900);
@@ -51,6 +51,7 @@ pub struct Project {
     last: Vec<String>,
     env: Vec<(String, String)>,
     place: Option<Place>,
+    forks_inside: bool,
     chosen: Option<&'static Chosen>,
     apart: Option<&'static str>,
     triple: Option<&'static str>,
@@ -69,6 +70,7 @@ impl Project {
             last: Vec::new(),
             env: Vec::new(),
             place: None,
+            forks_inside: false,
             chosen: None,
             apart: None,
             triple: None,
@@ -121,6 +123,12 @@ impl Project {
     pub fn at(mut self, place: Place) -> Self {
         assert_eq!(self.tokio, Tokio::Fork, "a place is about its forks");
         self.place = Some(place);
+        self
+    }
+
+    /// With forks of its own in a folder of its own, as by `fork --out forks` in the project.
+    pub fn forks_inside(mut self) -> Self {
+        self.forks_inside = true;
         self
     }
 
@@ -208,6 +216,9 @@ impl Project {
         if self.tokio == Tokio::Fork {
             // After the subcommand: `cargo --config … clippy` does not hand them on.
             let patches = match (self.place, self.chosen) {
+                _ if self.forks_inside => lock
+                    .fork_to(&folder.join("forks"), &folder.join(SEED), &[])
+                    .cargo_config_args(),
                 (None, None) => lock.forked(&preparing).cargo_config_args(),
                 (Some(place), _) => place.forked(&preparing, lock).cargo_config_args(),
                 (None, Some(chosen)) => chosen.forked(&preparing).cargo_config_args(),

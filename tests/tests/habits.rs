@@ -76,25 +76,6 @@ fn tests_of_a_module_on_its_own() {
     );
 }
 
-/// A host without `tls-slots` does not link, and the linker names what is missing.
-#[test]
-fn a_host_without_tls_slots_does_not_link() {
-    let building = Building::begin();
-    let build = Project::new("no_slots").cargo(&building, &["build"]);
-    build.assert_failure();
-    let words = build
-        .stderr
-        .lines()
-        .any(|line| line.contains("undefined symbol: tls_slots_"));
-    assert!(words, "{build}");
-    // It says so to other linkers, too, in their own words.
-    let by_bfd = ["rustc", "--", "-Clink-arg=-fuse-ld=bfd"];
-    let build = Project::new("no_slots").cargo(&building, &by_bfd);
-    build
-        .assert_failure()
-        .assert_says("undefined reference to `tls_slots_");
-}
-
 /// A program that is no host: `dlopen` names the symbol that it misses.
 #[test]
 fn a_program_that_is_no_host_cannot_open_a_module() {
