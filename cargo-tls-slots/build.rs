@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// What is embedded: every text file in these folders, but for the names in [`SKIPPED`].
-const FOLDERS: [&str; 13] = [
+const FOLDERS: [&str; 14] = [
     "patches",
     "tokio",
     "tokio-macros",
@@ -27,6 +27,7 @@ const FOLDERS: [&str; 13] = [
     // What decides about a fork's text. The rest of this crate does not.
     "cargo-tls-slots/src/by_rule",
     "cargo-tls-slots/src/cargo_toml",
+    "cargo-tls-slots/src/features",
     "cargo-tls-slots/src/recipe",
     "cargo-tls-slots/src/source",
 ];

@@ -23,7 +23,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tls_slots_manifest::{
-    Allowed, Difference, FileError, Mismatch, PrivateState, Unforked, compare,
+    Allowed, Description, Difference, FileError, Mismatch, PrivateState, Unforked,
+    asks_for_private_state, compare,
 };
 
 use crate::causes::with_causes;
@@ -200,14 +201,22 @@ fn verdict(host: &Image, path: &Path) -> Verdict {
     if module.exports_host {
         return Verdict::Host;
     }
-    match compare(
-        &host.description(),
-        &module.description(),
-        &Allowed::default(),
-    ) {
+    let [host, module] = [(host, &module), (&module, host)].map(described);
+    match compare(&host, &module, &Allowed::default()) {
         Ok(()) => Verdict::Fits,
         Err(mismatch) => Verdict::Differs(mismatch),
     }
+}
+
+/// All that the comparison with another image looks at. A file that cannot be read again tells no
+/// private state.
+fn described((image, other): (&Image, &Image)) -> Description {
+    let mut description = image.description();
+    if asks_for_private_state(&image.manifest, &other.manifest) {
+        let file = File::open(&image.path);
+        description.private = file.map(PrivateState::from_reader).unwrap_or_default();
+    }
+    description
 }
 
 /// The crates that the host shares, and that a file without a manifest has for itself.

@@ -53,6 +53,7 @@ mod cargo_toml;
 mod causes;
 mod digest;
 mod embedded;
+mod features;
 mod parallel;
 mod project;
 mod recipe;

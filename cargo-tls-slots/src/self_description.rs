@@ -23,8 +23,10 @@
 //!
 //! A feature is a *group* if all it does is to turn on others: no source names it, and it adds no
 //! feature to a dependency. What a group brings is told by those others, so the group itself is not
-//! compared: a host with `full` and a module that lists the same features one by one fit. Features
-//! that the recipe calls harmless are treated likewise.
+//! compared: a host with `full` and a module that lists the same features one by one fit. A feature
+//! that changes nothing which is shared is treated likewise: one that is so [by
+//! rule](crate::features), or that the recipe calls harmless. The rule's answer may depend on the
+//! build. Then it stands in the file as a `cfg!(…)`, too.
 //!
 //! A crate without `[record]` in its recipe has a record too. All of its dependencies are pinned
 //! then but [those](NO_TYPES) that bring no types.
@@ -34,8 +36,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use semver::Version;
 use toml::Table;
 
-use crate::cargo_toml::read::{self, Features};
+use crate::cargo_toml::read::{self, Dependency, Features};
 use crate::digest;
+use crate::features::rule::Features as FeatureRule;
 use crate::recipe::Recipe;
 use crate::recipe::entry::record::Record;
 use crate::recipe::why::Why;
@@ -199,15 +202,17 @@ fn render(
     line("features: &[");
     let dependencies = read::dependencies(cargo_toml);
     let features = read::features(cargo_toml, &dependencies);
-    for (feature, group) in groups(&features, edit, tree) {
+    let cfgs = cfgs(cargo_toml, tree, folder);
+    for (feature, group) in groups(&features, &dependencies, edit, tree, &cfgs) {
         line(&format!(
-            "    ({feature:?}, cfg!(feature = {feature:?}), {group}),"
+            "    ({feature:?}, cfg!(feature = {feature:?}), {}),{}",
+            group.builds, group.why_not
         ));
     }
     line("],");
 
     line("cfgs: &[");
-    for cfg in cfgs(cargo_toml, tree, folder) {
+    for cfg in &cfgs {
         line(&format!("    ({cfg:?}, cfg!({cfg})),"));
     }
     line("],");
@@ -265,17 +270,47 @@ fn cfgs(cargo_toml: &Table, tree: &Tree, folder: &str) -> BTreeSet<String> {
     names
 }
 
-/// Every feature, and whether it is a group: one that adds nothing of its own, as the head of this
-/// file says.
-fn groups(features: &Features, edit: &Record, tree: &Tree) -> BTreeMap<String, bool> {
-    // A build script sees features by another way; then nothing is known.
-    let script = tree
-        .get("build.rs")
-        .is_some_and(|bytes| String::from_utf8_lossy(bytes).contains("CARGO_FEATURE"));
-    let named = named_features(tree);
-    let group = |name: &String, enables: &Vec<String>| {
-        edit.harmless.contains(name)
-            || !script && !named.contains(name) && !enables.iter().any(|one| one.contains('/'))
+/// Whether a feature is left out of the comparison.
+struct Group {
+    /// The builds in which it is, as an expression.
+    builds: String,
+    /// Where it makes a difference, if that is why it is compared: a comment for people.
+    why_not: String,
+}
+
+/// Every feature, and whether it is left out of the comparison: a group, or one that is harmless,
+/// as the head of this file says.
+fn groups(
+    features: &Features,
+    dependencies: &[Dependency],
+    edit: &Record,
+    tree: &Tree,
+    cfgs: &BTreeSet<String>,
+) -> BTreeMap<String, Group> {
+    let crates = dependencies.iter().map(|one| one.key.replace('-', "_"));
+    let rule = FeatureRule::read(tree, crates.collect(), cfgs);
+    // The names of the others may stand in an answer, so these must be compared.
+    let asked = features.keys().map(String::as_str);
+    let asked = asked.filter(|name| !edit.harmless.iter().any(|one| one == name));
+    let asked: BTreeSet<&str> = asked.collect();
+    let by_rule = rule
+        .as_ref()
+        .map_or(BTreeMap::new(), |rule| rule.harmless(&asked));
+    let group = |name: &String, enables: &[String]| {
+        let is_told = enables.iter().all(|one| adds_no_type(one, dependencies));
+        let builds = match by_rule.get(name).filter(|_| is_told) {
+            _ if edit.harmless.contains(name) => "true".to_owned(),
+            Some(builds) => builds.expression(),
+            None => "false".to_owned(),
+        };
+        let places = rule.iter().flat_map(|rule| rule.places(name));
+        let why_not = match places.collect::<Vec<_>>().as_slice() {
+            [first, rest @ ..] if builds == "false" => {
+                format!(" // {first}, and {} other places", rest.len())
+            }
+            _ => String::new(),
+        };
+        Group { builds, why_not }
     };
     features
         .iter()
@@ -283,23 +318,15 @@ fn groups(features: &Features, edit: &Record, tree: &Tree) -> BTreeMap<String, b
         .collect()
 }
 
-/// The features that a source of the crate names, as in `feature = "name"`, in code or comments.
-fn named_features(tree: &Tree) -> BTreeSet<String> {
-    let mut named = BTreeSet::new();
-    for (path, bytes) in tree {
-        if !path.ends_with(".rs") || path.starts_with("tests/") || path.starts_with("examples/") {
-            continue;
-        }
-        let text = String::from_utf8_lossy(bytes);
-        for rest in text.split("feature").skip(1) {
-            let rest = rest.trim_start().strip_prefix('=').unwrap_or_default();
-            let rest = rest.trim_start().strip_prefix('"').unwrap_or_default();
-            if let Some((name, _)) = rest.split_once('"') {
-                named.insert(name.to_owned());
-            }
-        }
-    }
-    named
+/// Whether what a feature turns on is told by other features, or changes no type: a dependency, or
+/// a feature of one that has no types of its own.
+fn adds_no_type(enables: &str, dependencies: &[Dependency]) -> bool {
+    let Some((key, _)) = enables.split_once('/') else {
+        return true;
+    };
+    let key = key.trim_end_matches('?');
+    let mut of = dependencies.iter().filter(|one| one.key == key).peekable();
+    of.peek().is_some() && of.all(|one| NO_TYPES.contains(&one.package.as_str()))
 }
 
 #[cfg(test)]
@@ -330,8 +357,10 @@ check-cfg = ["cfg(unstable)", "cfg(os, values(\"x\"))"]
     fn generated(edit: &str) -> (String, String) {
         let edit: Record = toml::from_str(&format!("reason = 'why'\n{edit}")).unwrap();
         let mut tree = Tree::new();
-        let library = b"#[cfg(feature = \"named\")] mod a;\n#[cfg(secret)] mod b;\n".to_vec();
+        let library = b"struct A { #[cfg(feature = \"named\")] a: u8 }\n#[cfg(secret)] mod b;\n";
+        let library = library.to_vec();
         tree.insert("src/lib.rs".to_owned(), library);
+        tree.insert("Cargo.toml".to_owned(), CARGO_TOML.as_bytes().to_vec());
         let pins = BTreeMap::from([("mio".to_owned(), "1.2.3".to_owned())]);
         let facts = Facts {
             name: "up",

@@ -6,8 +6,8 @@ use std::process::{Command, Output};
 
 use cargo_tls_slots::audit::{Audit, Error, Kind, State, Verdict, audit};
 
-/// Declares one of everything. `log` stands for a crate that is known to break: the name is all
-/// that the table goes by.
+/// Declares one of everything. `log` stands for a crate that has a recipe, which is found by the
+/// name.
 const MODULE: &str = r#"
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -199,6 +199,11 @@ fn every_kind_of_state_is_told_apart() {
     assert!(audit.named <= audit.bytes);
 }
 
+/// A line with one blank where there are several.
+fn squeezed(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn the_command_denies_what_breaks() {
     let file = build("denied", "");
@@ -216,6 +221,24 @@ fn the_command_denies_what_breaks() {
         text.starts_with("module libdenied.so: 5 shared keys;"),
         "{text}"
     );
+    // A line a crate, the worst first, with what helps. `other` is a crate of the user's own.
+    let lines: Vec<String> = text.lines().map(squeezed).collect();
+    assert_eq!(
+        lines[2],
+        "breaks log 1 static the logger is set per copy: a module's records vanish; \
+         cargo tls-slots fork log"
+    );
+    let unknown = |name: &str| {
+        let start = format!("unknown {name} ");
+        lines[3..5].iter().find(|line| line.starts_with(&start))
+    };
+    assert!(unknown("(C)").is_some(), "{text}");
+    let other = unknown("other").expect(&text);
+    assert!(other.contains("`tls_keys::process_local!`"), "{other}");
+    assert!(!text.contains("COUNTER"), "{text}");
+
+    let (code, text) = run(&["audit", "--all"]);
+    assert_eq!(code, Some(0));
     assert!(
         text.contains("    cure: cargo tls-slots fork log\n"),
         "{text}"

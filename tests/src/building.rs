@@ -4,9 +4,10 @@
 //! with several threads each; under nextest every test is a process. File locks keep the builds
 //! apart, and `once_per_run` remembers which builds were made.
 //!
-//! A build begins by [`Building`], for its target folder and its profile, as cargo's own lock is for
-//! these two. So a dev build and a release build are made at the same time. A build copies sources
-//! and makes forks while it has `Preparing` besides, as all builds use the same sources and forks.
+//! A build begins by [`Building`], for its target folder and its profile, as cargo's own lock is
+//! for these two. So a dev build and a release build are made at the same time. A build copies
+//! sources and makes forks while it has `Preparing` besides, as all builds use the same sources and
+//! forks.
 
 use std::collections::HashMap;
 use std::fs::{self, File};

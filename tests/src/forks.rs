@@ -111,8 +111,8 @@ pub struct Place {
     pub folder: &'static str,
     /// What the lock file has in other versions. The forks are made from it, too.
     pub locked: &'static [Locked],
-    /// What is forked here: tokio, as cargo asks for its feature whether a build links it or not,
-    /// and the crates that a build here links. `None`: the forks of all other projects are used.
+    /// What is forked here, if the forks of all other projects will not do: the crates that a build
+    /// links, and tokio where cargo asks for its feature; all of the lock file if none is named.
     pub forks: Option<&'static [&'static str]>,
     /// Changes a text file of the forks or of the fixtures: its path below the forks' folder, or
     /// below `fixtures`, and its text.

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use object::{Object, ObjectSection, ObjectSymbol};
 use tls_slots_manifest::{Allowed, Manifest};
 use tls_slots_tests::building::Building;
 use tls_slots_tests::fixtures::{Built, DEADLINE, DEV_FULL, REGISTRY_FULL, RELEASE_FULL, fat};
-use tls_slots_tests::process::{self, Ended};
+use tls_slots_tests::process::{self, Ended, side_by_side};
 use tls_slots_tests::project::Project;
 
 fn run(program: &Path, arguments: &[&Path]) -> Ended {
@@ -226,15 +225,25 @@ fn static_binary(features: &str) -> Built {
         "keys_twin_crates",
         "images",
     ];
-    for (name, flavours) in built.table() {
-        if images.contains(&name.as_str()) {
-            continue;
-        }
-        for flavour in flavours {
-            built.assert_scenario(&flavour, &name);
-        }
-    }
+    let table = built.table().into_iter();
+    let table = table.filter(|(name, _)| !images.contains(&name.as_str()));
+    all_scenarios(&built, table);
     built
+}
+
+/// How many scenarios at a time: most of them wait for timers and for each other's threads.
+const AT_A_TIME: usize = 4;
+
+/// Runs each scenario of a table on each of its flavours.
+fn all_scenarios(built: &Built, table: impl Iterator<Item = (String, Vec<String>)>) {
+    let of_all = table.flat_map(|(name, flavours)| {
+        let named = move |flavour| (flavour, name.clone());
+        flavours.into_iter().map(named)
+    });
+    let all: Vec<(String, String)> = of_all.collect();
+    side_by_side(AT_A_TIME, &all, |(flavour, name)| {
+        built.assert_scenario(flavour, name);
+    });
 }
 
 /// With the feature off, the forked tokio is upstream's: it works, and nothing of ours is there.
@@ -340,9 +349,9 @@ fn linkers() {
                 host: host.clone(),
                 modules: vec![module.clone(), second.clone()],
             };
-            for (flavour, name) in LINKED {
+            side_by_side(AT_A_TIME, &LINKED, |(flavour, name)| {
                 built.assert_scenario(flavour, name);
-            }
+            });
         }
     }
 }
@@ -358,10 +367,5 @@ fn fat_lto_and_strip() {
         host,
         modules: vec![module, second],
     };
-    for (name, flavours) in built.table() {
-        for flavour in flavours {
-            let ended = built.scenario(&flavour, &name, Duration::from_secs(60), &[]);
-            ended.assert_success();
-        }
-    }
+    all_scenarios(&built, built.table().into_iter());
 }

@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use tls_slots_tests::process::{self, Ended};
+use tls_slots_tests::process::{self, Ended, side_by_side};
 use tls_slots_tests::project::Project;
 use tls_slots_tests::sanitizer;
 
@@ -29,9 +29,10 @@ fn run_with(module: Project, case: &str, number: u64, release: bool, deadline: D
 }
 
 fn both(case: &str) {
-    for release in [false, true] {
-        run(case, 0, release, DEADLINE);
-    }
+    // Builds in two profiles are made at the same time, too.
+    side_by_side(2, &[false, true], |release| {
+        run(case, 0, *release, DEADLINE);
+    });
 }
 
 macro_rules! cases {
@@ -48,7 +49,7 @@ macro_rules! cases {
 cases! {
     idle not_dumpable unused task early blocking_call call_in_progress hold foreign_runtime thread own_locals foreign_std_local
     foreign_key_local signal pointer opened_elsewhere locals_of_threads drains deadline cancelled cancelled_late
-    panics
+    threads_unload panics
 }
 
 #[test]

@@ -12,7 +12,7 @@
 //! | read it once | `file.rs` | `Read`, `Changed` |
 //! | its digest, if the host expects one | `check.rs` | `Digest` |
 //! | what kind of file it is; its headers | `format.rs`, `elf/` | `NotShared`, `Architecture`, `Corrupt`, `ContainsHost` |
-//! | its manifest against the host's | `check.rs` | `NoManifest`, `Manifest`, `Abi`, `Mismatch` |
+//! | its manifest, its std and its state against the host's | `check.rs`, `own.rs` | `NoManifest`, `Dylib`, `Manifest`, `Abi`, `Mismatch` |
 //! | the host's own check | here | `Rejected` |
 //! | open exactly what was checked | `copy/`, `image.rs` | `Copy`, `Replaced`, `Open`, `Host` |
 //! | has the registry accepted it? | `image.rs` | `Refused`, `NotRegistered` |

@@ -21,7 +21,7 @@ static OBSERVER: Observer = Observer {
     hold: holds::hold,
     quiescent_state: requests::quiescent_state,
     add_runtime: requests::add_runtime,
-    private_state: own::private_state,
+    compare: own::compare,
     next: Next::none(),
 };
 

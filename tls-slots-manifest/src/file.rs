@@ -62,8 +62,8 @@ pub enum FileError {
         /// The version.
         found: String,
     },
-    /// It has records of crates, and not that of `tls-keys`: the latter is in a Rust `dylib` that the
-    /// file needs.
+    /// It has records of crates, and not that of `tls-keys`: the latter is in a Rust `dylib` that
+    /// the file needs.
     Dylib {
         /// The libraries that the file needs, and one of which it is.
         libraries: Vec<String>,

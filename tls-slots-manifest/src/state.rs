@@ -17,16 +17,20 @@ use crate::file::MOST_SECTIONS;
 use crate::mangled::crate_of;
 use crate::private_state::PrivateState;
 
-/// What is read of a file at most, as a multiple of its length: the names in a damaged file may
-/// overlap.
-const MOST_NAMES: u64 = 4;
+/// What is read of names, and of constants, as a multiple of the file's length at most: in a
+/// damaged file they may overlap.
+const MOST_READ: u64 = 4;
+
+/// Constants of more bytes are not looked through. They are data that was put into the program:
+/// paths of source files take some kilobytes.
+const LARGEST_CONSTANTS: u64 = 64 << 20;
 
 impl PrivateState {
     /// Reads what the file tells. What is damaged tells nothing.
     pub(crate) fn of<'a>(file: &File<'a, impl ReadRef<'a>>, length: u64) -> Self {
         Self {
-            symbols: symbols(file, length.saturating_mul(MOST_NAMES)),
-            packages: packages(file),
+            symbols: symbols(file, length.saturating_mul(MOST_READ)),
+            packages: packages(file, length.saturating_mul(MOST_READ)),
         }
     }
 }
@@ -81,8 +85,12 @@ fn is_writable<'a>(section: &impl ObjectSection<'a>) -> bool {
     kind && section.name().is_ok_and(is_state)
 }
 
-/// The packages that paths of source files name, with their versions.
-fn packages<'a>(file: &File<'a, impl ReadRef<'a>>) -> BTreeMap<String, BTreeSet<String>> {
+/// The packages that paths of source files name, with their versions. Reads no more than that many
+/// bytes.
+fn packages<'a>(
+    file: &File<'a, impl ReadRef<'a>>,
+    mut left: u64,
+) -> BTreeMap<String, BTreeSet<String>> {
     let mut packages = BTreeMap::<String, BTreeSet<String>>::new();
     for section in file.sections() {
         use SectionKind::{ReadOnlyData, ReadOnlyString};
@@ -94,9 +102,14 @@ fn packages<'a>(file: &File<'a, impl ReadRef<'a>>) -> BTreeMap<String, BTreeSet<
                 || name == ".rdata"
                 || name == "__cstring"
         };
-        if !(is_constant && section.name().is_ok_and(of_texts)) {
+        let is_small = section.size() <= LARGEST_CONSTANTS;
+        if !(is_constant && is_small && section.name().is_ok_and(of_texts)) {
             continue;
         }
+        let Some(rest) = left.checked_sub(section.size()) else {
+            break;
+        };
+        left = rest;
         let Ok(bytes) = section.data() else { continue };
         for separator in ["/src/", "\\src\\"] {
             for at in memmem::find_iter(bytes, separator) {

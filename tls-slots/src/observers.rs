@@ -10,7 +10,7 @@
 use std::iter::successors;
 use std::sync::{Arc, OnceLock};
 
-use tls_slots_manifest::PrivateState;
+use tls_slots_manifest::{Description, Mismatch};
 
 use crate::keys::abi::{Image, Key, Text};
 use crate::keys::counters::Counted;
@@ -94,10 +94,9 @@ pub struct Observer {
     pub quiescent_state: unsafe fn(),
     /// The host's copy of a runtime presents itself.
     pub add_runtime: fn(&Arc<dyn Runtime>),
-    /// The state of crates that a file has for itself: the file of an image that was opened past
-    /// the loader, by the path that the system knows, or with `None` the host's own. Called by the
-    /// image's constructor.
-    pub private_state: fn(Option<&str>) -> PrivateState,
+    /// Compares the host with an image that came past the loader: what memory tells of both, and
+    /// the path that the image was opened by. Called by the image's constructor.
+    pub compare: fn(&'static Description, Description, Option<String>) -> Result<(), Mismatch>,
     /// The next observer of the list.
     pub next: Next,
 }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::recipe::RecipeError;
+
 /// Why a file cannot be audited.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -30,4 +32,7 @@ pub enum Error {
     /// The table of what is known, which this command carries, is wrong.
     #[error("this command carries a table audit/known.toml that is wrong")]
     Table(#[source] toml::de::Error),
+    /// A recipe, which this command carries, is wrong.
+    #[error("this command carries a recipe that is wrong")]
+    Recipe(#[source] RecipeError),
 }

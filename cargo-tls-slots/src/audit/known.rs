@@ -1,5 +1,6 @@
-//! The table of what is known about crates: `audit/known.toml`.
+//! The table of what is known about crates without a recipe: `audit/known.toml`.
 //!
+//! What a recipe says about its crate stands in the recipe, and is [asked there](super::recipes).
 //! The table is data, so that a crate can be looked at and added without a change of this code. The
 //! first entry that is about a static decides. What no entry is about is [`Verdict::Unknown`].
 //!
@@ -17,55 +18,31 @@
 
 use serde::Deserialize;
 
+use super::verdict::{Judgement, Verdict, fork};
+
 /// The table's text.
 const TABLE: &str = include_str!("../../../audit/known.toml");
-
-/// Whether it is right that an image keeps some state for itself. Worse verdicts are greater.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Verdict {
-    /// A copy in each image is right.
-    Harmless,
-    /// A copy in each image works, if a rule is kept.
-    Caution,
-    /// Nobody has looked at the state.
-    Unknown,
-    /// A copy in each image does not work.
-    Breaks,
-}
-
-impl Verdict {
-    /// The verdict in one word, as in the text and the JSON.
-    pub fn word(self) -> &'static str {
-        match self {
-            Verdict::Harmless => "harmless",
-            Verdict::Caution => "caution",
-            Verdict::Unknown => "unknown",
-            Verdict::Breaks => "breaks",
-        }
-    }
-}
 
 /// One entry of the table: what is known about some statics of some crates.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Known {
-    /// The crates, as the compiler names them.
+    /// The crates, as the compiler names them; `*` is any.
     crates: Vec<String>,
     /// Patterns for the ends of paths; without patterns the entry is about all statics.
     statics: Option<Vec<String>>,
     /// The entry counts only in an image that has a key whose path starts so.
     with_key: Option<String>,
     /// What is known.
-    pub(super) verdict: Verdict,
+    verdict: Verdict,
     /// Why that is so.
-    pub(super) reason: String,
-    /// The package to fork, for `FORK` in `fix`.
+    reason: String,
+    /// The package to fork, where that is the cure.
     package: Option<String>,
-    /// The command that shares the statics; `FORK` in it stands for the command that forks the
-    /// package.
+    /// Another cure.
     fix: Option<String>,
+    /// What the statics are called, where there may be hundreds of them.
+    fold: Option<String>,
 }
 
 impl Known {
@@ -91,7 +68,7 @@ impl Known {
                 .enumerate()
                 .any(|(skip, _)| glob(pattern, &after(path, skip)))
         };
-        self.crates.iter().any(|one| one == name)
+        self.crates.iter().any(|one| one == name || one == "*")
             && self.statics.as_ref().is_none_or(|all| all.iter().any(fits))
             && self
                 .with_key
@@ -99,13 +76,14 @@ impl Known {
                 .is_none_or(|start| keys.iter().any(|key| key.starts_with(start.as_str())))
     }
 
-    /// The command that shares the statics, if there is one.
-    pub(super) fn command(&self) -> Option<String> {
-        let fix = self.fix.as_ref()?;
-        Some(match &self.package {
-            Some(package) => fix.replace("FORK", &format!("cargo tls-slots fork {package}")),
-            None => fix.clone(),
-        })
+    /// What the entry says.
+    pub(super) fn judgement(&self) -> Judgement {
+        Judgement {
+            verdict: self.verdict,
+            reason: self.reason.clone(),
+            fix: self.package.as_deref().map(fork).or(self.fix.clone()),
+            fold: self.fold.clone(),
+        }
     }
 }
 
@@ -135,6 +113,7 @@ fn glob(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::Recipe;
 
     fn verdict(name: &str, path: &str, keys: &[&str]) -> Option<Verdict> {
         let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
@@ -150,10 +129,27 @@ mod tests {
         for one in Known::table().unwrap() {
             assert!(!one.reason.trim().is_empty(), "{one:?}");
             assert!(one.verdict != Verdict::Unknown, "{one:?}");
-            // A fix names its package, and is for what breaks.
-            assert_eq!(one.fix.is_some(), one.package.is_some(), "{one:?}");
-            assert!(one.fix.is_none() || one.verdict == Verdict::Breaks);
+            // One cure for what breaks, and none for what is right.
+            let cures = [&one.fix, &one.package].into_iter().flatten().count();
+            match one.verdict {
+                Verdict::Breaks => assert_eq!(cures, 1, "{one:?}"),
+                Verdict::Harmless => assert_eq!(cures, 0, "{one:?}"),
+                _ => assert!(cures <= 1, "{one:?}"),
+            }
             assert!(one.crates.iter().all(|name| !name.contains('-')), "{one:?}");
+        }
+    }
+
+    #[test]
+    fn what_recipes_say_is_not_said_twice() {
+        let recipes: Vec<String> = Recipe::names()
+            .into_iter()
+            .map(|name| name.replace('-', "_"))
+            .collect();
+        for one in Known::table().unwrap() {
+            let about_recipes = one.crates.iter().any(|name| recipes.contains(name));
+            let is_exception = one.with_key.is_some() && one.verdict == Verdict::Harmless;
+            assert!(!about_recipes || is_exception, "{one:?}");
         }
     }
 
@@ -182,7 +178,8 @@ mod tests {
     fn a_key_can_make_the_difference() {
         let path = "signal_hook_registry::GLOBAL_DATA";
         let name = "signal_hook_registry";
-        assert_eq!(verdict(name, path, &[]), Some(Verdict::Breaks));
+        // Without the key the recipe is asked.
+        assert_eq!(verdict(name, path, &[]), None);
         let key = "tokio::signal::registry::globals::GLOBALS";
         assert_eq!(verdict(name, path, &[key]), Some(Verdict::Harmless));
     }
@@ -193,12 +190,13 @@ mod tests {
             (
                 "std",
                 "<std::thread::id::ThreadId>::new::COUNTER",
-                Verdict::Caution,
+                Some(Verdict::Caution),
             ),
-            ("std", "std::panicking::HOOK", Verdict::Caution),
-            ("crossbeam_channel", "crossbeam_channel::A", Verdict::Breaks),
+            ("std", "std::panicking::HOOK", Some(Verdict::Caution)),
+            // The recipe is asked.
+            ("crossbeam_channel", "crossbeam_channel::A", None),
         ] {
-            assert_eq!(verdict(name, path, &[]), Some(without), "{path}");
+            assert_eq!(verdict(name, path, &[]), without, "{path}");
             assert_eq!(
                 verdict(name, path, &["a::B"]),
                 Some(Verdict::Harmless),
@@ -208,34 +206,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_to_break_is_in_the_table() {
-        for name in [
-            "parking_lot_core",
-            "dashmap",
-            "arc_swap",
-            "crossbeam_epoch",
-            "crossbeam_channel",
-            "sharded_slab",
-            "thread_local",
-            "regex_automata",
-            "foldhash",
-            "send_wrapper",
-            "string_cache",
-            "tracing_core",
-            "log",
-            "metrics",
-            "opentelemetry",
-            "rustls",
-            "rayon_core",
-            "tokio",
-            "signal_hook_registry",
-        ] {
-            assert_eq!(
-                verdict(name, &format!("{name}::ANY"), &[]),
-                Some(Verdict::Breaks),
-                "{name}"
-            );
-        }
+    fn callsites_are_known_in_any_crate() {
+        let callsite = "hyper::client::connect::__CALLSITE";
+        let found = |keys: &[&str]| verdict("hyper", callsite, keys);
+        assert_eq!(
+            found(&["tracing_core::dispatcher::EXISTS"]),
+            Some(Verdict::Harmless)
+        );
+        assert_eq!(found(&["tokio::runtime::CONTEXT"]), Some(Verdict::Breaks));
+        assert_eq!(
+            verdict("my_crate", "my_crate::MY_CALLSITE", &["tracing_core::a"]),
+            None
+        );
     }
 
     #[test]

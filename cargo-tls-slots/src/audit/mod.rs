@@ -23,11 +23,13 @@
 //! | --- | --- | --- |
 //! | [`Verdict::Harmless`] | is right | nothing |
 //! | [`Verdict::Caution`] | works if a rule is kept | read the reason, which says the rule |
-//! | [`Verdict::Unknown`] | may work: nobody has looked | look at it, or share it by a fork |
-//! | [`Verdict::Breaks`] | does not work | run the command of `cure` |
+//! | [`Verdict::Unknown`] | may work: nobody has looked | look at it, or share it by the cure |
+//! | [`Verdict::Breaks`] | does not work | the cure |
 //!
 //! The state of the crate that the image itself is built from is harmless: no other image has that
 //! crate. A key is no copy at all, where the host has the same key.
+//!
+//! A host and its modules together are a [`Both`]: only what both sides have can disagree.
 //!
 //! # What an audit does not see
 //!
@@ -40,21 +42,30 @@
 //! | `read.rs` | the steps: from a file to an [`Audit`] |
 //! | `symbols.rs` | the symbols in writable memory |
 //! | `names.rs` | from a symbol's name to crate and path |
-//! | `known.rs` | what is known about crates: the table `audit/known.toml` |
+//! | `packages.rs` | from a crate's name to its package, by paths of sources in the file |
+//! | `recipes.rs` | what the recipes say of the state of their crates |
+//! | `known.rs` | what is known about other crates: the table `audit/known.toml` |
 //! | `classify.rs` | from symbols to crates with a verdict for each state |
-//! | `render.rs` | the result as text and as JSON |
-//! | `state.rs`, `error.rs` | what comes out |
+//! | `both.rs` | what a host and its modules both have, and do not share |
+//! | `render.rs`, `json.rs` | the result as text and as JSON |
+//! | `state.rs`, `verdict.rs`, `error.rs` | what comes out |
 
+mod both;
 mod classify;
 mod error;
+mod json;
 mod known;
 mod names;
+mod packages;
 mod read;
+mod recipes;
 mod render;
 mod state;
 mod symbols;
+mod verdict;
 
+pub use both::Both;
 pub use error::Error;
-pub use known::Verdict;
 pub use read::audit;
 pub use state::{Audit, CrateState, Kind, State};
+pub use verdict::Verdict;

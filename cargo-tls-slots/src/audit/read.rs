@@ -3,7 +3,8 @@
 //! 1. The bytes become an object file, which must be a program or a shared library.
 //! 2. The writable sections say how much there is to account for.
 //! 3. The symbols in them say what it is.
-//! 4. Each symbol gets a crate and a verdict.
+//! 4. The manifest says which crates are forks, and paths of sources which packages there are.
+//! 5. Each symbol gets a crate and a verdict.
 //!
 //! How many of the bytes have a name is part of the result. The rest is padding, and symbols that
 //! the linker left out.
@@ -12,10 +13,13 @@ use std::fs;
 use std::path::Path;
 
 use object::{Object as _, ObjectKind};
+use tls_slots_manifest::Manifest;
 
-use super::classify::classify;
+use super::classify::{Facts, classify};
 use super::error::Error;
 use super::known::Known;
+use super::packages::Packages;
+use super::recipes::Recipes;
 use super::state::{Audit, Kind};
 use super::symbols::{sections, symbols};
 use crate::inspect;
@@ -27,7 +31,7 @@ use crate::inspect;
 /// - [`Error::Read`] if the file cannot be read.
 /// - [`Error::Kind`] and [`Error::Object`] if it is no program or library, or a damaged one.
 /// - [`Error::Stripped`] if it has no symbols. It is never an empty result.
-/// - [`Error::Table`] if the table that this command carries is wrong.
+/// - [`Error::Table`] and [`Error::Recipe`] if what this command carries is wrong.
 ///
 /// # Examples
 ///
@@ -61,8 +65,18 @@ pub fn audit(path: &Path) -> Result<Audit, Error> {
             bytes: total,
         });
     }
-    let table = Known::table().map_err(Error::Table)?;
-    let own = own_name(path);
+    // A file without a manifest has no forks.
+    let records = Manifest::from_object(&bytes).map_or(Vec::new(), |manifest| manifest.crates);
+    let facts = Facts {
+        table: Known::table().map_err(Error::Table)?,
+        recipes: Recipes::embedded().map_err(Error::Recipe)?,
+        packages: Packages::read(&bytes),
+        forked: records
+            .iter()
+            .map(|one| one.name.replace('-', "_"))
+            .collect(),
+        own: own_name(path),
+    };
     let is_host = inspect::exports_host(&file).map_err(wrong)?;
     let named = symbols
         .iter()
@@ -74,7 +88,7 @@ pub fn audit(path: &Path) -> Result<Audit, Error> {
         is_host,
         bytes: total,
         named,
-        crates: classify(symbols, &table, &own),
+        crates: classify(symbols, &facts),
     })
 }
 

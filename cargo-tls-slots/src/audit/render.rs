@@ -1,165 +1,296 @@
-//! An audit as text, for a person, and as JSON, for a program.
+//! An audit as text, for a person.
 //!
-//! The text begins with a line about the file and a table of its crates:
+//! What a person must look at has one line a crate, the worst first. What needs nothing done is a
+//! number:
 //!
 //! ```text
 //! module liba.so: 95 shared keys; 2480 bytes of writable state of its own, 98% of it with a name
 //!
-//! crate   shared  thread-locals  statics   bytes  verdict
-//! log          0              0        3      40  breaks
-//! tokio       53              0        0       0  shared
+//! breaks   log  3 statics  the logger is set per copy: …; cargo tls-slots fork log
+//! caution  std  5 statics  3 reasons; see "What std keeps per copy" in docs/audit.md
+//! not listed: 12 crates with nothing to do, 430 callsites of `tracing`; `--all` lists everything
 //! ```
 //!
-//! Below it each verdict that occurs has a section, with crates and reasons. What is harmless is
-//! not listed in its parts: there is a lot of it, and nothing to do about it.
-//!
-//! The JSON has every state, in the order of the text, whatever its verdict.
+//! For a host with modules, the lines are about [what both have](super::both). With `--all` there
+//! is a table of all crates, and below it a section for each verdict with every state in it, but
+//! for what is harmless: there is a lot of it, and nothing to do about it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
-use serde_json::{Value, json};
-
-use super::known::Verdict;
+use super::both::Both;
 use super::state::{Audit, CrateState, Kind, State};
+use super::verdict::Verdict;
 
-/// The sections of the text after the table, in their order, with the heading of each.
+/// The sections of the long text, in their order, with the heading of each.
 const SECTIONS: [(Verdict, &str); 4] = [
     (Verdict::Breaks, "breaks: does not work across images"),
-    (
-        Verdict::Unknown,
-        "unknown: nobody has looked at these; `cargo tls-slots fork PACKAGE` shares them",
-    ),
+    (Verdict::Unknown, "unknown: nobody has looked at these"),
     (Verdict::Caution, "caution: works, if a rule is kept"),
     (Verdict::Harmless, "harmless: a copy in each image is right"),
 ];
 
 impl Audit {
-    /// The audit as a person reads it: a table of the crates, then a section for each verdict.
+    /// The audit as a person reads it: a line for each crate that needs a look.
     pub fn render(&self) -> String {
-        let mut text = String::new();
-        let keys: usize = self.crates.iter().map(|one| one.count(Kind::Key)).sum();
-        let kind = self.kind();
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let percent = (self.named.min(self.bytes) * 100).checked_div(self.bytes);
-        let _ = writeln!(
-            text,
-            "{kind} {name}: {keys} shared keys; {} bytes of writable state of its own, \
-             {}% of it with a name\n",
-            self.bytes,
-            percent.unwrap_or(100)
-        );
-        self.table(&mut text);
+        let mut text = self.head();
+        text += &lines(&self.crates);
+        text += &rest(&self.crates, &[]);
+        text
+    }
+
+    /// All of the audit: a table of the crates, then a section for each verdict.
+    pub fn render_all(&self) -> String {
+        let mut text = self.head();
+        text += &table(&self.crates);
         for (verdict, title) in SECTIONS {
-            self.section(verdict, title, &mut text);
+            text += &section(&self.crates, verdict, title);
         }
         text
     }
 
-    /// Appends the table of the crates.
-    fn table(&self, text: &mut String) {
-        let names = self.crates.iter().map(|one| one.name.len());
-        let width = names.max().unwrap_or(0).max(5);
+    /// The first line, about the file, and an empty one.
+    fn head(&self) -> String {
+        let keys: usize = self.crates.iter().map(|one| one.count(Kind::Key)).sum();
+        let kind = self.kind();
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let percent = (self.named.min(self.bytes) * 100).checked_div(self.bytes);
+        format!(
+            "{kind} {name}: {keys} shared keys; {} bytes of writable state of its own, \
+             {}% of it with a name\n\n",
+            self.bytes,
+            percent.unwrap_or(100)
+        )
+    }
+}
+
+impl Both {
+    /// What both have and do not share, a line for each crate that needs a look.
+    pub fn render(&self) -> String {
+        let mut text = self.head();
+        text += &lines(&self.crates);
+        let others = [
+            (self.only_host, "that only the host has"),
+            (self.only_modules, "that only a module has"),
+        ];
+        text += &rest(&self.crates, &others);
+        text
+    }
+
+    /// All that both have and do not share: a section for each verdict.
+    pub fn render_all(&self) -> String {
+        let mut text = self.head();
+        text += &table(&self.crates);
+        for (verdict, title) in SECTIONS {
+            text += &section(&self.crates, verdict, title);
+        }
+        text
+    }
+
+    /// The first line, about the files, and an empty one.
+    fn head(&self) -> String {
+        let name = |path: &PathBuf| {
+            path.file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned()
+        };
+        let modules: Vec<String> = self.modules.iter().map(name).collect();
+        format!(
+            "host {} with {}: {} keys shared; what follows both sides have, each for itself\n\n",
+            name(&self.host),
+            modules.join(", "),
+            self.shared
+        )
+    }
+}
+
+/// One line for each crate that has state with a worse verdict than harmless, and one for each
+/// kind of statics that are folded.
+fn lines(crates: &[CrateState]) -> String {
+    let mut rows = Vec::new();
+    let mut folds = BTreeMap::<(Verdict, &str), (&State, Vec<&str>)>::new();
+    for one in crates {
+        let looked_at = |state: &&State| state.verdict > Verdict::Harmless;
+        let states = one.private().filter(looked_at);
+        let (folded, mut states): (Vec<&State>, Vec<&State>) =
+            states.partition(|state| state.fold.is_some());
+        for state in folded {
+            let name = state.fold.as_deref().unwrap_or_default();
+            let fold = folds.entry((state.verdict, name));
+            fold.or_insert((state, Vec::new())).1.push(&one.name);
+        }
+        states.sort_by_key(|state| std::cmp::Reverse(state.verdict));
+        if let Some(worst) = states.first() {
+            let advice = advice(&states, worst.verdict);
+            rows.push((worst.verdict, one.name.clone(), counted(&states), advice));
+        }
+    }
+    for ((verdict, name), (state, mut of)) in folds {
+        let count = of.len();
+        of.dedup();
+        let what = format!("{count} in {}", number(of.len(), "crate"));
+        rows.push((verdict, name.to_owned(), what, advice(&[state], verdict)));
+    }
+    if rows.is_empty() {
+        return "nothing breaks, nothing is unknown, and there is no rule to keep\n".to_owned();
+    }
+    rows.sort_by_key(|(verdict, ..)| std::cmp::Reverse(*verdict));
+    let width = |of: fn(&Row) -> &String| rows.iter().map(|row| of(row).len()).max().unwrap_or(0);
+    let (names, counts) = (width(|row| &row.1), width(|row| &row.2));
+    let mut text = String::new();
+    for (verdict, name, count, advice) in &rows {
+        let verdict = verdict.word();
+        let line = format!("{verdict:8} {name:names$}  {count:counts$}  {advice}");
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text
+}
+
+/// A line: verdict, crate, how much of what, and what helps.
+type Row = (Verdict, String, String, String);
+
+/// Why the worst of some states have their verdict, and what helps.
+fn advice(states: &[&State], worst: Verdict) -> String {
+    let worst = states.iter().filter(|state| state.verdict == worst);
+    let mut reasons: Vec<&str> = worst.clone().map(|state| state.reason.as_str()).collect();
+    let mut fixes: Vec<&str> = worst.filter_map(|state| state.fix.as_deref()).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    fixes.sort_unstable();
+    fixes.dedup();
+    let reason = match reasons.as_slice() {
+        [one] => (*one).to_owned(),
+        several => number(several.len(), "reason"),
+    };
+    let fix = fixes.join("; ");
+    match (reason.is_empty(), fix.is_empty()) {
+        (_, true) => reason,
+        (true, false) => fix,
+        (false, false) => format!("{reason}; {fix}"),
+    }
+}
+
+/// How many thread-locals and statics some states are.
+fn counted(states: &[&State]) -> String {
+    let kinds = [
+        (Kind::ThreadLocal, "thread-local"),
+        (Kind::Static, "static"),
+        // Of one that only the other side shares.
+        (Kind::Key, "key"),
+    ];
+    let parts = kinds.iter().filter_map(|(kind, word)| {
+        let count = states.iter().filter(|state| state.kind == *kind).count();
+        (count > 0).then(|| number(count, word))
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// A number with a word, in the plural where there are several.
+fn number(count: usize, word: &str) -> String {
+    match count {
+        1 => format!("1 {word}"),
+        _ => format!("{count} {word}s"),
+    }
+}
+
+/// What the lines do not list. `others` are numbers of crates, each with what they are.
+fn rest(crates: &[CrateState], others: &[(usize, &str)]) -> String {
+    let mut parts = Vec::new();
+    let is_right = |one: &&CrateState| one.verdict() == Verdict::Harmless;
+    let count = crates.iter().filter(is_right).count();
+    if count > 0 {
+        parts.push(format!("{} with nothing to do", number(count, "crate")));
+    }
+    for (count, what) in others {
+        if *count > 0 {
+            parts.push(format!("{} {what}", number(*count, "crate")));
+        }
+    }
+    let mut folds = BTreeMap::<&str, usize>::new();
+    for state in crates.iter().flat_map(CrateState::private) {
+        if state.verdict == Verdict::Harmless
+            && let Some(fold) = &state.fold
+        {
+            *folds.entry(fold).or_default() += 1;
+        }
+    }
+    parts.extend(
+        folds
+            .into_iter()
+            .map(|(what, count)| format!("{count} {what}")),
+    );
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!(
+            "not listed: {}; `--all` lists everything\n",
+            parts.join(", ")
+        ),
+    }
+}
+
+/// The table of all crates.
+fn table(crates: &[CrateState]) -> String {
+    let names = crates.iter().map(|one| one.name.len());
+    let width = names.max().unwrap_or(0).max(5);
+    let mut text = format!(
+        "{:width$}  shared  thread-locals  statics   bytes  verdict\n",
+        "crate"
+    );
+    for one in crates {
+        let verdict = match one.private().next() {
+            None => "shared",
+            Some(_) => one.verdict().word(),
+        };
         let _ = writeln!(
             text,
-            "{:width$}  shared  thread-locals  statics   bytes  verdict",
-            "crate"
+            "{:width$}  {:6}  {:13}  {:7}  {:6}  {verdict}",
+            one.name,
+            one.count(Kind::Key),
+            one.count(Kind::ThreadLocal),
+            one.count(Kind::Static),
+            one.private_bytes(),
         );
-        for one in &self.crates {
-            let verdict = match one.private().next() {
-                None => "shared",
-                Some(_) => one.verdict().word(),
-            };
-            let _ = writeln!(
-                text,
-                "{:width$}  {:6}  {:13}  {:7}  {:6}  {verdict}",
-                one.name,
-                one.count(Kind::Key),
-                one.count(Kind::ThreadLocal),
-                one.count(Kind::Static),
-                one.private_bytes(),
-            );
-        }
     }
+    text
+}
 
-    /// Appends the states with one verdict, by crate and reason; nothing if there are none.
-    fn section(&self, verdict: Verdict, title: &str, text: &mut String) {
-        let mut groups: Vec<(&str, &State, Vec<&State>)> = Vec::new();
-        for (one, state) in self.with(verdict) {
-            let same = groups
-                .iter_mut()
-                .find(|(name, first, _)| *name == one.name && first.reason == state.reason);
+/// The states with one verdict, by crate and reason; nothing if there are none.
+fn section(crates: &[CrateState], verdict: Verdict, title: &str) -> String {
+    let mut groups: Vec<(&str, &State, Vec<&State>)> = Vec::new();
+    for one in crates {
+        for state in one.private().filter(|state| state.verdict == verdict) {
+            let name = state.fold.as_deref().unwrap_or(&one.name);
+            let same = groups.iter_mut().find(|(group, first, _)| {
+                *group == name && first.reason == state.reason && first.fix == state.fix
+            });
             match same {
                 Some((_, _, all)) => all.push(state),
-                None => groups.push((&one.name, state, vec![state])),
-            }
-        }
-        if groups.is_empty() {
-            return;
-        }
-        let _ = writeln!(text, "\n{title}");
-        for (name, first, all) in groups {
-            let reason = match first.reason.as_str() {
-                "" => String::new(),
-                reason => format!(": {reason}"),
-            };
-            let _ = writeln!(text, "  {name}{reason}");
-            if let Some(fix) = &first.fix {
-                let _ = writeln!(text, "    cure: {fix}");
-            }
-            // What is right needs no list of its parts.
-            if verdict != Verdict::Harmless {
-                for state in all {
-                    let _ = writeln!(
-                        text,
-                        "    {} {} ({} bytes)",
-                        state.kind.word(),
-                        state.path,
-                        state.size
-                    );
-                }
+                None => groups.push((name, state, vec![state])),
             }
         }
     }
-
-    /// The audit as JSON, for a program.
-    pub fn json(&self) -> Value {
-        let crates: Vec<Value> = self.crates.iter().map(CrateState::json).collect();
-        json!({
-            "file": self.path.display().to_string(),
-            "kind": self.kind(),
-            "bytes": self.bytes,
-            "named_bytes": self.named,
-            "crates": crates,
-        })
+    if groups.is_empty() {
+        return String::new();
     }
-}
-
-impl CrateState {
-    /// One crate of [`Audit::json`].
-    fn json(&self) -> Value {
-        let states: Vec<Value> = self.states.iter().map(State::json).collect();
-        json!({
-            "crate": self.name,
-            "verdict": self.verdict().word(),
-            "bytes": self.private_bytes(),
-            "states": states,
-        })
+    let mut text = format!("\n{title}\n");
+    for (name, first, all) in groups {
+        let reason = match first.reason.as_str() {
+            "" => String::new(),
+            reason => format!(": {reason}"),
+        };
+        let _ = writeln!(text, "  {name}{reason}");
+        if let Some(fix) = &first.fix {
+            let _ = writeln!(text, "    cure: {fix}");
+        }
+        // What is right needs no list of its parts.
+        if verdict != Verdict::Harmless {
+            for state in all {
+                let (kind, path, size) = (state.kind.word(), &state.path, state.size);
+                let _ = writeln!(text, "    {kind} {path} ({size} bytes)");
+            }
+        }
     }
-}
-
-impl State {
-    /// One state of [`Audit::json`].
-    fn json(&self) -> Value {
-        json!({
-            "path": self.path,
-            "kind": self.kind.word(),
-            "bytes": self.size,
-            "verdict": match self.kind {
-                Kind::Key => "shared",
-                _ => self.verdict.word(),
-            },
-            "reason": self.reason,
-            "fix": self.fix,
-        })
-    }
+    text
 }

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::known::Verdict;
+use super::verdict::Verdict;
 
 /// What an image keeps in writable memory.
 #[derive(Clone, Debug)]
@@ -44,8 +44,11 @@ pub struct State {
     pub verdict: Verdict,
     /// Why the verdict is so; empty where nobody knows.
     pub reason: String,
-    /// The command that shares the state, if there is one.
+    /// What helps: the command that shares the state, how to declare it, or what to read.
     pub fix: Option<String>,
+    /// What states like this one are called, where there may be hundreds of them: `callsites of
+    /// tracing`. A person reads their number.
+    pub fold: Option<String>,
 }
 
 /// What a symbol stands for.
@@ -100,14 +103,6 @@ impl CrateState {
 }
 
 impl Audit {
-    /// Every state with this verdict that is not a key, with its crate.
-    pub(super) fn with(&self, verdict: Verdict) -> impl Iterator<Item = (&CrateState, &State)> {
-        self.crates
-            .iter()
-            .flat_map(|one| one.private().map(move |state| (one, state)))
-            .filter(move |(_, state)| state.verdict == verdict)
-    }
-
     /// Whether there is state, other than keys, whose verdict is as bad as `verdict` or worse.
     ///
     /// `has(Verdict::Breaks)` is what `--deny` asks, and `has(Verdict::Unknown)` is what

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tls_slots_manifest::{Description, Key, Manifest, PrivateState, StdCopy};
+use tls_slots_manifest::{Description, Key, Manifest, StdCopy};
 
 /// A host or module, as its file describes it.
 ///
@@ -22,8 +22,6 @@ pub struct Image {
     pub manifest: Manifest,
     /// Which copy of std its code uses.
     pub std: StdCopy,
-    /// The state of crates that it has for itself.
-    pub private: PrivateState,
 }
 
 impl Image {
@@ -31,7 +29,6 @@ impl Image {
     pub(crate) fn description(&self) -> Description {
         let mut description = Description::from(self.manifest.clone());
         description.std = self.std.clone();
-        description.private = self.private.clone();
         description
     }
 

@@ -4,8 +4,8 @@
 //! The files may be of another architecture, or as large as a hundred megabytes.
 //!
 //! The way: each image carries a *manifest*, plain bytes in a section of their own: see
-//! `tls-slots-manifest`. Only that section, the file's tables and its constants are read,
-//! and nothing is loaded or run.
+//! `tls-slots-manifest`. Only that section and the file's tables are read, and nothing is loaded
+//! or run.
 //!
 //! A file that is no host and no module can be many things, and each has a sentence of its own: see
 //! [`Error`].

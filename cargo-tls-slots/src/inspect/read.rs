@@ -1,10 +1,9 @@
 //! From a path to an image, or to a sentence about what is there instead.
 //!
 //! The manifest decides. If there is one, the rest of the file is only asked for what the manifest
-//! does not tell: the architecture, whether it exports what modules need, which std it has, and what
-//! state stands outside of keys. If there is none, the first 4,096 bytes
-//! tell what the file is instead. Most mistakes are such files: a linker script, an `rlib`, the
-//! wrong line of a glob.
+//! does not tell: the architecture, whether it exports what modules need, and which std it has. If
+//! there is none, the first 4,096 bytes tell what the file is instead. Most mistakes are such
+//! files: a linker script, an `rlib`, the wrong line of a glob.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -21,8 +20,8 @@ const REGISTER: &[u8] = b"tls_slots_register_v1";
 
 /// Reads the manifest of a host or module.
 ///
-/// This reads the section with the manifest, the file's headers, its tables of exports and symbols,
-/// and its constants. Nothing is mapped for execution, and no code of the file runs.
+/// This reads the section with the manifest, the file's headers and its table of exports. Nothing
+/// is mapped for execution, and no code of the file runs.
 ///
 /// # Errors
 ///
@@ -58,7 +57,6 @@ pub fn read(path: &Path) -> Result<Image, Error> {
         exports_host: exports_host(&object).map_err(corrupt)?,
         manifest: description.manifest,
         std: description.std,
-        private: description.private,
     })
 }
 

@@ -48,6 +48,9 @@ pub(crate) struct Recipe {
     pub(crate) default: Version,
     /// When the entries that do not say so themselves can go.
     pub(crate) until: String,
+    /// What happens where each image has a copy of its own, in half a sentence. For `audit`; a
+    /// procedural macro, which is in no image, has none.
+    pub(crate) breaks: Option<String>,
     /// Upstream crates that are forked along, next to this one.
     #[serde(default)]
     pub(crate) with: Vec<String>,

@@ -33,7 +33,7 @@ pub(crate) mod cfgs;
 pub(crate) mod edit;
 pub(crate) mod layout;
 pub(crate) mod library;
-mod module_files;
+pub(crate) mod module_files;
 pub(crate) mod place;
 pub(crate) mod problem;
 pub(crate) mod root;

@@ -11,7 +11,7 @@ use super::tokens::Source;
 ///
 /// `lib.rs` and `mod.rs` have their children beside them, other files in a folder of their own
 /// name. A `#[path = "…"]` is relative to the file's own folder.
-pub(super) fn declared(path: &str, source: &Source<'_>) -> Vec<(usize, String)> {
+pub(crate) fn declared(path: &str, source: &Source<'_>) -> Vec<(usize, String)> {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let home = match name {
         "lib.rs" | "mod.rs" => folder.to_owned(),
@@ -58,7 +58,7 @@ pub(crate) fn taken_in(path: &str, source: &Source<'_>) -> Vec<String> {
 }
 
 /// The Rust module that a file is, as a path without `.rs` and without `/mod.rs`.
-pub(super) fn module(path: &str) -> &str {
+pub(crate) fn module(path: &str) -> &str {
     let path = path.trim_end_matches(".rs");
     path.strip_suffix("/mod").unwrap_or(path)
 }

@@ -46,7 +46,7 @@ const ITEMS: [&str; 13] = [
 ///
 /// An attribute may be that of a field, an argument or an arm of a `match`: then it ends at a
 /// comma.
-fn reaches(source: &Source<'_>, mut start: usize, index: usize) -> bool {
+pub(crate) fn reaches(source: &Source<'_>, mut start: usize, index: usize) -> bool {
     while start < index && (source.at(start) == "#" || source.tokens[start].kind == Kind::Doc) {
         start = match source.at(start) {
             "#" => source.tokens[start + 1].pair + 1,

@@ -115,7 +115,7 @@ pub(crate) const fn config(config: &'static [&'static str]) -> Build {
     }
 }
 
-/// For the host's or the module's own crate.
+/// For one crate.
 pub(crate) const fn own_config(config: &'static [&'static str]) -> Build {
     Build { config, ..BASE }
 }

@@ -2,9 +2,9 @@
 //! their own. A manifest does not say so; the files do.
 //!
 //! Each row builds a host and a module by cargo invocations of their own (`projects.rs`), and asks
-//! at three doors: `cargo tls-slots check`, `Module::load`, and `dlopen` alone. On the commit before
-//! these rows, all three said that each of the refused modules fits, but for the file without a
-//! manifest: there nothing was said of its tokio.
+//! at three doors: `cargo tls-slots check`, `Module::load`, and `dlopen` alone. On the commit
+//! before these rows, all three said that each of the refused modules fits, but for the file
+//! without a manifest: there nothing was said of its tokio.
 
 mod projects;
 
@@ -309,8 +309,10 @@ fn a_host_that_links_a_rust_dylib() {
     let cure = "`crate-type = [\"rlib\"]`";
     let load = run(&host, "load", &module, &[]);
     load.assert_says("FIRST USE false")
-        .assert_says("and tls-keys in ")
-        .assert_says("libexports.so, a Rust `dylib` that the program links; give the package of")
+        .assert_says("libexports.so); give the package of such a library")
+        .assert_says(
+            "is not registered: tls-keys is not in it but in a Rust `dylib` that it links (the",
+        )
         .assert_says("shared, by libstd-")
         .assert_says(cure);
     let words = "`tls-keys` is not in the file but in a Rust `dylib` that the file needs (it is among \

@@ -8,7 +8,9 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 use tls_slots::loader;
-use tls_slots_manifest::{Allowed, Description, FileError, PrivateState, Unforked};
+use tls_slots_manifest::{
+    Allowed, Description, FileError, PrivateState, Unforked, asks_for_private_state,
+};
 
 use super::error::{HostProblem, LoadError};
 use super::format::{self, Headers};
@@ -51,10 +53,10 @@ pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Head
     let damaged = |source| LoadError::Host {
         problem: HostProblem::Manifest { source },
     };
-    let module = match Description::from_object(bytes) {
+    let host = loader::description().map_err(damaged)?;
+    let mut module = match Description::from_object(bytes) {
         Ok(module) => module,
         Err(FileError::NoManifest) => {
-            let host = loader::description().map_err(damaged)?;
             let unforked = Unforked::find(host, &PrivateState::from_object(bytes));
             return Err(LoadError::NoManifest { path, unforked });
         }
@@ -73,9 +75,11 @@ pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Head
             });
         }
     };
-    let host = own::description(&module).map_err(damaged)?;
+    if asks_for_private_state(&module.manifest, &host.manifest) {
+        module.private = PrivateState::from_object(bytes);
+    }
     seen.agreed = tls_slots_manifest::agreed(&host.manifest, &module.manifest, allowed);
-    match tls_slots_manifest::compare(host, &module, allowed) {
+    match tls_slots_manifest::compare(own::with_state(host, &module), &module, allowed) {
         Ok(()) => Ok(seen),
         Err(source) => Err(LoadError::Mismatch { path, source }),
     }

@@ -33,7 +33,7 @@ const LONGEST_NAMES: u64 = 1 << 18;
 
 /// From this size on, a library without a manifest is not read. A smaller one is, because
 /// `check.rs` looks at more of it than its headers, and can say more.
-const LARGE: u64 = 64 << 20;
+const LARGE: u64 = 256 << 20;
 
 /// What the name of a manifest's section starts with on ELF. The version of the ABI follows.
 const MANIFEST: &[u8] = b"tls_slots_manifest_v";

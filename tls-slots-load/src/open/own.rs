@@ -1,42 +1,48 @@
 //! What this host is, for the comparison with a module.
 //!
 //! The problem: most of it is in memory. But which crates the host links *without* a fork is in its
-//! file only, and the file of a host may be large. So the file is read when a module has a fork that
-//! the host has not, and then once.
+//! file only, and the file of a host may be large. So the file is read when a module has a fork
+//! that the host has not, and then once.
 
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use tls_slots::loader;
-use tls_slots_manifest::{Description, ParseError, PrivateState, asks_for_private_state};
+use tls_slots_manifest::{Allowed, Description, Mismatch, PrivateState, asks_for_private_state};
 
 /// This host, with all that the comparison with that module looks at.
+pub(super) fn with_state(host: &'static Description, module: &Description) -> &'static Description {
+    static WHOLE: OnceLock<Description> = OnceLock::new();
+    if !asks_for_private_state(&host.manifest, &module.manifest) {
+        return host;
+    }
+    WHOLE.get_or_init(|| {
+        let mut whole = host.clone();
+        whole.private = private_state(own_file());
+        whole
+    })
+}
+
+/// Compares an image that was opened past the loader, by that path, with this host.
 ///
 /// # Errors
 ///
-/// The host's own manifest cannot be read.
-pub(super) fn description(module: &Description) -> Result<&'static Description, ParseError> {
-    static WHOLE: OnceLock<Description> = OnceLock::new();
-    let own = loader::description()?;
-    if !asks_for_private_state(&own.manifest, &module.manifest) {
-        return Ok(own);
+/// What differs.
+pub(crate) fn compare(
+    host: &'static Description,
+    mut module: Description,
+    path: Option<String>,
+) -> Result<(), Mismatch> {
+    if asks_for_private_state(&module.manifest, &host.manifest) {
+        module.private = path.map(File::open).map(private_state).unwrap_or_default();
     }
-    Ok(WHOLE.get_or_init(|| {
-        let mut whole = own.clone();
-        whole.private = private_state(None);
-        whole
-    }))
+    let host = with_state(host, &module);
+    tls_slots_manifest::compare(host, &module, &Allowed::default())
 }
 
-/// The state of crates that a file has for itself; without a path, the file of this program. A file
-/// that cannot be read tells nothing.
-pub(crate) fn private_state(path: Option<&str>) -> PrivateState {
-    let file = match path {
-        Some(path) => File::open(path),
-        None => own_file(),
-    };
+/// The state of crates that a file has for itself. A file that cannot be read tells nothing.
+fn private_state(file: io::Result<File>) -> PrivateState {
     file.map(PrivateState::from_reader).unwrap_or_default()
 }
 

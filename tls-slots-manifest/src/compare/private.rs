@@ -8,7 +8,8 @@
 //! whether that very state is in it. It is if a static or thread-local of the crate has the name of
 //! a key of the fork. A crate whose code is there without its state does no harm, and so fits.
 //!
-//! What is not seen: state that has another name in the other side's release; a crate that declares
+//! What is not seen: a second release of a crate beside its fork in one image, where the other side
+//! has that fork, as the file is not read then; state that has another name in the other side's release; a crate that declares
 //! keys and is no fork; an image that is known in memory only. Of a file without symbols only the
 //! paths of its source files are known: there the code of the crate counts as its state.
 
@@ -37,14 +38,16 @@ struct Own<'a> {
     is_seen: bool,
 }
 
-/// Whether the comparison looks at the private state of the host: whether the module has a fork
-/// that the host has not.
+/// Whether the comparison of an image with another one looks at its private state: whether the other
+/// has a fork that the image has not.
 ///
-/// To read the host's own file takes time, so a loader asks first.
-pub fn asks_for_private_state(host: &Manifest, module: &Manifest) -> bool {
-    let lacks =
-        |one: &Crate| recorded(&host.crates, &one.name).all(|ours| !compatible(ours, &one.version));
-    module.crates.iter().any(lacks)
+/// To find it in a file takes time, so a reader asks first.
+pub fn asks_for_private_state(image: &Manifest, other: &Manifest) -> bool {
+    let lacks = |one: &Crate| {
+        let mut versions = recorded(&image.crates, &one.name);
+        versions.all(|own| !compatible(own, &one.version))
+    };
+    other.crates.iter().any(lacks)
 }
 
 /// Looks for forks of one side that are private on the other.

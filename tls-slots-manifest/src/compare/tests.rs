@@ -5,6 +5,7 @@ use crate::description::Description;
 use crate::manifest::{
     Cfg, Compiler, Crate, Dependency, Feature, Flag, Key, KeyKind, Manifest, Type,
 };
+use crate::private_state::PrivateState;
 
 use super::compare;
 use super::crates::compatible;
@@ -593,4 +594,114 @@ fn a_message_stays_short() {
     assert_eq!(text.lines().count(), 1 + 1 + 12 + 1 + 12, "{text}");
     // It fits into the buffer in which a host tells a module why its keys do not work.
     assert!(text.len() < 4000, "{}", text.len());
+}
+
+/// A module without tokio's fork, whose file has that state, and paths of these packages.
+fn unforked(symbols: Option<&[&str]>, packages: &[(&str, &str)]) -> Description {
+    let mut manifest = host();
+    manifest.crates.clear();
+    manifest.keys.clear();
+    let mut module = Description::from(manifest);
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    module.private = PrivateState {
+        symbols: symbols.map(|symbols| [("tokio".to_owned(), names(symbols))].into()),
+        packages: Default::default(),
+    };
+    for (name, version) in packages {
+        let versions = module.private.packages.entry((*name).to_owned());
+        versions.or_default().insert((*version).to_owned());
+    }
+    module
+}
+
+/// What is said of a module, and of it as a host for a module that has the fork.
+fn private(module: &Description) -> Option<[String; 2]> {
+    let host = Description::from(host());
+    let allowed = Allowed::default();
+    let one = compare(&host, module, &allowed);
+    let other = compare(module, &host, &allowed);
+    let said = |result: Result<(), Mismatch>| match &*result.err()?.differences {
+        [one] => Some(format!("{} | {} | {}", one.what, one.host, one.module)),
+        more => panic!("{more:?}"),
+    };
+    match (said(one), said(other)) {
+        (Some(one), Some(other)) => Some([one, other]),
+        (None, None) => None,
+        other => panic!("one direction only: {other:?}"),
+    }
+}
+
+const CONTEXT: &str = "_ZN5tokio7runtime7context7CONTEXT28_$u7b$$u7b$closure$u7d$$u7d$3VAL17h0E";
+
+#[test]
+fn state_without_the_fork_is_found_in_both_directions() {
+    let text = |own: &str| {
+        let shared = "shared (fork of 1.54.1)";
+        Some([
+            format!("tokio: its state | {shared} | {own}"),
+            format!("tokio: its state | {own} | {shared}"),
+        ])
+    };
+    let there: Option<&[&str]> = Some(&[CONTEXT]);
+    assert_eq!(
+        private(&unforked(there, &[])),
+        text("its own (not the fork)")
+    );
+    let newer = unforked(there, &[("tokio", "1.55.0")]);
+    assert_eq!(private(&newer), text("its own (1.55.0, not the fork)"));
+    let stripped = unforked(None, &[("tokio", "1.55.0")]);
+    assert_eq!(private(&stripped), text("linked without the fork (1.55.0)"));
+}
+
+#[test]
+fn what_shares_nothing_is_no_private_state() {
+    let there: Option<&[&str]> = Some(&[CONTEXT]);
+    for (symbols, packages) in [
+        // Cargo lets 2.0 stand beside 1.54.
+        (there, &[("tokio", "2.0.0")][..]),
+        (None, &[("tokio", "2.0.0")]),
+        // The code is there, and the state is not; or another static is.
+        (Some(&[][..]), &[("tokio", "1.54.1")]),
+        (Some(&["_ZN5tokio4sync5OTHER17h0E"]), &[("tokio", "1.54.1")]),
+        // A file that nobody has seen.
+        (None, &[]),
+        (None, &[("bytes", "1.11.1")]),
+    ] {
+        assert_eq!(private(&unforked(symbols, packages)), None, "{packages:?}");
+    }
+}
+
+#[test]
+fn a_second_release_beside_the_fork_is_found() {
+    let mut module = unforked(Some(&[CONTEXT]), &[("tokio", "1.54.1")]);
+    module.manifest = host();
+    let host = Description::from(host());
+    let fits = |module: &Description| compare(&host, module, &Allowed::default());
+    // The path is that of the fork.
+    assert_eq!(fits(&module), Ok(()));
+    let versions = module
+        .private
+        .packages
+        .get_mut("tokio")
+        .expect("it is there");
+    versions.insert("1.55.0".to_owned());
+    assert!(fits(&module).is_err());
+    // What the fork itself makes of its keys does not count.
+    let symbols = module.private.symbols.as_mut().expect("it has symbols");
+    symbols.insert(
+        "tokio".to_owned(),
+        vec!["_ZN5tokio7CONTEXT8INSTANCE17h0E".to_owned()],
+    );
+    assert_eq!(fits(&module), Ok(()));
+}
+
+#[test]
+fn private_state_may_be_allowed_by_name() {
+    let module = unforked(Some(&[CONTEXT]), &[]);
+    let mut allowed = Allowed::default();
+    allowed.private.insert("mio".to_owned());
+    let host = Description::from(host());
+    assert!(compare(&host, &module, &allowed).is_err());
+    allowed.private.insert("tokio".to_owned());
+    assert_eq!(compare(&host, &module, &allowed), Ok(()));
 }

@@ -1,8 +1,8 @@
 //! A file without a manifest that was meant as a module.
 //!
-//! A module whose tokio is the registry's, or the fork without its feature, may link nothing of ours
-//! at all. Then the file has no manifest. That it has the state of a crate which the host shares
-//! tells it from any other library.
+//! A module whose tokio is the registry's, or the fork without its feature, may link nothing of
+//! ours at all. Then the file has no manifest. That it has the state of a crate which the host
+//! shares tells it from any other library.
 
 use std::fmt;
 

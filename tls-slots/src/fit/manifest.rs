@@ -4,13 +4,10 @@
 //! that came in another way is looked at here, from its constructor, by the same comparison and
 //! with the same words. The host's own manifest is read once.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
-use tls_slots_manifest::{
-    Allowed, Description, Manifest, ParseError, StdCopy, asks_for_private_state, compare,
-};
+use tls_slots_manifest::{Allowed, Description, Manifest, ParseError, StdCopy, compare};
 
 use crate::image::file;
 use crate::keys::abi::Image;
@@ -50,34 +47,25 @@ pub fn description() -> Result<&'static Description, ParseError> {
 
 thread_local! {
     /// What the loader lets pass that is opening an image on this thread, and has compared the
-    /// image's file; `None` for an image that comes past a loader. The constructors of the image run
-    /// on the thread that opens it.
+    /// image's file; `None` for an image that comes past a loader. The constructors of the image
+    /// run on the thread that opens it.
     static ALLOWED: RefCell<Option<Allowed>> = const { RefCell::new(None) };
 }
 
-/// Opens an image that may differ from the host in what is allowed. For the images that `open`
-/// opens, on this thread.
+/// Opens an image that a loader has compared, and that may differ in what is allowed. For the
+/// images that `open` opens, on this thread.
 pub fn with_allowed<R>(allowed: &Allowed, open: impl FnOnce() -> R) -> R {
-    /// Puts back what was allowed before, also where `open` unwinds.
-    struct Before(Option<Allowed>);
-
-    impl Drop for Before {
-        fn drop(&mut self) {
-            replace(self.0.take());
-        }
+    // A thread whose thread-locals are gone allows nothing.
+    let before = ALLOWED.try_with(|it| it.replace(Some(allowed.clone())));
+    let result = open();
+    if let Ok(before) = before {
+        ALLOWED.set(before);
     }
-
-    /// Returns what was allowed before. A thread whose thread-locals are gone allows nothing.
-    fn replace(allowed: Option<Allowed>) -> Option<Allowed> {
-        let before = ALLOWED.try_with(|it| it.replace(allowed));
-        before.unwrap_or_default()
-    }
-
-    let _before = Before(replace(Some(allowed.clone())));
-    open()
+    result
 }
 
-/// Whether an image fits this host, as far as memory tells.
+/// Whether an image fits this host, as far as memory tells. What comes past a loader is compared by
+/// the loader, if there is one: it reads files, too.
 ///
 /// # Errors
 ///
@@ -91,40 +79,20 @@ pub(crate) unsafe fn fits(image: &Image) -> Result<(), String> {
         format!("the host's manifest cannot be read ({error}); build the host again")
     })?;
     // SAFETY: the caller's promise.
-    let mut module = unsafe { describe(image) }.map_err(|error| {
+    let module = unsafe { describe(image) }.map_err(|error| {
         format!(
             "the module's manifest cannot be read ({error}); build the module again, with the host's \
              version of tls-keys"
         )
     })?;
     let allowed = ALLOWED.try_with(|allowed| allowed.borrow().clone());
-    let fits = match allowed.ok().flatten() {
-        Some(allowed) => compare(host, &module, &allowed),
-        None => {
-            let host = with_files(host, &mut module, image);
-            compare(&host, &module, &Allowed::default())
+    let fits = match (allowed.ok().flatten(), observers::all().next()) {
+        (None, Some(loader)) => {
+            (loader.compare)(host, module, file::opened_as(image.keys_start.cast()))
         }
+        (allowed, _) => compare(host, &module, &allowed.unwrap_or_default()),
     };
     fits.map_err(|mismatch| mismatch.to_string())
-}
-
-/// Adds what the files tell, where a loader is linked that can read them. Returns the host.
-fn with_files<'a>(
-    host: &'a Description,
-    module: &mut Description,
-    image: &Image,
-) -> Cow<'a, Description> {
-    let mut host = Cow::Borrowed(host);
-    if let Some(observer) = observers::all().next() {
-        let path = file::opened_as(image.keys_start.cast());
-        module.private = path
-            .map(|path| (observer.private_state)(Some(&path)))
-            .unwrap_or_default();
-        if asks_for_private_state(&host.manifest, &module.manifest) {
-            host.to_mut().private = (observer.private_state)(None);
-        }
-    }
-    host
 }
 
 /// What an image is known to be from memory.
@@ -137,18 +105,11 @@ unsafe fn describe(image: &Image) -> Result<Description, ParseError> {
     // SAFETY: the bounds of a section of a loaded image, of immutable bytes.
     let bytes = unsafe { std::slice::from_raw_parts(image.manifest_start, len) };
     let mut description = Description::from(Manifest::parse(bytes)?);
-    description.std = std_copy(image);
-    Ok(description)
-}
-
-/// Which copy of std an image's code uses.
-fn std_copy(image: &Image) -> StdCopy {
     let core = image.core.cast();
-    if file::are_together(core, image.keys_start.cast()) {
-        return StdCopy::Own;
+    if !file::are_together(core, image.keys_start.cast()) {
+        let path = file::opened_as(core).unwrap_or_default();
+        let file = path.rsplit('/').next().unwrap_or_default().to_owned();
+        description.std = StdCopy::Shared { file };
     }
-    let file = file::opened_as(core).unwrap_or_default();
-    StdCopy::Shared {
-        file: file.rsplit('/').next().unwrap_or_default().to_owned(),
-    }
+    Ok(description)
 }

@@ -176,26 +176,19 @@ pub(crate) fn explain(key: *const Key) -> String {
     refused.unwrap_or_else(|| unregistered(key.cast()))
 }
 
-/// Why the image of a key is not registered. A constructor in `tls-keys` registers an image: that of
-/// the `tls-keys` which the image contains.
+/// Why the image of a key is not registered. A constructor in `tls-keys` registers the image that
+/// it is in.
 fn unregistered(key: *const u8) -> String {
-    let name = |address| file::of(address).unwrap_or_else(|| "another image".to_owned());
-    let of_keys = host::image().keys_start.cast();
-    let make = "give the package of that library `crate-type = [\"rlib\"]`";
-    match file::is_here(of_keys) && !file::is_here(key) {
-        // Nobody can tell which it is.
-        true => format!(
-            "its image, {}, is not registered: it is being loaded or unloaded, or its tls-keys is in \
-             a Rust `dylib` that it links ({make})",
-            name(key)
-        ),
-        false => format!(
-            "it is in {}, and tls-keys in {}, a Rust `dylib` that the program links; {make}, as a \
-             host contains all of its Rust code",
-            name(key),
-            name(of_keys)
-        ),
-    }
+    let of_keys: *const u8 = host::image().keys_start.cast();
+    let [key_file, keys_file] = [key, of_keys].map(|address| file::of(address).unwrap_or_default());
+    let why = match file::are_together(key, of_keys) || !file::is_here(key) {
+        true => "it is being loaded or unloaded, or tls-keys is not in it but in a Rust `dylib`",
+        false => "tls-keys is not in it but in a Rust `dylib`",
+    };
+    format!(
+        "{key_file} is not registered: {why} that it links (the host's is in {keys_file}); give the \
+         package of such a library `crate-type = [\"rlib\"]`"
+    )
 }
 
 /// The storage of one value, see [`each_value`].

@@ -1,0 +1,212 @@
+//! The answer for each feature of a crate.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use toml::Table;
+
+use super::condition::{Effect, Given};
+use super::gates::Gates;
+use super::names::Names;
+use super::sites::{Site, Sites, find};
+use crate::source::layout::Layout;
+use crate::source::library::{Library, read};
+use crate::source::tree::Tree;
+
+/// What is known of a crate's features.
+pub(crate) struct Features {
+    sites: Sites,
+    /// Cfgs that the crate's record has.
+    cfgs: BTreeSet<String>,
+}
+
+/// In which builds a feature is harmless.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Harmless {
+    /// Builds with this feature, or without it.
+    with: Option<(String, bool)>,
+    /// Builds without these cfgs.
+    without: BTreeSet<String>,
+}
+
+impl Features {
+    /// Reads the sources of a crate. `crates` are the names of its dependencies, and `cfgs` those
+    /// that its record has: both sides agree on them.
+    ///
+    /// `None` if not all of it can be read, or if a build script looks at features: nothing is
+    /// known then.
+    pub(crate) fn read(
+        tree: &Tree,
+        crates: BTreeSet<String>,
+        cfgs: &BTreeSet<String>,
+    ) -> Option<Self> {
+        let layout = Layout::read(tree).ok()?;
+        let (files, unread) = read(tree, |path| layout.has(path));
+        if !unread.is_empty() || script_asks(tree) {
+            return None;
+        }
+        let library = Library::new(&files);
+        let gates = Gates::new(&library);
+        let names = Names::new(&library, &gates, crates);
+        let sites = find(&library, &gates, &names);
+        let mut cfgs = cfgs.clone();
+        cfgs.remove("debug_assertions");
+        Some(Features { sites, cfgs })
+    }
+
+    /// The features among `all` that are harmless, each with the builds in which it is. `all` are
+    /// those that both sides agree on unless they are harmless by this answer.
+    pub(crate) fn harmless(&self, all: &BTreeSet<&str>) -> BTreeMap<String, Harmless> {
+        let mut found = BTreeMap::new();
+        if self.sites.any_feature {
+            return found;
+        }
+        let mut open = Vec::new();
+        for name in all {
+            match self.in_builds(name, None) {
+                Some(harmless) => _ = found.insert((*name).to_owned(), harmless),
+                None => open.push(*name),
+            }
+        }
+        // Those that need another one, which is compared in all builds from then on. The one that
+        // helps most comes first.
+        loop {
+            let mut helped = BTreeMap::<(&str, bool), Vec<(&str, Harmless)>>::new();
+            for name in &open {
+                for other in self
+                    .deciding_with(name)
+                    .into_iter()
+                    .filter(|one| open.contains(one))
+                {
+                    for on in [true, false] {
+                        if let Some(harmless) = self.in_builds(name, Some((other, on))) {
+                            helped
+                                .entry((other, on))
+                                .or_default()
+                                .push((*name, harmless));
+                        }
+                    }
+                }
+            }
+            let most = helped.into_iter().max_by_key(|(_, names)| names.len());
+            let Some(((other, _), names)) = most else {
+                return found;
+            };
+            open.retain(|name| *name != other && names.iter().all(|(one, _)| one != name));
+            let names = names.into_iter();
+            found.extend(names.map(|(name, harmless)| (name.to_owned(), harmless)));
+        }
+    }
+
+    /// The features that decide together with `name` wherever it decides.
+    fn deciding_with<'s>(&'s self, name: &str) -> BTreeSet<&'s str> {
+        let mut all: Option<BTreeSet<&str>> = None;
+        for site in self.differs(name) {
+            let mut named = BTreeSet::new();
+            site.condition.features(&mut named);
+            site.under.iter().for_each(|one| one.features(&mut named));
+            named.remove(name);
+            all = Some(all.map_or(named.clone(), |all| &all & &named));
+        }
+        all.unwrap_or_default()
+    }
+
+    /// In which builds a feature is harmless, with (or without) that other feature, and without as
+    /// few cfgs as possible. `None` if it is in none.
+    fn in_builds(&self, name: &str, with: Option<(&str, bool)>) -> Option<Harmless> {
+        let with = with.map(|(other, on)| (other.to_owned(), on));
+        let is_harmless = |without: &BTreeSet<String>| {
+            let given = Given {
+                feature: with.clone(),
+                unset: without.clone(),
+            };
+            let mut sites = self.sites.all.iter();
+            !self.sites.strict.contains(name)
+                && !sites.any(|site| Self::changes(site, name, &given))
+        };
+        let mut without = self.cfgs.clone();
+        if !is_harmless(&without) {
+            return None;
+        }
+        for cfg in &self.cfgs {
+            without.remove(cfg);
+            if !is_harmless(&without) {
+                without.insert(cfg.clone());
+            }
+        }
+        Some(Harmless { with, without })
+    }
+
+    /// Whether a feature changes what is in one of the places.
+    fn changes(site: &Site, name: &str, given: &Given) -> bool {
+        let mut named = BTreeSet::new();
+        site.condition.features(&mut named);
+        named.contains(name)
+            && match site.condition.effect(name, &site.under, given) {
+                Effect::Same => false,
+                Effect::Adds => !site.may_add,
+                Effect::Mixed => true,
+            }
+    }
+
+    /// The places that a feature changes in builds without the crate's cfgs.
+    fn differs<'s>(&'s self, name: &str) -> Vec<&'s Site> {
+        let given = Given {
+            feature: None,
+            unset: self.cfgs.clone(),
+        };
+        let sites = self.sites.all.iter();
+        sites
+            .filter(|site| Self::changes(site, name, &given))
+            .collect()
+    }
+
+    /// Where a feature that is not harmless makes a difference: files and lines. A feature may be
+    /// compared for another reason, and then there are none.
+    pub(crate) fn places(&self, name: &str) -> Vec<&str> {
+        let sites = self.differs(name).into_iter();
+        sites.map(|site| site.place.as_str()).collect()
+    }
+}
+
+impl Harmless {
+    /// The builds, as an expression of Rust.
+    pub(crate) fn expression(&self) -> String {
+        let with = self.with.iter().map(|(name, on)| match on {
+            true => format!("feature = {name:?}"),
+            false => format!("not(feature = {name:?})"),
+        });
+        let without = self.without.iter().map(|name| format!("not({name})"));
+        let all: Vec<String> = with.chain(without).collect();
+        match all.is_empty() {
+            true => "true".to_owned(),
+            false => format!("cfg!(all({}))", all.join(", ")),
+        }
+    }
+}
+
+/// Whether a build script may look at features: by their variables, by conditions, or at all
+/// variables there are.
+fn script_asks(tree: &Tree) -> bool {
+    let cargo_toml = tree
+        .get("Cargo.toml")
+        .map(|bytes| String::from_utf8_lossy(bytes));
+    let cargo_toml: Table = cargo_toml.unwrap_or_default().parse().unwrap_or_default();
+    let named = || cargo_toml.get("package")?.get("build")?.as_str();
+    let named = named().unwrap_or("build.rs").trim_start_matches("./");
+    let is_script = |path: &str| path == named || path.starts_with("build/") || path == "build.rs";
+    tree.iter()
+        .filter(|(path, _)| is_script(path))
+        .any(|(_, bytes)| {
+            let text = String::from_utf8_lossy(bytes);
+            [
+                "CARGO_FEATURE",
+                "CARGO_CFG_FEATURE",
+                "feature =",
+                "feature=",
+                "vars()",
+                "vars_os()",
+            ]
+            .iter()
+            .any(|word| text.contains(word))
+        })
+}

@@ -1,0 +1,546 @@
+//! The places where a feature makes a difference, and whether the difference may be one more item.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::condition::Condition;
+use super::gates::Gates;
+use super::items::{Item, Scope, Space, is_core_as_std, item, last_name, scope};
+use super::names::{At, Names, Others, associated, items};
+use crate::source::library::{File, Library};
+use crate::source::tokens::{Kind, Source};
+
+/// Attributes that change neither a type nor what code does.
+const INERT: [&str; 9] = [
+    "allow",
+    "deny",
+    "deprecated",
+    "doc",
+    "expect",
+    "forbid",
+    "must_use",
+    "no_std",
+    "warn",
+];
+
+/// Derives that add an `impl` of a trait, and nothing else.
+const DERIVES: [&str; 11] = [
+    "Clone",
+    "Debug",
+    "Default",
+    "Deserialize",
+    "Eq",
+    "Hash",
+    "Ord",
+    "PartialEq",
+    "PartialOrd",
+    "Serialize",
+    "Error",
+];
+
+/// Traits whose `impl` changes what happens to values that are there in any case.
+const OF_VALUES: [&str; 5] = [
+    "CoerceUnsized",
+    "Copy",
+    "DispatchFromDyn",
+    "Drop",
+    "PinnedDrop",
+];
+
+/// Attributes that the linker or the runtime looks at.
+const OF_LINKER: [&str; 8] = [
+    "export_name",
+    "global_allocator",
+    "link_section",
+    "linkage",
+    "no_mangle",
+    "panic_handler",
+    "used",
+    "ctor",
+];
+
+/// Macros that declare state.
+const OF_STATE: [&str; 4] = [
+    "on_host",
+    "on_unload",
+    "process_local",
+    "scoped_thread_local",
+];
+
+/// A place that a condition decides about.
+#[derive(Debug)]
+pub(super) struct Site {
+    /// File and line, for a person.
+    pub(super) place: String,
+    pub(super) condition: Condition,
+    /// The conditions around it.
+    pub(super) under: Vec<Condition>,
+    /// Whether the condition may hold with a feature where it did not hold without: what it adds
+    /// changes nothing that is there in any case.
+    pub(super) may_add: bool,
+}
+
+/// All of a library's.
+#[derive(Default)]
+pub(super) struct Sites {
+    pub(super) all: Vec<Site>,
+    /// Features that stand where nobody knows what they do.
+    pub(super) strict: BTreeSet<String>,
+    /// Whether a condition's feature is not written out, so that it may be any.
+    pub(super) any_feature: bool,
+}
+
+/// The declarations that added items may take the place of. `None`: nothing may be added.
+type Added = Option<Vec<At>>;
+
+/// What is looked at.
+struct Search<'a> {
+    library: &'a Library<'a>,
+    gates: &'a Gates<'a>,
+    names: &'a Names,
+    found: Sites,
+}
+
+/// Finds all places.
+pub(super) fn find(library: &Library<'_>, gates: &Gates<'_>, names: &Names) -> Sites {
+    let mut search = Search {
+        library,
+        gates,
+        names,
+        found: Sites::default(),
+    };
+    for at in 0..library.files.len() {
+        search.file(at);
+    }
+    search.statics();
+    // The first of those that say the same.
+    let mut seen = BTreeSet::new();
+    let is_new = |one: &Site| seen.insert((one.condition.clone(), one.under.clone(), one.may_add));
+    let mut is_new = is_new;
+    search.found.all.retain(|one| is_new(one));
+    search.found
+}
+
+impl Search<'_> {
+    /// Looks at one file.
+    fn file(&mut self, file_at: usize) {
+        let library = self.library;
+        let file = &library.files[file_at];
+        let source = &file.source;
+        // What has been understood: mentions of features elsewhere have not.
+        let mut covered = Vec::new();
+        for at in 0..source.tokens.len() {
+            if source.at(at) == "#" {
+                let open = at + 1 + usize::from(source.at(at + 1) == "!");
+                if source.at(open) == "[" {
+                    let is_inner = open == at + 2;
+                    covered.extend(self.attribute(file_at, at, open, is_inner));
+                    self.linker(file, open);
+                }
+            } else if source.is_ident(at, "cfg") && source.at(at + 1) == "!" {
+                let inside = at + 3..source.tokens.get(at + 2).map_or(at, |token| token.pair);
+                covered.push(inside.clone());
+                self.condition(file, at, inside, Vec::new(), None);
+            } else if self.gates.wrapper(source, at).is_some() {
+                covered.extend(self.call(file_at, at));
+            } else if source.is_ident(at, "impl") {
+                self.implementation(file, at);
+            } else if source.is_ident(at, "macro_rules") {
+                self.definition(file_at, at);
+            } else if OF_STATE.contains(&source.at(at)) && source.at(at + 1) == "!" {
+                self.thing(file, at, Vec::new());
+            }
+        }
+        let is_covered = |at: &usize| {
+            covered
+                .iter()
+                .any(|range: &Range<usize>| range.contains(at))
+        };
+        let mentions = (0..source.tokens.len()).filter(|at| is_mention(source, *at));
+        for at in mentions.filter(|at| !is_covered(at)) {
+            self.unknown(source, at);
+        }
+    }
+
+    /// A feature that stands where nobody knows what it does.
+    fn unknown(&mut self, source: &Source<'_>, mention: usize) {
+        let text = source.at(mention + 2);
+        match text
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'))
+        {
+            Some(name) => {
+                self.found.strict.insert(name.to_owned());
+            }
+            None => self.found.any_feature = true,
+        }
+    }
+
+    /// Adds a place with the condition in a range of tokens. `beside` are others of the same item.
+    fn condition(
+        &mut self,
+        file: &File<'_>,
+        at: usize,
+        range: Range<usize>,
+        beside: Vec<Condition>,
+        added: Added,
+    ) {
+        let source = &file.source;
+        match Condition::read(source, range.clone()) {
+            Some(condition) => self.add(file, at, condition, beside, added),
+            None => {
+                for at in range.filter(|at| is_mention(source, *at)) {
+                    self.unknown(source, at);
+                }
+            }
+        }
+    }
+
+    /// Adds a place.
+    fn add(
+        &mut self,
+        file: &File<'_>,
+        at: usize,
+        condition: Condition,
+        beside: Vec<Condition>,
+        added: Added,
+    ) {
+        let mut features = BTreeSet::new();
+        condition.features(&mut features);
+        if features.is_empty() || self.library.is_test_only(file, at) {
+            return;
+        }
+        // The conditions of the group that it stands in.
+        let mut under = match file.source.tokens[at].parent {
+            Some(open) => self.gates.of(file, open),
+            None => self.gates.of_file(file),
+        };
+        // Two attributes of one item that name the same feature decide together: each is then
+        // looked at as if it stood alone.
+        under.extend(beside.into_iter().filter(|one| {
+            let mut named = BTreeSet::new();
+            one.features(&mut named);
+            named.is_disjoint(&features)
+        }));
+        let place = format!("{}:{}", file.path, file.source.line_of(at));
+        let site = |under: Vec<Condition>, may_add: bool| Site {
+            place: place.clone(),
+            condition: condition.clone(),
+            under,
+            may_add,
+        };
+        self.found.all.push(site(under.clone(), added.is_some()));
+        // Where another declaration is there that the added one would go before, the condition
+        // must be the same.
+        for (at, index) in added.into_iter().flatten() {
+            let mut under = under.clone();
+            under.extend(self.gates.of(&self.library.files[at], index));
+            self.found.all.push(site(under, false));
+        }
+    }
+
+    /// Adds a thing that must be there in both builds, or in none, where all of `under` hold.
+    fn thing(&mut self, file: &File<'_>, at: usize, under: Vec<Condition>) {
+        if self.library.is_test_only(file, at) {
+            return;
+        }
+        self.found.all.push(Site {
+            place: format!("{}:{}", file.path, file.source.line_of(at)),
+            condition: Condition::All(self.gates.of(file, at)),
+            under,
+            may_add: false,
+        });
+    }
+
+    /// Looks at the definition of a macro: another one of its name must not come in its place.
+    fn definition(&mut self, file_at: usize, at: usize) {
+        let library = self.library;
+        let file = &library.files[file_at];
+        match self
+            .names
+            .other_macros((file_at, at), file.source.at(at + 2))
+        {
+            Others::Always => self.thing(file, at, Vec::new()),
+            Others::These(others) => {
+                for (other, index) in others {
+                    let under = self.gates.of(&library.files[other], index);
+                    self.thing(file, at, under);
+                }
+            }
+        }
+    }
+
+    /// Looks at the attribute in `open`. Returns what of it is understood.
+    fn attribute(
+        &mut self,
+        file_at: usize,
+        at: usize,
+        open: usize,
+        is_inner: bool,
+    ) -> Vec<Range<usize>> {
+        let library = self.library;
+        let file = &library.files[file_at];
+        let source = &file.source;
+        let close = source.tokens[open].pair;
+        let whole = open..close;
+        let arguments = open + 3..close.saturating_sub(1);
+        match source.at(open + 1) {
+            "doc" => vec![whole],
+            "cfg" if source.at(open + 2) == "(" => {
+                // A wrapper's definition is looked at where it is called.
+                let is_wrapper = source
+                    .ancestors(at)
+                    .any(|open| self.gates.is_definition(source, open));
+                let start = behind_attributes(source, close + 1);
+                // A build that failed is none.
+                let is_error = source.at(start) == "compile_error";
+                if !is_wrapper && !is_error && !is_core_as_std(source, start) {
+                    let added = match is_inner {
+                        true => None,
+                        false => self.item_behind(file_at, at, start),
+                    };
+                    let beside = Gates::beside(source, start, open);
+                    self.condition(file, at, arguments, beside, added);
+                }
+                vec![whole]
+            }
+            "cfg_attr" if source.at(open + 2) == "(" => {
+                let mut parts = source.split_at_commas(arguments).into_iter();
+                let Some(condition) = parts.next() else {
+                    return Vec::new();
+                };
+                let mut covered = vec![condition.clone()];
+                let attributes: Vec<Range<usize>> = parts.filter(|part| !part.is_empty()).collect();
+                let is_doc = |part: &&Range<usize>| source.at(part.start) == "doc";
+                covered.extend(attributes.iter().filter(is_doc).cloned());
+                let all = |is: &dyn Fn(&Range<usize>) -> bool| attributes.iter().all(is);
+                let is_inert = |part: &Range<usize>| INERT.contains(&source.at(part.start));
+                let adds = |part: &Range<usize>| is_inert(part) || is_derive(source, part.clone());
+                if !all(&is_inert) {
+                    let added = all(&adds).then(Vec::new);
+                    self.condition(file, at, condition, Vec::new(), added);
+                }
+                covered
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Looks at the call of a wrapper. Returns what of it is understood.
+    fn call(&mut self, file_at: usize, open: usize) -> Vec<Range<usize>> {
+        let library = self.library;
+        let file = &library.files[file_at];
+        let source = &file.source;
+        let argument = match source.at(open + 1) {
+            "#" if source.at(open + 2) == "!" => open + 1..source.tokens[open + 3].pair,
+            _ => open..open,
+        };
+        let Some(conditions) = self.gates.of_call(source, open) else {
+            return Vec::new();
+        };
+        let place = scope(self.gates, source, source.tokens[open].parent);
+        let added = self.all_items(file_at, open, &place);
+        self.add(file, open, Condition::All(conditions), Vec::new(), added);
+        vec![argument]
+    }
+
+    /// What the items in a wrapper's arguments may take the place of.
+    fn all_items(&self, file_at: usize, open: usize, place: &Scope) -> Added {
+        let source = &self.library.files[file_at].source;
+        let mut others = Vec::new();
+        for one in items(source, Some(open)) {
+            others.extend(self.one_item(file_at, &one?, place)?);
+        }
+        Some(others)
+    }
+
+    /// What the item at `start`, behind the attribute at `at`, may take the place of.
+    fn item_behind(&self, file_at: usize, at: usize, start: usize) -> Added {
+        let source = &self.library.files[file_at].source;
+        let place = scope(self.gates, source, source.tokens[at].parent);
+        if place == Scope::Other {
+            return None;
+        }
+        self.one_item(file_at, &item(source, start)?, &place)
+    }
+
+    /// What names may take the place of.
+    fn named<'n>(
+        &self,
+        file_at: usize,
+        place: &Scope,
+        names: impl Iterator<Item = (Space, &'n str, usize)>,
+    ) -> Added {
+        let file = &self.library.files[file_at];
+        let mut all = Vec::new();
+        for (space, name, index) in names {
+            match self
+                .names
+                .others(file, (file_at, index), place, (space, name))
+            {
+                Others::These(others) => all.extend(others),
+                Others::Always => return None,
+            }
+        }
+        Some(all)
+    }
+
+    /// What an item may take the place of.
+    fn one_item(&self, file_at: usize, one: &Item, place: &Scope) -> Added {
+        let source = &self.library.files[file_at].source;
+        let names = one
+            .names
+            .iter()
+            .map(|(space, name)| (*space, &**name, one.index));
+        let own = self.named(file_at, place, names)?;
+        let inside = match (one.keyword, place) {
+            ("!", _) if self.gates.wrapper(source, one.index).is_some() => {
+                self.all_items(file_at, one.index, place)?
+            }
+            ("!", Scope::Module(_)) => self.known_call(file_at, one.index, place)?,
+            ("fn" | "const" | "type", Scope::Type(_)) => Vec::new(),
+            ("impl", Scope::Module(_)) => {
+                let open = source.tokens[one.range.end - 1].pair;
+                match scope(self.gates, source, Some(open)) {
+                    // Of a trait: see `implementation`.
+                    Scope::Other => Vec::new(),
+                    own => {
+                        let names = associated(self.gates, source, open);
+                        let names = names.iter().map(|(name, at)| (Space::Values, &**name, *at));
+                        self.named(file_at, &own, names)?
+                    }
+                }
+            }
+            (_, Scope::Module(_)) => Vec::new(),
+            _ => return None,
+        };
+        Some([own, inside].concat())
+    }
+
+    /// What a call of a macro that is no wrapper may take the place of: it must be known what the
+    /// macro declares.
+    fn known_call(&self, file_at: usize, open: usize, place: &Scope) -> Added {
+        let source = &self.library.files[file_at].source;
+        let path = source.macro_call(open).unwrap_or_default();
+        let mut others = Vec::new();
+        match path.rsplit("::").next() {
+            // Declares the type that stands in it, and traits for it.
+            Some("pin_project") => {
+                for one in items(source, Some(open)) {
+                    let one = one?;
+                    if !["struct", "enum", "impl"].contains(&one.keyword) {
+                        return None;
+                    }
+                    others.extend(self.one_item(file_at, &one, place)?);
+                }
+                Some(others)
+            }
+            _ => None,
+        }
+    }
+
+    /// Looks at an attribute for the linker: what it is about is state, or has a name that only
+    /// one thing may have.
+    fn linker(&mut self, file: &File<'_>, open: usize) {
+        let source = &file.source;
+        let mut inside = open + 1..source.tokens[open].pair;
+        if inside
+            .any(|at| source.tokens[at].kind == Kind::Ident && OF_LINKER.contains(&source.at(at)))
+        {
+            // The item: behind this attribute, and so with all that stand before it.
+            self.thing(file, source.tokens[open].pair + 1, Vec::new());
+        }
+    }
+
+    /// Looks at an `impl` of a trait for values: it must be there wherever the type is.
+    fn implementation(&mut self, file: &File<'_>, at: usize) {
+        let source = &file.source;
+        let parent = source.tokens[at].parent;
+        let own = |index: &usize| source.tokens[*index].parent == parent;
+        let Some(open) = (at..source.tokens.len())
+            .filter(own)
+            .find(|index| matches!(source.at(*index), "{" | ";" | ")" | ","))
+        else {
+            return;
+        };
+        let Some(of) = (at..open)
+            .filter(own)
+            .find(|index| source.is_ident(*index, "for"))
+        else {
+            return;
+        };
+        let is_of_values =
+            last_name(source, at + 1, of).is_some_and(|name| OF_VALUES.contains(&name.as_str()));
+        if !is_of_values {
+            return;
+        }
+        let name = last_name(source, of + 1, open).unwrap_or_default();
+        let of_file = |file: &File<'_>| -> Vec<Vec<Condition>> {
+            let types = types_of(&file.source, &name);
+            types.map(|index| self.gates.of(file, index)).collect()
+        };
+        // The type is in the same file, or it is the only one of its name.
+        let types = match of_file(file) {
+            here if here.is_empty() => self.library.files.iter().flat_map(of_file).collect(),
+            here => here,
+        };
+        let under = match types.as_slice() {
+            [conditions] => conditions.clone(),
+            _ => Vec::new(),
+        };
+        self.thing(file, at, under);
+    }
+
+    /// Looks at all statics that may be state.
+    fn statics(&mut self) {
+        for (at, found) in self.library.statics() {
+            let file = &self.library.files[at];
+            let is_state = !self.library.is_in_no_program(file, &found)
+                && !self.library.is_plain_data(file, &found);
+            if is_state {
+                self.thing(file, found.index, Vec::new());
+            }
+        }
+    }
+}
+
+/// Where the types of a name are defined.
+fn types_of<'s>(source: &'s Source<'_>, name: &'s str) -> impl Iterator<Item = usize> + 's {
+    (0..source.tokens.len()).filter(move |index| {
+        source.at(index + 1) == name && ["struct", "enum", "union"].contains(&source.at(*index))
+    })
+}
+
+/// Where the item begins whose next attribute, or else the item itself, stands at `at`.
+fn behind_attributes(source: &Source<'_>, mut at: usize) -> usize {
+    while at < source.tokens.len() {
+        match (source.tokens[at].kind, source.at(at)) {
+            (Kind::Doc, _) => at += 1,
+            (_, "#") => at = source.tokens.get(at + 1).map_or(at, |it| it.pair) + 1,
+            _ => break,
+        }
+    }
+    at
+}
+
+/// Whether a token begins `feature = …`.
+fn is_mention(source: &Source<'_>, at: usize) -> bool {
+    source.is_ident(at, "feature") && source.at(at + 1) == "=" && !source.is_joint(at + 1, "==")
+}
+
+/// Whether an attribute in a `cfg_attr` derives traits that add nothing but their `impl`, or is one
+/// that such a derive reads.
+fn is_derive(source: &Source<'_>, part: Range<usize>) -> bool {
+    match source.at(part.start) {
+        "derive" => {
+            let traits = source.split_at_commas(part.start + 2..part.end - 1);
+            let last = |one: &Range<usize>| source.at(one.end - 1);
+            traits
+                .iter()
+                .filter(|one| !one.is_empty())
+                .all(|one| DERIVES.contains(&last(one)))
+        }
+        "serde" => true,
+        _ => false,
+    }
+}
