@@ -39,11 +39,15 @@ const ENDING: &str = "tls-slots-id";
 /// What rustc is asked to do, as far as it matters here.
 #[derive(Debug, Default)]
 struct Call {
+    /// The crate's name, as paths have it.
     name: String,
+    /// Each `--crate-type`.
     kinds: Vec<String>,
+    /// The folder that rustc writes into.
     out: PathBuf,
+    /// What the names of files end in, before the dot: `-C extra-filename`.
     extra: String,
-    /// cargo's.
+    /// cargo's own id of the crate. Without: rustc is only asked something.
     metadata: Option<String>,
     /// The files of the crates that it uses.
     externs: Vec<PathBuf>,
@@ -51,11 +55,15 @@ struct Call {
     settings: Vec<String>,
     /// Whether it is optimised: then debug assertions are off, unless a flag says otherwise.
     optimised: bool,
+    /// As a flag says.
     debug_assertions: Option<bool>,
+    /// The panic strategy, as a flag says.
     panic: Option<String>,
 }
 
 impl Call {
+    /// Reads the arguments of rustc. An option and its value are two arguments or one: cargo writes
+    /// `-C opt-level=1` and `--edition=2024`, and people write `-Copt-level=1` into `RUSTFLAGS`.
     fn new(arguments: &[String]) -> Self {
         let mut call = Call::default();
         let mut arguments = arguments.iter();
@@ -77,6 +85,7 @@ impl Call {
         call
     }
 
+    /// Takes an option with its value. Of two that say the same thing, rustc obeys the last one.
     fn take(&mut self, option: &str, value: &str) {
         match option {
             "--crate-name" => value.clone_into(&mut self.name),
@@ -101,7 +110,12 @@ impl Call {
         }
     }
 
-    /// The digest of what the crate's types are made from.
+    /// The digest of what the crate's types are made from. `itself` stands for the crate's own
+    /// contents.
+    ///
+    /// # Errors
+    ///
+    /// A crate that this one uses has no digest: another rustc has compiled it.
     fn digest(&self, itself: &str) -> io::Result<String> {
         let mut used = Vec::new();
         for file in &self.externs {
@@ -158,6 +172,9 @@ pub(crate) fn wrapped(arguments: &[OsString]) -> Option<ExitCode> {
     }))
 }
 
+/// Writes the crate's digest, and runs rustc with the digest as the crate's id.
+///
+/// Programs, `cdylib`s and macros keep the id that cargo gives: nobody else has their types.
 fn run(rustc: &Path, arguments: &[OsString]) -> io::Result<ExitCode> {
     let texts: Option<Vec<String>> = arguments
         .iter()
@@ -165,7 +182,6 @@ fn run(rustc: &Path, arguments: &[OsString]) -> io::Result<ExitCode> {
         .collect();
     let mut texts = texts.ok_or_else(|| io::Error::other("an argument is no text"))?;
     let call = Call::new(&texts);
-    // Without: a question of cargo's, such as the version.
     if let Some(metadata) = &call.metadata {
         let variable = |name| env::var(name).unwrap_or_default();
         let known = contents(
@@ -189,7 +205,7 @@ fn run(rustc: &Path, arguments: &[OsString]) -> io::Result<ExitCode> {
         }
     }
     let status = Command::new(rustc).args(texts).status()?;
-    // Of a signal there is no code.
+    // If a signal has ended it, there is no code.
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
