@@ -216,11 +216,14 @@ fn rest(crates: &[CrateState], others: &[(usize, &str)]) -> String {
             *folds.entry(fold).or_default() += 1;
         }
     }
-    parts.extend(
-        folds
-            .into_iter()
-            .map(|(what, count)| format!("{count} {what}")),
-    );
+    parts.extend(folds.into_iter().map(|(what, count)| {
+        // `callsites of …`
+        let what = match (count, what.split_once("s ")) {
+            (1, Some((one, rest))) => format!("{one} {rest}"),
+            _ => what.to_owned(),
+        };
+        format!("{count} {what}")
+    }));
     match parts.is_empty() {
         true => String::new(),
         false => format!(

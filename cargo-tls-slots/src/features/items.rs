@@ -182,6 +182,8 @@ pub(super) fn item(source: &Source<'_>, start: usize) -> Option<Item> {
         "macro_rules" => vec![(space, name(at + 2))],
         // A tuple's constructor is a value as well.
         "struct" => vec![(Space::Any, name(at + 1))],
+        // `const _: () = …`
+        _ if source.at(at + 1) == "_" => Vec::new(),
         _ => vec![(space, name(at + 1))],
     };
     Some(Item {
@@ -252,6 +254,7 @@ mod tests {
             ("pub(crate) async unsafe fn f(a: B) -> C { d } e", "fn", "f"),
             ("const fn f() {} e", "fn", "f"),
             ("const F: u8 = { 1 }; e", "const", "F"),
+            ("const _: () = {}; e", "const", ""),
             ("pub struct S<T>(T); e", "struct", "S"),
             ("impl<T> A for B<T> { fn f() {} } e", "impl", ""),
             (

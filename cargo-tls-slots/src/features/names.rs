@@ -60,6 +60,8 @@ pub(super) struct Names {
     globs: BTreeMap<Place, bool>,
     /// The methods, and other associated items, of a name that a type has.
     methods: BTreeMap<(String, String), Vec<At>>,
+    /// The methods of the crate's traits.
+    of_traits: BTreeSet<String>,
     /// The types that dereference to another one.
     derefs: BTreeSet<String>,
     /// The definitions of a macro.
@@ -113,6 +115,10 @@ impl Names {
             }
             if one.keyword == "impl" {
                 self.add_impl(gates, source, at, &one);
+            } else if one.keyword == "trait" {
+                let open = source.tokens[one.range.end - 1].pair;
+                let methods = associated(gates, source, open).into_iter();
+                self.of_traits.extend(methods.map(|(name, _)| name));
             }
             for (space, name) in &one.names {
                 if name == "*" {
@@ -164,7 +170,13 @@ impl Names {
         let not_own = |at: &At| *at != own;
         match scope {
             Scope::Other => Others::Always,
-            Scope::Type(ty) if self.derefs.contains(ty) || has(METHODS, name) => Others::Always,
+            Scope::Type(ty)
+                if self.derefs.contains(ty)
+                    || self.of_traits.contains(name)
+                    || has(METHODS, name) =>
+            {
+                Others::Always
+            }
             Scope::Type(ty) => {
                 let all = self.methods.get(&(ty.clone(), name.to_owned()));
                 let all = all.into_iter().flatten().copied();

@@ -94,7 +94,6 @@ pub(crate) const MISMATCHES: &[Row] = &[
     module("another rustc", OTHER_RUSTC, Differs(&["compiler"])),
     host("another rustc for the host", OTHER_RUSTC, Differs(&["compiler"])),
     module_has!("io-util"), host_has!("io-util"),
-    module_has!("parking_lot"), host_has!("parking_lot"),
     module_has!("process"), host_has!("process"),
     module_has!("rt-multi-thread"), host_has!("rt-multi-thread"),
     module_has!("signal"), host_has!("signal"),
@@ -179,6 +178,9 @@ pub(crate) const HARMLESS: &[Row] = &[
     host("feature `fs` in the host only", features("tokio/fs"), Fits),
     module("feature `io-std` in the module only", features("tokio/io-std"), Fits),
     host("feature `io-std` in the host only", features("tokio/io-std"), Fits),
+    // With `external-tls` it is left unused.
+    module("feature `parking_lot` in the module only", features("tokio/parking_lot"), Fits),
+    host("feature `parking_lot` in the host only", features("tokio/parking_lot"), Fits),
     both("features `fs` and `macros` in the host, `io-std` in the module", features("tokio/fs tokio/macros"),
         features("tokio/io-std"), Fits),
     module("another target folder", Build { apart: Some("compat-too"), ..BASE }, Fits),
