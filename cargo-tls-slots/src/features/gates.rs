@@ -112,8 +112,8 @@ impl<'a> Gates<'a> {
         self.files.get(file.path).cloned().unwrap_or_default()
     }
 
-    /// The conditions in the attributes of the item that begins at `start`, but for the attribute in
-    /// `except`.
+    /// The conditions in the attributes of the item that begins at `start`, but for the attribute
+    /// that `except` opens.
     pub(super) fn beside(source: &Source<'_>, start: usize, except: usize) -> Vec<Condition> {
         let all = attributes(source, start).into_iter();
         let others = all.filter(|one| one.start != except + 1);

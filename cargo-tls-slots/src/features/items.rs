@@ -1,4 +1,19 @@
 //! Where an item stands, where it ends, and which names it brings.
+//!
+//! Items are read from tokens and not by a parser of Rust, as most of tokio's stand in the arguments
+//! of macros. Little of an item has to be known:
+//!
+//! | item | ends with | names |
+//! | --- | --- | --- |
+//! | `fn`, `trait`, `mod`, `impl` | its braces, or `;` | its own; an `impl` has none |
+//! | `struct`, `enum`, `union` | its braces, or `;` | its own, and that of a tuple's constructor |
+//! | `const`, `static`, `type` | `;` | its own, unless it is `_` |
+//! | `use a::{b, c as d};` | `;` | `b` and `d`; `*` for a glob |
+//! | `extern crate a;` | `;` | none: the crate has this name anyway |
+//! | `macro_rules! a { … }` | its braces | `a`, of macros |
+//! | `a! { … }`, `a!(…);` | its group, and the `;` | none that are known |
+//!
+//! What begins otherwise is no item, or one that nobody expects there.
 
 use std::ops::Range;
 
