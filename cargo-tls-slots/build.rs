@@ -14,11 +14,12 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// What is embedded: every text file in these folders, but for the names in [`SKIPPED`].
-const FOLDERS: [&str; 13] = [
+const FOLDERS: [&str; 14] = [
     "patches",
     "tokio",
     "tokio-macros",
     "tls-keys",
+    "tls-keys-macros",
     "tls-slots",
     "tls-slots-build",
     "tls-slots-load",

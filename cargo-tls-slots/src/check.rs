@@ -11,19 +11,28 @@
 //! | question | verdict |
 //! | --- | --- |
 //! | Can the file be read, and has it a manifest? | [`Verdict::Unreadable`] |
+//! | If not: has it the state of crates that the host shares? | [`Verdict::Unforked`] |
 //! | Is the manifest of a version that this command knows? | [`Verdict::OtherAbi`] |
 //! | Are format and processor those of the host? | [`Verdict::Architecture`] |
 //! | Is it no host itself? | [`Verdict::Host`] |
 //! | Do compiler, profile, crates, features, types and keys agree? | [`Verdict::Differs`] |
 
 use std::fmt::Write as _;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tls_slots_manifest::{Difference, FileError, Mismatch, compare};
+use tls_slots_manifest::{
+    Allowed, Description, Difference, FileError, Mismatch, PrivateState, Unforked,
+    asks_for_private_state, compare,
+};
 
 use crate::causes::with_causes;
 use crate::inspect::{self, Error, Image};
+
+/// The version of the JSON's form. Fields may be added without a new number; a field that goes or
+/// changes its meaning needs one.
+const SCHEMA: u32 = 1;
 
 /// The result of a comparison: a host, and a verdict for each module.
 #[derive(Debug)]
@@ -61,6 +70,9 @@ pub enum Verdict {
         /// Format and processor of the module.
         module: String,
     },
+    /// The file has no manifest, but the state of crates that the host shares: it was meant as a
+    /// module.
+    Unforked(Unforked),
     /// The file is a host, or a module that contains the host's half by mistake.
     Host,
     /// The file cannot be read, or is no module.
@@ -96,6 +108,7 @@ impl Verdict {
                 "the host is built for {host} and the module for {module}; build the module for the \
                  host's target"
             )),
+            Self::Unforked(unforked) => Some(format!("it has no manifest; {unforked}")),
             Self::Host => Some(
                 "it is a host itself, as it exports tls_slots_register_v1; if it is meant as a \
                  module, take `tls-slots` out of its dependencies (under `[dev-dependencies]` it \
@@ -169,6 +182,12 @@ fn verdict(host: &Image, path: &Path) -> Verdict {
     let module = match inspect::read(path) {
         Ok(module) => module,
         Err(error @ Error::File(_, FileError::OtherAbi { .. })) => return Verdict::OtherAbi(error),
+        Err(error @ Error::NoManifest(_)) => {
+            return match unforked(host, path) {
+                Some(unforked) => Verdict::Unforked(unforked),
+                None => Verdict::Unreadable(error),
+            };
+        }
         Err(error) => return Verdict::Unreadable(error),
     };
     let describe = |image: &Image| format!("{} {}", image.format, image.architecture);
@@ -182,10 +201,28 @@ fn verdict(host: &Image, path: &Path) -> Verdict {
     if module.exports_host {
         return Verdict::Host;
     }
-    match compare(&host.manifest, &module.manifest) {
+    let [host, module] = [(host, &module), (&module, host)].map(described);
+    match compare(&host, &module, &Allowed::default()) {
         Ok(()) => Verdict::Fits,
         Err(mismatch) => Verdict::Differs(mismatch),
     }
+}
+
+/// All that the comparison with another image looks at. A file that cannot be read again tells no
+/// private state.
+fn described((image, other): (&Image, &Image)) -> Description {
+    let mut description = image.description();
+    if asks_for_private_state(&image.manifest, &other.manifest) {
+        let file = File::open(&image.path);
+        description.private = file.map(PrivateState::from_reader).unwrap_or_default();
+    }
+    description
+}
+
+/// The crates that the host shares, and that a file without a manifest has for itself.
+fn unforked(host: &Image, path: &Path) -> Option<Unforked> {
+    let file = File::open(path).ok()?;
+    Unforked::find(&host.description(), &PrivateState::from_reader(file))
 }
 
 impl Report {
@@ -214,7 +251,7 @@ impl Report {
         text
     }
 
-    /// The report as JSON, for a program.
+    /// The report as JSON, for a program. `docs/check-in-ci.md` has its schema.
     pub fn json(&self) -> Value {
         let modules: Vec<Value> = self
             .modules
@@ -241,6 +278,7 @@ impl Report {
             })
             .collect();
         json!({
+            "schema": SCHEMA,
             "host": self.host.path.to_string_lossy(),
             "fits": self.status() == 0,
             "modules": modules,

@@ -11,9 +11,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Mutex;
 
 use cargo_tls_slots::Sharing;
 use cargo_tls_slots::fork::{ForkOptions, Forked, fork};
+use tls_slots_tests::process::side_by_side;
 use tls_slots_tests::scratch;
 
 /// A crate, what `cargo test` is told, how many of its statics are shared and are not (nothing for
@@ -193,27 +195,35 @@ fn passed(output: &Output) -> usize {
 #[test]
 fn unprepared_crates_pass_their_own_tests() {
     let all = std::env::var_os("TLS_SLOTS_ALL_CRATES").is_some();
-    for case in CRATES.iter().filter(|case| case.light || all) {
-        let forked = forked(&[case.spec], &lasting("forks"));
-        let one = &forked.crates[0];
-        let counts = one.report.as_ref().map(|report| {
-            let count = |sharing| report.with(sharing).count();
-            (count(Sharing::Shared), count(Sharing::NotShared))
-        });
-        assert_eq!(counts, case.by_rule, "{}", case.spec);
-        let folder = self_hosted(&forked, &one.name);
-        let args = [&["test", "--quiet"], case.args].concat();
-        let output = cargo(&folder, &args);
-        assert!(
-            output.status.success() && passed(&output) >= case.tests,
-            "{}: {} tests passed, of {}\n{}\n{}",
-            case.spec,
-            passed(&output),
-            case.tests,
-            String::from_utf8_lossy(&output.stderr),
-            String::from_utf8_lossy(&output.stdout)
-        );
-    }
+    let cases = CRATES.iter().filter(|case| case.light || all);
+    // The tests of one are run while the next one is built.
+    side_by_side(2, &cases.collect::<Vec<_>>(), |case| passes_its_tests(case));
+}
+
+/// Forks the crate, builds it as a host of its own, and runs its tests.
+fn passes_its_tests(case: &Case) {
+    static FORKING: Mutex<()> = Mutex::new(());
+    let forking = FORKING.lock().unwrap();
+    let forked = forked(&[case.spec], &lasting("forks"));
+    let one = &forked.crates[0];
+    let counts = one.report.as_ref().map(|report| {
+        let count = |sharing| report.with(sharing).count();
+        (count(Sharing::Shared), count(Sharing::NotShared))
+    });
+    assert_eq!(counts, case.by_rule, "{}", case.spec);
+    let folder = self_hosted(&forked, &one.name);
+    drop(forking);
+    let args = [&["test", "--quiet"], case.args].concat();
+    let output = cargo(&folder, &args);
+    assert!(
+        output.status.success() && passed(&output) >= case.tests,
+        "{}: {} tests passed, of {}\n{}\n{}",
+        case.spec,
+        passed(&output),
+        case.tests,
+        String::from_utf8_lossy(&output.stderr),
+        String::from_utf8_lossy(&output.stdout)
+    );
 }
 
 const HOST: &str = r#"

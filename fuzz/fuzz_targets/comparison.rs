@@ -7,7 +7,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tls_slots_manifest::{Manifest, compare};
+use tls_slots_manifest::{Allowed, Description, Manifest, compare};
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((length, rest)) = bytes.split_first_chunk() else {
@@ -18,8 +18,9 @@ fuzz_target!(|bytes: &[u8]| {
     let (Ok(one), Ok(other)) = (Manifest::parse(one), Manifest::parse(other)) else {
         return;
     };
+    let (one, other) = (Description::from(one), Description::from(other));
     for (host, module) in [(&one, &other), (&other, &one)] {
-        if let Err(mismatch) = compare(host, module) {
+        if let Err(mismatch) = compare(host, module, &Allowed::default()) {
             assert!(!mismatch.differences.is_empty());
             let text = mismatch.to_string();
             assert!(text.len() < 12 * 6000);

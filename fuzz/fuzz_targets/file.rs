@@ -5,11 +5,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tls_slots_manifest::{Manifest, compare};
+use tls_slots_manifest::{Allowed, Description, PrivateState, compare};
 
 fuzz_target!(|bytes: &[u8]| {
-    match Manifest::from_object(bytes) {
-        Ok(manifest) => assert_eq!(compare(&manifest, &manifest), Ok(())),
+    PrivateState::from_object(bytes);
+    match Description::from_object(bytes) {
+        Ok(image) => {
+            assert_eq!(compare(&image, &image, &Allowed::default()), Ok(()));
+        }
         Err(error) => assert!(!error.to_string().contains(char::is_control)),
     }
 });

@@ -5,11 +5,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tls_slots_manifest::{Manifest, compare};
+use tls_slots_manifest::{Allowed, Description, Manifest, compare};
 
 fuzz_target!(|bytes: &[u8]| {
     match Manifest::parse(bytes) {
-        Ok(manifest) => assert_eq!(compare(&manifest, &manifest), Ok(())),
+        Ok(manifest) => {
+            let image = Description::from(manifest);
+            assert_eq!(compare(&image, &image, &Allowed::default()), Ok(()));
+        }
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 });

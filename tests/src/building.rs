@@ -1,11 +1,13 @@
-//! One build at a time in each target folder, and each build once.
+//! One build at a time in each folder of a profile, and each build once.
 //!
 //! The test binaries of a run share what they build. Under `cargo test` they run one after another,
 //! with several threads each; under nextest every test is a process. File locks keep the builds
 //! apart, and `once_per_run` remembers which builds were made.
 //!
-//! A build begins by [`Building`], for its target folder. It copies sources and makes forks while
-//! it has `Preparing` besides, as builds in other target folders use the same sources and forks.
+//! A build begins by [`Building`], for its target folder and its profile, as cargo's own lock is
+//! for these two. So a dev build and a release build are made at the same time. A build copies
+//! sources and makes forks while it has `Preparing` besides, as all builds use the same sources and
+//! forks.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -20,15 +22,17 @@ pub(crate) const SHARED: &str = "target";
 pub struct Building(#[expect(dead_code, reason = "held for its lock")] File);
 
 impl Building {
-    /// Waits for the other threads and the other test processes that build in the target folder
-    /// which most projects share.
+    /// Waits for the other threads and the other test processes that build in the dev profile, in
+    /// the target folder which most projects share.
     pub fn begin() -> Self {
-        Self::begin_in(SHARED)
+        Self::begin_in(SHARED, false)
     }
 
-    /// As [`begin`](Self::begin), for the target folder of that name.
-    fn begin_in(folder: &str) -> Self {
-        Self(locked(&format!("building-{folder}")))
+    /// As [`begin`](Self::begin), for the target folder of that name, and the release profile or
+    /// the dev profile.
+    fn begin_in(folder: &str, release: bool) -> Self {
+        let profile = if release { "release" } else { "debug" };
+        Self(locked(&format!("building-{folder}-{profile}")))
     }
 }
 
@@ -49,8 +53,8 @@ fn locked(name: &str) -> File {
     file
 }
 
-/// Builds something in the target folder of that name, once per test run, whichever process comes
-/// first.
+/// Builds something in the target folder of that name, in the release profile or in the dev
+/// profile, once per test run, whichever process comes first.
 ///
 /// Under `cargo test` every test binary does it again, as cargo's own check costs little; nextest
 /// names its runs. Who asks for work that was done is not kept waiting by other work.
@@ -58,7 +62,7 @@ fn locked(name: &str) -> File {
 /// # Panics
 ///
 /// If the work panicked, for this caller or an earlier one.
-pub(crate) fn once_per_run(name: &str, folder: &str, work: impl FnOnce(&Building)) {
+pub(crate) fn once_per_run(name: &str, folder: &str, release: bool, work: impl FnOnce(&Building)) {
     static ASKED_FOR: LazyLock<Mutex<HashMap<String, Arc<Once>>>> = LazyLock::new(Mutex::default);
     let once = {
         let mut asked_for = ASKED_FOR.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +74,7 @@ pub(crate) fn once_per_run(name: &str, folder: &str, work: impl FnOnce(&Building
             !state.is_poisoned(),
             "{name} was not built: see the first test that failed"
         );
-        let building = Building::begin_in(folder);
+        let building = Building::begin_in(folder, release);
         let stamp = scratch().join(format!("{name}.run"));
         let run = std::env::var("NEXTEST_RUN_ID").ok();
         if run.is_some() && fs::read_to_string(&stamp).ok() == run {

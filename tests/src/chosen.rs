@@ -140,9 +140,14 @@ impl Chosen {
 
     /// Makes the copies of the fixtures.
     pub(crate) fn copy(&self, tokio: Tokio) {
-        copy_fixtures(&self.sources(tokio), tokio, &|path, text| {
-            self.edit(path, text)
-        });
+        copy_fixtures(
+            &self.sources(tokio),
+            tokio,
+            &|path, text| match path.ends_with("Cargo.toml") {
+                true => self.edit(path, text),
+                false => text,
+            },
+        );
     }
 
     /// A `Cargo.toml` of the fixtures with the requirements of these releases. `path` starts at
@@ -223,6 +228,6 @@ impl Chosen {
         let place = scratch().join(&self.folder);
         let file = place.join("Cargo.lock");
         crate::sources::write(&file, self.lock(preparing).as_bytes());
-        Lock::Crates.fork_to(&place.join("forks"), &file)
+        Lock::Crates.fork_to(&place.join("forks"), &file, &[])
     }
 }

@@ -36,7 +36,8 @@ pub const DEV_NO_PARKING_LOT: Config = Config {
     features: "no-parking-lot",
     ..DEV_FULL
 };
-/// The fork, optimised, with thin LTO, all of tokio's features.
+/// The fork, optimised, all of tokio's features. The host and the second module have thin LTO, the
+/// first module has [fat LTO](fat).
 pub const RELEASE_FULL: Config = Config {
     release: true,
     ..DEV_FULL
@@ -67,6 +68,17 @@ pub struct Built {
     pub modules: Vec<PathBuf>,
 }
 
+/// Fat LTO, one unit, no symbols: what a release of a product looks like.
+///
+/// For the last rustc only, where all three take effect: the dependencies are bitcode, as for thin
+/// LTO, and have been compiled.
+pub fn fat(project: Project) -> Project {
+    project
+        .rustc("-Clto=fat")
+        .rustc("-Cstrip=symbols")
+        .rustc("-Ccodegen-units=1")
+}
+
 impl Config {
     fn project(&self, fixture: &str) -> Project {
         let features = match self.tokio {
@@ -85,15 +97,19 @@ impl Config {
 
     /// The host and both modules, each built by a cargo of its own.
     pub fn built(&self) -> Built {
+        let mut first = self.project("module");
+        if self.release && self.lto.is_none() {
+            first = fat(first);
+        }
         // The second module has the code of the first one, and is there to be another image. For
         // LTO, which compiles all of that code once more, it is not optimised a second time.
-        let second = match self.release {
-            true => self.project("module_b").rustc("-Copt-level=0"),
-            false => self.project("module_b"),
-        };
+        let mut second = self.project("module_b");
+        if self.release {
+            second = second.rustc("-Copt-level=0");
+        }
         Built {
             host: self.project("host").built(),
-            modules: vec![self.project("module").built(), second.built()],
+            modules: vec![first.built(), second.built()],
         }
     }
 

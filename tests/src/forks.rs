@@ -1,6 +1,6 @@
 //! The forks that the projects are patched to.
 //!
-//! Three lock files stand beside the fixtures, and each says what is forked: of `Cargo.lock` tokio
+//! Four lock files stand beside the fixtures, and each says what is forked: of `Cargo.lock` tokio
 //! alone, of the others every crate that there is a recipe for. All sets of forks lie in one
 //! folder, so that what they have in common (tls-slots, tls-keys) is compiled once. A [`Place`] has
 //! forks of its own.
@@ -20,6 +20,8 @@ use crate::sources::{fixtures, other_release, scratch, write};
 pub(crate) enum Lock {
     /// Of the scenarios about tokio: `Cargo.lock`.
     Tokio,
+    /// Of the builds that differ in one thing: `compat.lock`.
+    Compat,
     /// Of the scenarios about other crates: `crates.lock`.
     Crates,
     /// Of the scenarios about two releases of a crate: `twins.lock`.
@@ -30,6 +32,7 @@ impl Lock {
     /// That of a fixture, by the fixture's name.
     pub(crate) fn of(fixture: &str) -> Self {
         match fixture.split('_').next() {
+            Some("compat") => Self::Compat,
             Some("crates") => Self::Crates,
             Some("twins") => Self::Twins,
             _ => Self::Tokio,
@@ -40,6 +43,7 @@ impl Lock {
     fn name(self) -> &'static str {
         match self {
             Self::Tokio => "Cargo.lock",
+            Self::Compat => "compat.lock",
             Self::Crates => "crates.lock",
             Self::Twins => "twins.lock",
         }
@@ -50,22 +54,27 @@ impl Lock {
     pub(crate) fn read(self) -> String {
         let text =
             fs::read_to_string(fixtures().join(self.name())).expect("the lock file is there");
-        match other_release().filter(|_| self == Self::Tokio) {
+        let has_tokio = [Self::Tokio, Self::Compat].contains(&self);
+        match other_release().filter(|_| has_tokio) {
             None => text,
             Some(release) => with_package(&text, "tokio", release, None),
         }
     }
 
-    /// Makes the forks in the folder `out`, from a lock file of this kind.
-    pub(crate) fn fork_to(self, out: &Path, lockfile: &Path) -> Forked {
+    /// Makes the forks in the folder `out`, from a lock file of this kind. `only`: of these crates,
+    /// if there are any.
+    pub(crate) fn fork_to(self, out: &Path, lockfile: &Path, only: &[&str]) -> Forked {
         let mut options = ForkOptions::new(out);
-        if self == Self::Tokio {
-            let tokio = match other_release() {
-                None => "tokio".to_owned(),
-                Some(release) => format!("tokio@{release}"),
-            };
-            options.crates = vec![tokio.parse().expect("a crate and its release")];
-        }
+        let only = match self {
+            Self::Tokio if only.is_empty() => &["tokio"],
+            _ => only,
+        };
+        let crates = only.iter().map(|name| match other_release() {
+            Some(release) if *name == "tokio" => format!("tokio@{release}"),
+            _ => name.to_string(),
+        });
+        let crates = crates.map(|text| text.parse().expect("a crate and its release"));
+        options.crates = crates.collect();
         options.lockfile = Some(lockfile.to_owned());
         fork::fork(&options)
             .unwrap_or_else(|error| panic!("the fork failed: {}", with_causes(&error)))
@@ -74,10 +83,12 @@ impl Lock {
     /// The forks of all projects that are in no place of their own, made once per process.
     pub(crate) fn forked(self, _: &Preparing) -> &'static Forked {
         static TOKIO: LazyLock<Forked> = LazyLock::new(|| Lock::Tokio.fork());
+        static COMPAT: LazyLock<Forked> = LazyLock::new(|| Lock::Compat.fork());
         static CRATES: LazyLock<Forked> = LazyLock::new(|| Lock::Crates.fork());
         static TWINS: LazyLock<Forked> = LazyLock::new(|| Lock::Twins.fork());
         match self {
             Self::Tokio => &TOKIO,
+            Self::Compat => &COMPAT,
             Self::Crates => &CRATES,
             Self::Twins => &TWINS,
         }
@@ -86,7 +97,7 @@ impl Lock {
     fn fork(self) -> Forked {
         let lockfile = scratch().join(self.name());
         write(&lockfile, self.read().as_bytes());
-        self.fork_to(&scratch().join("forks"), &lockfile)
+        self.fork_to(&scratch().join("forks"), &lockfile, &[])
     }
 }
 
@@ -100,7 +111,11 @@ pub struct Place {
     pub folder: &'static str,
     /// What the lock file has in other versions. The forks are made from it, too.
     pub locked: &'static [Locked],
-    /// Changes a file of the forks: its path below their folder, and its text.
+    /// What is forked here, if the forks of all other projects will not do: the crates that a build
+    /// links, and tokio where cargo asks for its feature; all of the lock file if none is named.
+    pub forks: Option<&'static [&'static str]>,
+    /// Changes a text file of the forks or of the fixtures: its path below the forks' folder, or
+    /// below `fixtures`, and its text.
     pub edit: Option<fn(&Path, &str) -> String>,
 }
 
@@ -115,15 +130,18 @@ impl Place {
     }
 
     /// Its forks. Cheap once they are there.
-    pub(crate) fn forked(&self, _: &Preparing, lock: Lock) -> Forked {
+    pub(crate) fn forked(&self, preparing: &Preparing, lock: Lock) -> Forked {
+        let Some(forks) = self.forks else {
+            return lock.forked(preparing).clone();
+        };
         let root = scratch().join(self.folder);
         let file = root.join("Cargo.lock");
         write(&file, &self.lock(lock));
         let Some(edit) = self.edit else {
-            return lock.fork_to(&root.join("forks"), &file);
+            return lock.fork_to(&root.join("forks"), &file, forks);
         };
         // A fork that was changed would be made anew each time.
-        let mut forked = lock.fork_to(&root.join("unedited"), &file);
+        let mut forked = lock.fork_to(&root.join("unedited"), &file, forks);
         let to = root.join("forks");
         edit_folder(&forked.dir, &to, Path::new(""), edit);
         for one in &mut forked.crates {

@@ -13,11 +13,20 @@ pub struct Forking;
 #[doc = include_str!("../../docs/loader.md")]
 pub struct Loader;
 
+#[doc = include_str!("../../docs/migrating-libloading.md")]
+pub struct MigratingLibloading;
+
+#[doc = include_str!("../../docs/must-agree.md")]
+pub struct MustAgree;
+
 #[doc = include_str!("../../docs/panics.md")]
 pub struct Panics;
 
 #[doc = include_str!("../../docs/sharing.md")]
 pub struct Sharing;
+
+#[doc = include_str!("../../docs/type-ids.md")]
+pub struct TypeIds;
 
 #[doc = include_str!("../../docs/unloading.md")]
 pub struct Unloading;

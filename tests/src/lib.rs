@@ -11,7 +11,7 @@
 //! | [`project`]  | runs cargo on a fixture, with the fork's patches, and keeps what it made |
 //! | [`chosen`]   | other releases for the scenarios about crates                            |
 //! | `forks`      | makes the forks that the projects are patched to                         |
-//! | [`building`] | one build at a time in a target folder, and each build once              |
+//! | [`building`] | one build at a time in a profile's folder, and each build once           |
 //! | [`process`]  | runs a program with a deadline and shows what it said                    |
 //! | [`running`]  | a process that a test talks with while it runs                           |
 //! | [`quotes`]   | documents that quote results                                             |

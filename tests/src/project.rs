@@ -26,7 +26,7 @@ use crate::chosen::Chosen;
 use crate::forks::{Lock, Place};
 use crate::process::{self, Ended};
 use crate::sanitizer;
-use crate::sources::{Tokio, copy_fixtures, fixtures, other_release, scratch, seed_lock};
+use crate::sources::{SEED, Tokio, copy_fixtures, fixtures, other_release, scratch, seed_lock};
 
 /// The longest that one cargo invocation may take.
 const BUILD: Duration = Duration::from_secs(900);
@@ -51,6 +51,7 @@ pub struct Project {
     last: Vec<String>,
     env: Vec<(String, String)>,
     place: Option<Place>,
+    forks_inside: bool,
     chosen: Option<&'static Chosen>,
     apart: Option<&'static str>,
     triple: Option<&'static str>,
@@ -69,6 +70,7 @@ impl Project {
             last: Vec::new(),
             env: Vec::new(),
             place: None,
+            forks_inside: false,
             chosen: None,
             apart: None,
             triple: None,
@@ -124,6 +126,12 @@ impl Project {
         self
     }
 
+    /// With forks of its own in a folder of its own, as by `fork --out forks` in the project.
+    pub fn forks_inside(mut self) -> Self {
+        self.forks_inside = true;
+        self
+    }
+
     /// With these releases instead of those of the fixtures' lock file, if there are any.
     pub fn chosen(mut self, chosen: Option<&'static Chosen>) -> Self {
         self.chosen = chosen;
@@ -131,7 +139,7 @@ impl Project {
     }
 
     /// In the target folder of that name, and not in the one that most projects share. Builds in
-    /// two target folders may be made at the same time.
+    /// two target folders may be made at the same time, as may builds in two profiles.
     pub fn apart(mut self, folder: &'static str) -> Self {
         self.apart = Some(folder);
         self
@@ -186,7 +194,13 @@ impl Project {
     pub fn cargo(&self, _: &Building, arguments: &[&str]) -> Ended {
         let preparing = Preparing::begin();
         match self.chosen {
-            None => copy_fixtures(&self.sources(), self.tokio, &|_, text| text),
+            None => {
+                let edit = self.place.and_then(|place| place.edit);
+                copy_fixtures(&self.sources(), self.tokio, &|path, text| match edit {
+                    Some(edit) => edit(&Path::new("fixtures").join(path), &text),
+                    None => text,
+                });
+            }
             Some(chosen) => chosen.copy(self.tokio),
         }
         let folder = self.sources().join(&self.fixture);
@@ -202,6 +216,9 @@ impl Project {
         if self.tokio == Tokio::Fork {
             // After the subcommand: `cargo --config … clippy` does not hand them on.
             let patches = match (self.place, self.chosen) {
+                _ if self.forks_inside => lock
+                    .fork_to(&folder.join("forks"), &folder.join(SEED), &[])
+                    .cargo_config_args(),
                 (None, None) => lock.forked(&preparing).cargo_config_args(),
                 (Some(place), _) => place.forked(&preparing, lock).cargo_config_args(),
                 (None, Some(chosen)) => chosen.forked(&preparing).cargo_config_args(),
@@ -245,7 +262,7 @@ impl Project {
         let file = self.file();
         let name = format!("{}-{:016x}", self.fixture.replace('/', "-"), self.digest());
         let kept = scratch().join("built").join(&name).join(&file);
-        once_per_run(&name, self.target_name(), |building| {
+        once_per_run(&name, self.target_name(), self.release, |building| {
             let mut arguments = vec![if self.last.is_empty() {
                 "build"
             } else {

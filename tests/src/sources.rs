@@ -74,10 +74,13 @@ pub(crate) fn write(path: &Path, content: &[u8]) {
 }
 
 /// What a copy has and its fixture has not.
-const OF_THE_COPY: [&str; 3] = ["Cargo.lock", ".seed", "target"];
+const OF_THE_COPY: [&str; 4] = ["Cargo.lock", SEED, "forks", "target"];
+
+/// The lock file as the project was given it, before cargo has changed that.
+pub(crate) const SEED: &str = ".seed";
 
 /// Makes a folder of copies be what `tests/fixtures` is now.
-/// `edit` gets the path and the text of each `Cargo.toml`, and returns its text in the copy.
+/// `edit` gets the path and the text of each text file, and returns its text in the copy.
 pub(crate) fn copy_fixtures(to: &Path, tokio: Tokio, edit: &dyn Fn(&Path, String) -> String) {
     copy_folder(&fixtures(), to, tokio, edit);
 }
@@ -106,19 +109,21 @@ fn copy_folder(from: &Path, to: &Path, tokio: Tokio, edit: &dyn Fn(&Path, String
             copy_folder(&path, &to.join(name), tokio, edit);
             continue;
         }
-        let mut content = fs::read(&path).expect("a fixture can be read");
-        if name == "Cargo.toml" {
-            let mut text = String::from_utf8(content).expect("a Cargo.toml is text");
-            if tokio == Tokio::Registry {
-                text = text
-                    .lines()
-                    .filter(|line| !line.ends_with("# fork"))
-                    .map(|line| format!("{line}\n"))
-                    .collect();
+        let content = fs::read(&path).expect("a fixture can be read");
+        let content = match String::from_utf8(content) {
+            Ok(mut text) => {
+                if name == "Cargo.toml" && tokio == Tokio::Registry {
+                    text = text
+                        .lines()
+                        .filter(|line| !line.ends_with("# fork"))
+                        .map(|line| format!("{line}\n"))
+                        .collect();
+                }
+                let below = path.strip_prefix(fixtures()).expect("it is in the folder");
+                edit(below, text).into_bytes()
             }
-            let below = path.strip_prefix(fixtures()).expect("it is in the folder");
-            content = edit(below, text).into_bytes();
-        }
+            Err(error) => error.into_bytes(),
+        };
         write(&to.join(name), &content);
     }
 }
@@ -126,7 +131,7 @@ fn copy_folder(from: &Path, to: &Path, tokio: Tokio, edit: &dyn Fn(&Path, String
 /// Gives a project a lock file: all projects resolve alike, since host and module must agree on mio
 /// and its like. cargo may have added to the lock file since; that stays, until the seed changes.
 pub(crate) fn seed_lock(project: &Path, seed: &[u8]) {
-    let (lock, mark) = (project.join("Cargo.lock"), project.join(".seed"));
+    let (lock, mark) = (project.join("Cargo.lock"), project.join(SEED));
     if !lock.is_file() || fs::read(&mark).ok().as_deref() != Some(seed) {
         write(&lock, seed);
         write(&mark, seed);

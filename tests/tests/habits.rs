@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use object::{Object, ObjectSection, ObjectSymbol};
-use tls_slots_manifest::Manifest;
+use tls_slots_manifest::{Allowed, Manifest};
 use tls_slots_tests::building::Building;
-use tls_slots_tests::fixtures::{Built, DEADLINE, DEV_FULL, REGISTRY_FULL, RELEASE_FULL};
-use tls_slots_tests::process::{self, Ended};
+use tls_slots_tests::fixtures::{Built, DEADLINE, DEV_FULL, REGISTRY_FULL, RELEASE_FULL, fat};
+use tls_slots_tests::process::{self, Ended, side_by_side};
 use tls_slots_tests::project::Project;
 
 fn run(program: &Path, arguments: &[&Path]) -> Ended {
@@ -75,25 +74,6 @@ fn tests_of_a_module_on_its_own() {
         3,
         "{tests}"
     );
-}
-
-/// A host without `tls-slots` does not link, and the linker names what is missing.
-#[test]
-fn a_host_without_tls_slots_does_not_link() {
-    let building = Building::begin();
-    let build = Project::new("no_slots").cargo(&building, &["build"]);
-    build.assert_failure();
-    let words = build
-        .stderr
-        .lines()
-        .any(|line| line.contains("undefined symbol: tls_slots_"));
-    assert!(words, "{build}");
-    // It says so to other linkers, too, in their own words.
-    let by_bfd = ["rustc", "--", "-Clink-arg=-fuse-ld=bfd"];
-    let build = Project::new("no_slots").cargo(&building, &by_bfd);
-    build
-        .assert_failure()
-        .assert_says("undefined reference to `tls_slots_");
 }
 
 /// A program that is no host: `dlopen` names the symbol that it misses.
@@ -245,15 +225,25 @@ fn static_binary(features: &str) -> Built {
         "keys_twin_crates",
         "images",
     ];
-    for (name, flavours) in built.table() {
-        if images.contains(&name.as_str()) {
-            continue;
-        }
-        for flavour in flavours {
-            built.assert_scenario(&flavour, &name);
-        }
-    }
+    let table = built.table().into_iter();
+    let table = table.filter(|(name, _)| !images.contains(&name.as_str()));
+    all_scenarios(&built, table);
     built
+}
+
+/// How many scenarios at a time: most of them wait for timers and for each other's threads.
+const AT_A_TIME: usize = 4;
+
+/// Runs each scenario of a table on each of its flavours.
+fn all_scenarios(built: &Built, table: impl Iterator<Item = (String, Vec<String>)>) {
+    let of_all = table.flat_map(|(name, flavours)| {
+        let named = move |flavour| (flavour, name.clone());
+        flavours.into_iter().map(named)
+    });
+    let all: Vec<(String, String)> = of_all.collect();
+    side_by_side(AT_A_TIME, &all, |(flavour, name)| {
+        built.assert_scenario(flavour, name);
+    });
 }
 
 /// With the feature off, the forked tokio is upstream's: it works, and nothing of ours is there.
@@ -316,7 +306,11 @@ fn assert_manifests_fit(host: &Path, module: &Path) {
         assert!(manifest.keys.iter().any(|key| key.name == "CONTEXT"));
         manifest
     };
-    let fits = tls_slots_manifest::compare(&read(host), &read(module));
+    let fits = tls_slots_manifest::compare(
+        &read(host).into(),
+        &read(module).into(),
+        &Allowed::default(),
+    );
     fits.unwrap_or_else(|mismatch| panic!("{mismatch}"));
 }
 
@@ -355,36 +349,23 @@ fn linkers() {
                 host: host.clone(),
                 modules: vec![module.clone(), second.clone()],
             };
-            for (flavour, name) in LINKED {
+            side_by_side(AT_A_TIME, &LINKED, |(flavour, name)| {
                 built.assert_scenario(flavour, name);
-            }
+            });
         }
     }
 }
 
-/// Fat LTO, one unit, no symbols: what a release of a product looks like.
+/// Fat LTO, one unit, no symbols, on both sides.
 #[test]
 fn fat_lto_and_strip() {
-    let second = RELEASE_FULL.built().modules.remove(1);
-    // For the last rustc only, where all three take effect: the dependencies are bitcode, as for
-    // thin LTO, and have been compiled.
-    let fat = |project: Project| {
-        project
-            .rustc("-Clto=fat")
-            .rustc("-Cstrip=symbols")
-            .rustc("-Ccodegen-units=1")
-    };
+    let mut modules = RELEASE_FULL.built().modules;
+    let (second, module) = (modules.remove(1), modules.remove(0));
     let host = RELEASE_FULL.host(fat);
-    let module = RELEASE_FULL.module(fat);
     assert_manifests_fit(&host, &module);
     let built = Built {
         host,
         modules: vec![module, second],
     };
-    for (name, flavours) in built.table() {
-        for flavour in flavours {
-            let ended = built.scenario(&flavour, &name, Duration::from_secs(60), &[]);
-            ended.assert_success();
-        }
-    }
+    all_scenarios(&built, built.table().into_iter());
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use object::{Object, ObjectSection, ObjectSymbol};
-use tls_slots_tests::process::{self, Ended};
+use tls_slots_tests::process::{self, Ended, side_by_side};
 use tls_slots_tests::project::Project;
 use tls_slots_tests::sanitizer;
 
@@ -46,18 +46,22 @@ fn assert_case(release: bool, case: &str, function: Option<&str>) {
     run(&host, &module, case, function).assert_ok();
 }
 
+/// How many processes at a time: most of them wait for their threads.
+const AT_A_TIME: usize = 4;
+
 /// A case for each function.
 #[track_caller]
 fn assert_table(case: &str) {
-    for release in [false, true] {
-        for function in FUNCTIONS {
-            // The buffer is leaked when the module goes.
-            if function == "prints" && sanitizer::chosen().is_some() {
-                continue;
-            }
-            assert_case(release, case, Some(function));
+    let profiles = [false, true].into_iter();
+    let all = profiles.flat_map(|release| FUNCTIONS.map(|function| (release, function)));
+    let all: Vec<_> = all.collect();
+    side_by_side(AT_A_TIME, &all, |(release, function)| {
+        // The buffer is leaked when the module goes.
+        if *function == "prints" && sanitizer::chosen().is_some() {
+            return;
         }
-    }
+        assert_case(*release, case, Some(function));
+    });
 }
 
 #[test]

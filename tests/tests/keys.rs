@@ -179,13 +179,13 @@ Build both with the same profile, or set `debug-assertions` alike in both profil
 }
 
 #[test]
-fn a_key_of_another_size_is_refused() {
+fn a_shared_crate_with_another_feature_is_refused() {
     assert_refused(
         host(false),
         module(Build::Wide),
         "
-  what                            host                  module
-  thread-local keys_iface::WIDTH  4 bytes, alignment 4  8 bytes, alignment 8
-Build both with the same features of keys-iface 0.1.0, the same cfgs ",
+  what                        host  module
+  keys-iface: feature `wide`  off   on
+Build keys-iface with its feature `wide` on both sides, or on neither.",
     );
 }

@@ -240,7 +240,7 @@ fn a_file_that_cannot_be_a_module_is_told_by_its_kind() {
         "caused by: libxcc_s.so.1: cannot open shared object file",
     ));
     table.push((Build::Release.file(), "Mismatch", "debug assertions"));
-    table.push((Build::Wide.file(), "Mismatch", "keys_iface::WIDTH"));
+    table.push((Build::Wide.file(), "Mismatch", "keys-iface: feature `wide`"));
 
     let files: Vec<&Path> = table.iter().map(|(file, ..)| file.as_path()).collect();
     let ended = run(&host(), "errors", &files);
@@ -270,6 +270,33 @@ fn a_pipe_is_not_waited_for_and_a_secret_is_not_read() {
     assert!(errors[1].starts_with("NotAFile: "), "{ended}");
     assert!(errors[2].starts_with("Read: "), "{ended}");
     ended.assert_says("caused by: Permission denied");
+}
+
+/// Before there was a limit, a file of three gigabytes was copied to memory before its first byte
+/// was looked at.
+#[test]
+fn a_large_file_is_looked_at_before_it_is_copied() {
+    run(
+        &host(),
+        "large",
+        &[&Build::First.file(), &Build::Plain.file()],
+    );
+}
+
+/// Before, a pipe was opened before it was known to be one, which its writer noticed.
+#[test]
+fn pipes_sockets_and_devices_are_not_opened() {
+    run(&host(), "special", &[&Build::First.file()]);
+}
+
+#[test]
+fn a_file_may_change_while_it_is_read() {
+    run(&host(), "changing", &[&Build::First.file()]);
+}
+
+#[test]
+fn a_check_that_panics_leaves_nothing_open() {
+    run(&host(), "verify_panics", &[&Build::First.file()]);
 }
 
 // The file that was checked is the file that is loaded -------------------------------------------
@@ -385,7 +412,7 @@ fn a_module_that_fits_works_by_plain_dlopen() {
 #[test]
 fn a_module_that_does_not_fit_is_refused_by_the_registry() {
     for (build, words) in [
-        (Build::Wide, "keys_iface::WIDTH"),
+        (Build::Wide, "keys-iface: feature `wide`"),
         (Build::Release, "debug assertions"),
     ] {
         let module = build.file();

@@ -97,6 +97,17 @@ fn a_host_that_panics_is_reloaded_all_the_same() {
     run("clumsy");
 }
 
+/// Before, a check that panicked ended the reloading thread, and nobody was told.
+#[test]
+fn a_check_that_panics_refuses_the_build() {
+    run("panics-of-the-host");
+}
+
+#[test]
+fn what_is_no_file_or_far_too_large_is_refused() {
+    run("special");
+}
+
 #[test]
 fn a_task_that_never_ends_is_aborted() {
     run("task");

@@ -57,6 +57,14 @@ macro_rules! scenarios {
     };
 }
 
+/// Of all tests here this is begun first. So one thread makes the optimised builds, which take
+/// long, while others run what is built in the dev profile.
+#[test]
+fn builds_of_the_release_profile() {
+    RELEASE_FULL.built();
+    RELEASE_NO_PARKING_LOT.built();
+}
+
 scenarios! {
     // Tasks.
     both spawn

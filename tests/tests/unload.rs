@@ -4,26 +4,35 @@
 use std::process::Command;
 use std::time::Duration;
 
-use tls_slots_tests::process::{self, Ended};
+use tls_slots_tests::process::{self, Ended, side_by_side};
 use tls_slots_tests::project::Project;
 use tls_slots_tests::sanitizer;
 
 const DEADLINE: Duration = Duration::from_secs(120);
 
 fn run(case: &str, number: u64, release: bool, deadline: Duration) -> Ended {
-    let built = |fixture| Project::new(fixture).release(release).built();
-    let (host, module) = (built("unload_host"), built("unload_module"));
+    let module = Project::new("unload_module").release(release);
+    run_with(module, case, number, release, deadline)
+}
+
+/// With another build of the module.
+fn run_with(module: Project, case: &str, number: u64, release: bool, deadline: Duration) -> Ended {
+    let host = Project::new("unload_host").release(release).built();
     let mut command = Command::new(host);
-    command.arg(case).arg(module).arg(number.to_string());
+    command
+        .arg(case)
+        .arg(module.built())
+        .arg(number.to_string());
     let ended = process::run(&mut command, deadline);
     ended.assert_ok();
     ended
 }
 
 fn both(case: &str) {
-    for release in [false, true] {
-        run(case, 0, release, DEADLINE);
-    }
+    // Builds in two profiles are made at the same time, too.
+    side_by_side(2, &[false, true], |release| {
+        run(case, 0, *release, DEADLINE);
+    });
 }
 
 macro_rules! cases {
@@ -38,8 +47,21 @@ macro_rules! cases {
 }
 
 cases! {
-    idle unused task early blocking_call call_in_progress hold foreign_runtime thread own_locals foreign_std_local
-    foreign_key_local signal pointer opened_elsewhere locals_of_threads drains deadline cancelled panics
+    idle not_dumpable unused task early blocking_call call_in_progress hold foreign_runtime thread own_locals foreign_std_local
+    foreign_key_local signal pointer opened_elsewhere locals_of_threads drains deadline cancelled cancelled_late
+    threads_unload panics
+}
+
+#[test]
+fn blocking_shutdown() {
+    let module = Project::new("unload_module").features("blocking-shutdown");
+    run_with(module, "blocking_shutdown", 0, false, DEADLINE);
+}
+
+#[test]
+fn never_unmapped() {
+    let module = Project::new("unload_module").rustc("-Clink-arg=-Wl,-z,nodelete");
+    run_with(module, "never_unmapped", 0, false, DEADLINE);
 }
 
 /// A number from the environment, or one that is quick.

@@ -19,6 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const FORGETFUL: Place = Place {
     folder: "forgetful",
     locked: &[],
+    forks: Some(&[]),
     edit: Some(nobody_asks),
 };
 

@@ -86,12 +86,20 @@ macro_rules! runs_later {
 
             impl $name {
                 /// The thing is given away.
+                ///
+                /// # Safety
+                ///
+                /// None here. The shared one has a contract.
                 #[inline]
-                pub fn begin() {}
+                pub unsafe fn begin() {}
 
                 /// The thing runs now.
+                ///
+                /// # Safety
+                ///
+                /// None here. The shared one has a contract.
                 #[inline]
-                pub fn running() -> Self {
+                pub unsafe fn running() -> Self {
                     Self(())
                 }
             }

@@ -144,16 +144,17 @@ impl Module {
     /// - [`LoadError::Signature`]: the entry has another type.
     /// - [`LoadError::Layout`]: a type in the signature has another size or alignment in the
     ///   module.
+    /// - [`LoadError::Types`]: a type in the signature may be another one in the module.
     pub fn entry<S: Signature>(&self, name: &str) -> Result<Entry<S>, LoadError> {
         let entry = self.find(name)?;
         // SAFETY: the module is loaded, and its manifest says that the same compiler built it.
-        match unsafe { entry.as_async::<S>() } {
-            Ok(call) => Ok(Entry {
-                call,
-                loaded: Arc::clone(&self.loaded),
-            }),
-            Err(misfit) => Err(self.misfit::<S>(name, misfit)),
-        }
+        let call = unsafe { entry.as_async::<S>() };
+        let call = call.map_err(|misfit| self.misfit::<S>(name, misfit))?;
+        self.check_types::<S>(name, entry)?;
+        Ok(Entry {
+            call,
+            loaded: Arc::clone(&self.loaded),
+        })
     }
 
     /// An entry that the module declares as `#[tokio::module] pub fn`.
@@ -164,13 +165,13 @@ impl Module {
     pub fn function<S: Signature>(&self, name: &str) -> Result<Function<S>, LoadError> {
         let entry = self.find(name)?;
         // SAFETY: the module is loaded, and its manifest says that the same compiler built it.
-        match unsafe { entry.as_sync::<S>() } {
-            Ok(call) => Ok(Function {
-                call,
-                loaded: Arc::clone(&self.loaded),
-            }),
-            Err(misfit) => Err(self.misfit::<S>(name, misfit)),
-        }
+        let call = unsafe { entry.as_sync::<S>() };
+        let call = call.map_err(|misfit| self.misfit::<S>(name, misfit))?;
+        self.check_types::<S>(name, entry)?;
+        Ok(Function {
+            call,
+            loaded: Arc::clone(&self.loaded),
+        })
     }
 
     /// The entry of that name. The reference is valid while this module is loaded.
@@ -189,6 +190,38 @@ impl Module {
         // SAFETY: `symbol` is null or the address of a static `Entry` of the module, which is
         // loaded.
         unsafe { symbol.as_ref() }.ok_or_else(missing)
+    }
+
+    /// Whether both sides mean the same by the names of a signature's types.
+    ///
+    /// Names, sizes and alignments are equal by now. A feature of the crate that declares a type
+    /// may have changed what is in it all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Types`].
+    fn check_types<S: Signature>(
+        &self,
+        name: &str,
+        entry: &'static entry::Entry,
+    ) -> Result<(), LoadError> {
+        let signature = std::any::type_name::<S>();
+        // SAFETY: the module is loaded, and its manifest says that the same compiler built it.
+        if unsafe { entry.has_same_types::<S>() } {
+            return Ok(());
+        }
+        let agreed = |name: &&str| {
+            ["std", "core", "alloc"].contains(name) || self.loaded.agreed.contains(*name)
+        };
+        match crates_of(signature).find(|name| !agreed(name)) {
+            None => Ok(()),
+            Some(package) => Err(LoadError::Types {
+                path: self.loaded.path.clone(),
+                name: name.to_owned(),
+                signature,
+                package: package.to_owned(),
+            }),
+        }
     }
 
     /// The error for an entry that is not what the host asked for.
@@ -216,20 +249,41 @@ impl Module {
     }
 
     /// Begins a call of the module's entry `shutdown`, if it has one without arguments and result.
-    /// If that is no `async fn`, the call is over when this returns.
     ///
     /// Only for `unload`, which has closed the gate before.
-    pub(crate) fn shutdown(&self) -> Option<Call<()>> {
-        let name = self.entries().find(|name| *name == SHUTDOWN)?;
+    pub(crate) fn shutdown(&self) -> Shutdown {
+        let Some(name) = self.entries().find(|name| *name == SHUTDOWN) else {
+            return Shutdown::None;
+        };
+        let in_progress = InProgress::begin(&self.loaded);
         if let Ok(entry) = self.entry::<fn()>(name) {
-            return Some(entry.call_counted((), Ok(InProgress::begin(&self.loaded))));
+            return Shutdown::Async(entry.call_counted((), Ok(in_progress)));
         }
-        let function = self.function::<fn()>(name).ok()?;
-        let _call = InProgress::begin(&self.loaded);
-        // A panic in `shutdown` is not a reason to stay loaded.
-        let _ = (function.call)(());
-        None
+        match self.function::<fn()>(name) {
+            Ok(function) => Shutdown::Sync(CountedCall {
+                call: function.call,
+                _in_progress: in_progress,
+            }),
+            Err(_) => Shutdown::None,
+        }
     }
+}
+
+/// The module's entry `shutdown`.
+pub(crate) enum Shutdown {
+    /// There is none that could be called.
+    None,
+    /// An `async fn`, to be polled.
+    Async(Call<()>),
+    /// A `fn`, to be called.
+    Sync(CountedCall<fn()>),
+}
+
+/// The crates that the paths in a type's name begin with.
+fn crates_of(type_name: &str) -> impl Iterator<Item = &str> {
+    let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let paths = type_name.split(move |c| !is_path(c));
+    paths.filter_map(|path| Some(path.split_once("::")?.0))
 }
 
 /// An `async` entry of a module.
@@ -403,5 +457,22 @@ impl<R> Future for Call<R> {
 impl<R> fmt::Debug for Call<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crates_of_a_signature() {
+        let all = |name| crates_of(name).collect::<Vec<_>>();
+        assert_eq!(
+            all(
+                "fn(&[serde_json::value::Value; 2], (u8, core::option::Option<a::B<c_d::E>>)) -> dyn f::G + core::marker::Send"
+            ),
+            ["serde_json", "core", "a", "c_d", "f", "core"]
+        );
+        assert!(all("fn(u8, &'static str) -> ()").is_empty());
     }
 }

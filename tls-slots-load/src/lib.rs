@@ -67,6 +67,7 @@
 //!   build is unloaded. This needs the crate `notify`, and a thread.
 
 mod alive;
+mod clock;
 mod entry;
 mod load;
 mod loaded;

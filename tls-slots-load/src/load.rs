@@ -7,10 +7,12 @@
 //! | step | file in `open/` | errors |
 //! | --- | --- | --- |
 //! | is this program a host? | `host.rs` | [`LoadError::Host`] |
-//! | open the file once, and read it once | `file.rs` | `NotFound`, `Read`, `NotAFile`, `Writable` |
+//! | open the file once | `file.rs` | `NotFound`, `Read`, `NotAFile`, `Writable`, `TooLarge` |
+//! | look at its header, without a digest to compare | `look.rs` | as for its kind; `NoManifest` |
+//! | read it once | `file.rs` | `Read`, `Changed` |
 //! | its digest, if the host expects one | `check.rs` | `Digest` |
 //! | what kind of file it is; its headers | `format.rs`, `elf/` | `NotShared`, `Architecture`, `Corrupt`, `ContainsHost` |
-//! | its manifest against the host's | `check.rs` | `NoManifest`, `Manifest`, `Abi`, `Mismatch` |
+//! | its manifest, its std and its state against the host's | `check.rs`, `own.rs` | `NoManifest`, `Dylib`, `Manifest`, `Abi`, `Mismatch` |
 //! | the host's own check | here | `Rejected` |
 //! | open exactly what was checked | `copy/`, `image.rs` | `Copy`, `Replaced`, `Open`, `Host` |
 //! | has the registry accepted it? | `image.rs` | `Refused`, `NotRegistered` |
@@ -31,11 +33,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tls_slots::loader::lock;
+use tls_slots_manifest::Allowed;
 
 use crate::loaded::{self, Loaded};
 use crate::module::Module;
 use crate::open::error::LoadError;
-use crate::open::{self, check, file, host};
+use crate::open::{self, check, file, host, look};
 
 pub use crate::open::source::Source;
 
@@ -59,13 +62,31 @@ pub(crate) type Verify = dyn Fn(&[u8]) -> Result<(), Box<dyn Error + Send + Sync
 /// };
 /// # Ok::<(), tls_slots_load::LoadError>(())
 /// ```
-#[derive(Default)]
 pub struct LoadOptions {
     pub(crate) sha256: Option<[u8; 32]>,
     pub(crate) private: bool,
     pub(crate) source: Source,
     pub(crate) new_instance: bool,
     pub(crate) verify: Option<Box<Verify>>,
+    pub(crate) allowed: Allowed,
+    max_size: u64,
+}
+
+/// Far above what cargo makes with all its debug information, and far below what a machine has.
+const MAX_SIZE: u64 = 1 << 30;
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            sha256: None,
+            private: false,
+            source: Source::default(),
+            new_instance: false,
+            verify: None,
+            allowed: Allowed::default(),
+            max_size: MAX_SIZE,
+        }
+    }
 }
 
 impl LoadOptions {
@@ -115,9 +136,46 @@ impl LoadOptions {
         self
     }
 
+    /// Refuses a file of more bytes. 1 GiB (2³⁰ bytes) by default; [`u64::MAX`] is no limit.
+    ///
+    /// A load takes as much memory as the file has bytes, because the file is read into a copy. The
+    /// size is looked at before that. So is what the file's header tells, unless there is a
+    /// [digest](Self::sha256) to compare first.
+    pub fn max_size(&mut self, bytes: u64) -> &mut Self {
+        self.max_size = bytes;
+        self
+    }
+
+    /// Loads a module though a crate's state is shared on one side and private on the other.
+    ///
+    /// `package` is the crate's name in `Cargo.toml`, such as `arc-swap`. Without this, such a
+    /// module is refused with [`LoadError::Mismatch`]: it was most likely meant to use the fork. It
+    /// is safe to load where no value of the crate crosses between host and module, and no value
+    /// that contains one.
+    ///
+    /// Several calls add up. It holds for this load only, and for no other difference.
+    pub fn allow_private(&mut self, package: impl Into<String>) -> &mut Self {
+        self.allowed.private.insert(package.into());
+        self
+    }
+
+    /// Loads a module though a package that declares keys has other sources there than in the host.
+    ///
+    /// `package` is its name in `Cargo.toml`. The caller promises that the types that cross, and
+    /// what they mean, are the same in both. Several calls add up.
+    pub fn trust_sources(&mut self, package: impl Into<String>) -> &mut Self {
+        self.allowed.sources.insert(package.into());
+        self
+    }
+
     /// Adds the host's own check. `verify` is called after all other checks, with the bytes of the
     /// file, before anything of them is loaded. Its error becomes the source of
     /// [`LoadError::Rejected`].
+    ///
+    /// # Panics
+    ///
+    /// A panic of `verify` goes to the caller of [`load`](Self::load). Nothing stays open. For a
+    /// `Reload` it is an error like any other.
     ///
     /// # Examples
     ///
@@ -150,7 +208,7 @@ impl LoadOptions {
     /// # Errors
     ///
     /// As [`Module::load`], and those of the options: [`LoadError::Writable`],
-    /// [`LoadError::Digest`] and [`LoadError::Rejected`].
+    /// [`LoadError::TooLarge`], [`LoadError::Digest`] and [`LoadError::Rejected`].
     ///
     /// # Safety
     ///
@@ -170,6 +228,8 @@ impl fmt::Debug for LoadOptions {
             .field("source", &self.source)
             .field("new_instance", &self.new_instance)
             .field("verify", &self.verify.is_some())
+            .field("allowed", &self.allowed)
+            .field("max_size", &self.max_size)
             .finish()
     }
 }
@@ -230,11 +290,15 @@ impl Module {
 /// As [`LoadOptions::load`].
 unsafe fn load(options: &LoadOptions, path: &Path) -> Result<Module, LoadError> {
     host::check().map_err(|problem| LoadError::Host { problem })?;
-    let file = file::read(path, options.private, options.source == Source::Copy)?;
+    let file = file::open(path, options.private, options.max_size)?;
+    if options.sha256.is_none() {
+        look::look(path, &file.file)?;
+    }
+    let file = file.read(options.source == Source::Copy)?;
     if let Some(expected) = options.sha256 {
         check::digest(path, &file.content, expected)?;
     }
-    let description = check::check(path, &file.content)?;
+    let headers = check::check(path, &file.content, &options.allowed)?;
     if let Some(verify) = &options.verify {
         verify(&file.content).map_err(|source| LoadError::Rejected {
             path: path.to_owned(),
@@ -251,8 +315,8 @@ unsafe fn load(options: &LoadOptions, path: &Path) -> Result<Module, LoadError> 
         return Ok(Module::new(earlier));
     }
     // SAFETY: the caller promises it for this file, and all checks have passed.
-    let image = unsafe { open::image::open(options.source, file)? };
-    let loaded = Arc::new(Loaded::new(image, description, Arc::clone(&list)));
+    let image = unsafe { open::image::open(options.source, file, &options.allowed)? };
+    let loaded = Arc::new(Loaded::new(image, headers, Arc::clone(&list)));
     images.push(Arc::clone(&loaded));
     Ok(Module::new(&loaded))
 }

@@ -3,7 +3,7 @@
 //! The problem: two loads of one file should give one image. The system decides that by the path,
 //! and a copy has another path each time. So this list decides it, by the file's path and content.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use tls_slots::loader::lock;
 use crate::alive::counters;
 use crate::open::copy::openable::Openable;
 use crate::open::file::{self, ReadFile, Stamp};
-use crate::open::format::Description;
+use crate::open::format::Headers;
 use crate::open::image::OpenImage;
 use crate::open::source::Source;
 
@@ -45,6 +45,8 @@ pub(crate) struct Loaded {
     pub(crate) path: PathBuf,
     /// The names of its entries, sorted.
     pub(crate) entries: Vec<String>,
+    /// The crates that it and the host have agreed on: values of their types may cross.
+    pub(crate) agreed: BTreeSet<String>,
     pub(crate) image: Image,
     /// `None` when it is closed. Invariant: it is not `None` while there is a `Module`, except
     /// inside of `unload/`.
@@ -75,8 +77,8 @@ pub(crate) struct GateState {
 
 impl Loaded {
     /// An image that was just opened. The caller puts it in this list.
-    pub(crate) fn new(open: OpenImage, description: Description, images: Images) -> Self {
-        let mut kept_mapped_by = description.kept_mapped_by;
+    pub(crate) fn new(open: OpenImage, headers: Headers, images: Images) -> Self {
+        let mut kept_mapped_by = headers.kept_mapped_by;
         let row = counters::row_of(open.start);
         if row.is_none() {
             // Without a row nothing of it is counted, so it must stay.
@@ -88,7 +90,8 @@ impl Loaded {
         }
         Self {
             path: open.file.path,
-            entries: description.entries,
+            entries: headers.entries,
+            agreed: headers.agreed,
             image: Image {
                 start: open.start.addr(),
                 memory: open.memory,

@@ -8,6 +8,7 @@
 use tls_slots::loader::{AcceptedImage, Next, Observer, observe};
 
 use crate::alive::{counters, holds, libc};
+use crate::open::own;
 use crate::unload::requests;
 
 static OBSERVER: Observer = Observer {
@@ -20,6 +21,7 @@ static OBSERVER: Observer = Observer {
     hold: holds::hold,
     quiescent_state: requests::quiescent_state,
     add_runtime: requests::add_runtime,
+    compare: own::compare,
     next: Next::none(),
 };
 

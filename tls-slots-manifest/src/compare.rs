@@ -11,6 +11,7 @@
 //! | panic strategy | yes | the layout of some futures depends on it, and a panic in a module built with `abort` ends the process, where the host counts on an error |
 //! | debug assertions | yes | mio and others have fields that are there only with them |
 //! | layout probe | yes | `-Z randomize-layout` moves the fields of every type |
+//! | rustc's flags that change how functions are called, or what code expects of its process | yes, each | `compare/flags.rs` has a table of them |
 //! | a forked crate that both have: version | yes | its types are different types |
 //! | … checksum, sources | yes | if somebody changed a version, or applied another recipe, it may have any layout |
 //! | … features | yes, each | fields and variants come and go with them |
@@ -20,14 +21,21 @@
 //! | … cfgs (`tokio_unstable`, …) | yes, each | as features |
 //! | … dependencies that layouts depend on | their versions, where both builds use them | the crate's types contain types of theirs |
 //! | … types | size, alignment, offsets | this shows what nothing above shows: debug assertions of one package only, features of a dependency |
-//! | … keys | the host must have each of the module's | a key that the host lacks would be private, and nobody would know |
-//! | a forked crate that the host lacks, or has only in a version that cargo would let stand beside the module's | no | its keys are private to the module: host and module link it each for themselves |
+//! | … keys | the host must have each of the module's, or allow it | a key that the host lacks would be private, and nobody would know |
+//! | another crate with keys that both have: version | yes, if cargo would take the two as one | there would be two of each key |
+//! | … sources: tokens, without comments and unit tests | yes, or the host trusts them | types change while a version stays; so do the names of keys |
+//! | … features and cfgs that its sources ask for | yes, each | as those of a forked crate |
+//! | … keys | as those of a forked crate | as there |
+//! | a forked crate that the host lacks altogether, or has only in a version that cargo would let stand beside the module's | no | its keys are private to the module: host and module link it each for themselves |
 //! | keys that both have | size, alignment, type | the module uses the host's value |
 //! | keys that only one has | no | they are private |
 //! | keys of `tls-slots` itself | the module has none | the module would contain a second registry, which resolves nothing |
-//! | source files' names | no | they are paths of the machine |
+//! | source files' names, lines and columns | no | they are paths of the machine; a comment moves a line |
+//! | a forked crate that the other side has without the fork, with its state | refused | the state is shared on one side and private on the other, and values of the crate meet both |
+//! | std | each its own | a std that two images share has panics and thread ids that the host takes for two |
 //! | global allocator | not here | a file does not tell which one it is; the host tries it when the module is loaded |
-//! | opt-level, LTO, codegen units, strip, debug info, overflow checks, target-cpu, other dependencies, target folder | not recorded | no layout depends on them |
+//! | opt-level, LTO, codegen units, strip, debug info, overflow checks, `-Z ub-checks`, other dependencies, target folder | not recorded | no layout depends on them, and no call |
+//! | target-cpu, and target features that no calling convention needs | not recorded | functions of the Rust ABI take and give vectors by a pointer, whatever the CPU; rustc refuses an `extern "C"` function with a vector type whose feature is off. (Seen in the code that rustc 1.95 makes for x86-64, x86-64-v3 and x86-64-v4.) |
 //!
 //! Layouts follow from all the rest. They are compared only where the rest is equal, so that a
 //! message names the cause and not its consequences.
@@ -35,21 +43,32 @@
 //! | file | what it compares |
 //! | --- | --- |
 //! | `compare/compiler.rs` | how the two were compiled |
+//! | `compare/flags.rs` | rustc's flags that change the binary interface, with the reason for each |
+//! | `compare/std_copy.rs` | the copies of std |
+//! | `compare/private.rs` | forks of one side that are private on the other |
+//! | `compare/unforked.rs` | … where the other has no manifest at all |
 //! | `compare/crates.rs` | the forked crates that both have |
 //! | `compare/layouts.rs` | the types of these crates |
 //! | `compare/keys.rs` | keys |
+//! | `compare/agreed.rs` | which crates' types may cross, where the images fit |
 //! | `compare/difference.rs`, `compare/mismatch.rs` | what is found, and how it is told |
 
+pub(crate) mod agreed;
 mod compiler;
 mod crates;
 pub(crate) mod difference;
+mod flags;
 mod keys;
 mod layouts;
 pub(crate) mod mismatch;
+pub(crate) mod private;
+mod std_copy;
 #[cfg(test)]
 mod tests;
+pub(crate) mod unforked;
 
-use crate::manifest::Manifest;
+use crate::allowed::Allowed;
+use crate::description::Description;
 
 use difference::Differences;
 use mismatch::Mismatch;
@@ -64,20 +83,28 @@ use mismatch::Mismatch;
 /// # Errors
 ///
 /// [`Mismatch`] names each difference, with both sides' values and what to do about it.
-pub fn compare(host: &Manifest, module: &Manifest) -> Result<(), Mismatch> {
+pub fn compare(
+    host: &Description,
+    module: &Description,
+    allowed: &Allowed,
+) -> Result<(), Mismatch> {
     let mut found = Differences::default();
-    compiler::compare(host, module, &mut found);
+    compiler::compare(&host.manifest, &module.manifest, &mut found);
+    std_copy::compare(host, module, &mut found);
+    private::compare(host, module, allowed, &mut found);
+    let (host, module) = (&host.manifest, &module.manifest);
     keys::compare_host_half(module, &mut found);
+    keys::compare_packages(host, module, allowed, &mut found);
     let pairs = crates::pairs(host, module, &mut found);
     for pair in &pairs {
         let same_profile = host.compiler.debug_assertions == module.compiler.debug_assertions;
-        crates::compare(pair, same_profile, &mut found);
+        crates::compare(pair, same_profile, allowed, &mut found);
     }
     if found.is_empty() {
         for pair in &pairs {
             layouts::compare(pair, &mut found);
         }
-        keys::compare(host, module, &pairs, &mut found);
+        keys::compare(host, module, &pairs, allowed, &mut found);
     }
     match found.into_vec() {
         differences if differences.is_empty() => Ok(()),

@@ -14,7 +14,10 @@ use object::{
     Endianness, File, Object, ObjectKind, ObjectSection, ReadCache, ReadRef, SectionIndex,
 };
 
+use crate::bounded::Bounded;
+use crate::description::StdCopy;
 use crate::manifest::Manifest;
+use crate::needed;
 use crate::parse::error::ParseError;
 
 /// What the section's name starts with on ELF; the version of the ABI follows.
@@ -25,7 +28,7 @@ const MACHO: &str = "__tls_slots_m_v";
 const PE: &str = ".tlsman";
 
 /// The most sections that a file may have. No linker makes more.
-const MOST_SECTIONS: usize = 4096;
+pub(crate) const MOST_SECTIONS: usize = 4096;
 
 /// The most bytes that the names of an ELF file's sections may take. No linker makes more, and
 /// looking for the end of a million names in a table without ends would take for ever.
@@ -59,6 +62,12 @@ pub enum FileError {
         /// The version.
         found: String,
     },
+    /// It has records of crates, and not that of `tls-keys`: the latter is in a Rust `dylib` that
+    /// the file needs.
+    Dylib {
+        /// The libraries that the file needs, and one of which it is.
+        libraries: Vec<String>,
+    },
     /// It has a manifest that cannot be read; the error's source says why.
     Manifest(ParseError),
 }
@@ -85,6 +94,13 @@ impl fmt::Display for FileError {
                 f,
                 "the file was built for version {found} of the interface between host and module, and \
                  this is version {ABI}; build both with the same version of tls-slots"
+            ),
+            Self::Dylib { libraries } => write!(
+                f,
+                "`tls-keys` is not in the file but in a Rust `dylib` that the file needs (it is among \
+                 {}), so the file's own keys connect to nothing; give the package of that library \
+                 `crate-type = [\"rlib\"]`",
+                libraries.join(", ")
             ),
             Self::Manifest(_) => {
                 f.write_str("the file's manifest cannot be read; build the file again")
@@ -116,7 +132,7 @@ impl Manifest {
     ///
     /// [`FileError`] has a variant for each thing that the file can be instead.
     pub fn from_object(bytes: &[u8]) -> Result<Self, FileError> {
-        Self::from_data(bytes)
+        manifest(&open(bytes)?)
     }
 
     /// As [`from_object`](Self::from_object), for a file that is not in memory. Only its headers,
@@ -126,63 +142,85 @@ impl Manifest {
     ///
     /// As [`from_object`](Self::from_object). A file that cannot be read counts as corrupt.
     pub fn from_reader(file: impl io::Read + io::Seek) -> Result<Self, FileError> {
-        Self::from_data(&ReadCache::new(file))
+        manifest(&open(Bounded(&ReadCache::new(file)))?)
     }
+}
 
-    fn from_data<'a>(data: impl ReadRef<'a>) -> Result<Self, FileError> {
-        let starts = |magic: &[u8]| data.read_bytes_at(0, magic.len() as u64) == Ok(magic);
-        // Whether `object` knows archives depends on the features that others in the program ask
-        // it for.
-        if starts(b"!<arch>\n") || starts(b"!<thin>\n") {
-            return Err(FileError::Kind {
-                found: "a static library or an rlib",
-            });
-        }
-        if let Err(error) = object::FileKind::parse(data) {
-            // It is shorter than a header, or of a class that does not exist.
-            return Err(match starts(b"\x7fELF") || starts(b"MZ") {
-                true => corrupt(error),
-                false => FileError::NotAnObject,
-            });
-        }
-        let file = File::parse(data).map_err(corrupt)?;
-        let found = match file.kind() {
-            ObjectKind::Executable | ObjectKind::Dynamic => None,
-            ObjectKind::Relocatable => Some("an object file"),
-            ObjectKind::Core => Some("a core dump"),
-            _ => Some("an object of an unknown kind"),
+/// Opens an executable or a shared object, whose sections may be looked at.
+///
+/// # Errors
+///
+/// [`FileError`], for each thing that it can be instead.
+pub(crate) fn open<'a, Data: ReadRef<'a>>(data: Data) -> Result<File<'a, Data>, FileError> {
+    let starts = |magic: &[u8]| data.read_bytes_at(0, magic.len() as u64) == Ok(magic);
+    // Whether `object` knows archives depends on the features that others in the program ask it
+    // for.
+    if starts(b"!<arch>\n") || starts(b"!<thin>\n") {
+        return Err(FileError::Kind {
+            found: "a static library or an rlib",
+        });
+    }
+    if let Err(error) = object::FileKind::parse(data) {
+        // It is shorter than a header, or of a class that does not exist.
+        return Err(match starts(b"\x7fELF") || starts(b"MZ") {
+            true => corrupt(error),
+            false => FileError::NotAnObject,
+        });
+    }
+    let file = File::parse(data).map_err(corrupt)?;
+    let found = match file.kind() {
+        ObjectKind::Executable | ObjectKind::Dynamic => None,
+        ObjectKind::Relocatable => Some("an object file"),
+        ObjectKind::Core => Some("a core dump"),
+        _ => Some("an object of an unknown kind"),
+    };
+    if let Some(found) = found {
+        return Err(FileError::Kind { found });
+    }
+    match unreasonable(&file) {
+        Some(reason) => Err(FileError::Corrupt { reason }),
+        None => Ok(file),
+    }
+}
+
+/// Finds and reads the manifest of a file that was opened.
+///
+/// # Errors
+///
+/// [`FileError`]: there is none, or it cannot be read.
+pub(crate) fn manifest<'a>(file: &File<'a, impl ReadRef<'a>>) -> Result<Manifest, FileError> {
+    let mut any = false;
+    let mut other = None;
+    for section in file.sections() {
+        any = true;
+        let Ok(name) = section.name() else {
+            continue;
         };
-        if let Some(found) = found {
-            return Err(FileError::Kind { found });
+        if name == PE {
+            return read(&section);
         }
-        if let Some(reason) = unreasonable(&file) {
-            return Err(FileError::Corrupt { reason });
-        }
-        let mut any = false;
-        let mut other = None;
-        for section in file.sections() {
-            any = true;
-            let Ok(name) = section.name() else {
-                continue;
+        let Some(abi) = name.strip_prefix(ELF).or(name.strip_prefix(MACHO)) else {
+            continue;
+        };
+        if abi == ABI {
+            return match read(&section) {
+                Err(FileError::Manifest(ParseError::NoCompiler)) if needs_std(file) => {
+                    let libraries = needed::libraries(file).filter(|name| !needed::is_std(name));
+                    Err(FileError::Dylib {
+                        libraries: libraries.collect(),
+                    })
+                }
+                result => result,
             };
-            if name == PE {
-                return read(&section);
-            }
-            let Some(abi) = name.strip_prefix(ELF).or(name.strip_prefix(MACHO)) else {
-                continue;
-            };
-            if abi == ABI {
-                return read(&section);
-            }
-            if abi.len() < 10 && abi.bytes().all(|digit| digit.is_ascii_digit()) {
-                other = Some(abi.to_owned());
-            }
         }
-        match other {
-            Some(found) => Err(FileError::OtherAbi { found }),
-            None if any => Err(FileError::NoManifest),
-            None => Err(FileError::NoSections),
+        if abi.len() < 10 && abi.bytes().all(|digit| digit.is_ascii_digit()) {
+            other = Some(abi.to_owned());
         }
+    }
+    match other {
+        Some(found) => Err(FileError::OtherAbi { found }),
+        None if any => Err(FileError::NoManifest),
+        None => Err(FileError::NoSections),
     }
 }
 
@@ -211,6 +249,11 @@ fn names<'a, Elf: FileHeader<Endian = Endianness>>(
         .ok()
         .and_then(|index| table.section(SectionIndex(index as usize)).ok());
     section.map_or(0, |section| section.sh_size(endian).into())
+}
+
+/// Whether a file takes std from a shared library.
+fn needs_std<'a>(file: &File<'a, impl ReadRef<'a>>) -> bool {
+    needed::std_copy(file) != StdCopy::Own
 }
 
 fn read<'a>(section: &impl ObjectSection<'a>) -> Result<Manifest, FileError> {

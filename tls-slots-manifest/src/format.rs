@@ -24,6 +24,9 @@
 //! type          size: u64 | align: u64 | fields: u64 | name
 //! ```
 //!
+//! Tag 8 of the compiler is a text that may be absent: rustc's flags that change the binary
+//! interface, `name=value` each, with a space between two.
+//!
 //! A reader skips a kind or a tag that it does not know: later versions may tell more. If a reader
 //! must understand something new to tell whether two images fit, the format gets a new number. A
 //! record of another format is an error.

@@ -43,19 +43,40 @@
 //! - `formats`: it reads ELF, Mach-O and PE files on every system. A host does without, as it opens
 //!   no file of another system, and so compiles half as much of `object`.
 
+mod allowed;
+#[cfg(feature = "file")]
+mod bounded;
 mod compare;
+#[cfg(feature = "file")]
+mod describe;
+mod description;
 #[cfg(feature = "file")]
 mod file;
 mod format;
+#[cfg(feature = "file")]
+mod mangled;
 mod manifest;
+#[cfg(feature = "file")]
+mod needed;
 mod parse;
+mod private_state;
+#[cfg(feature = "file")]
+mod state;
 
+pub use allowed::Allowed;
+#[cfg(feature = "file")]
+pub use bounded::Bounded;
+pub use compare::agreed::agreed;
 pub use compare::compare;
 pub use compare::difference::Difference;
 pub use compare::mismatch::Mismatch;
+pub use compare::private::asks_for_private_state;
+pub use compare::unforked::Unforked;
+pub use description::{Description, StdCopy};
 #[cfg(feature = "file")]
 pub use file::FileError;
 pub use manifest::{
-    Allocator, Cfg, Compiler, Crate, Dependency, Feature, Key, KeyKind, Manifest, Type,
+    Allocator, Cfg, Compiler, Crate, Dependency, Feature, Flag, Key, KeyKind, Manifest, Type,
 };
 pub use parse::error::ParseError;
+pub use private_state::PrivateState;

@@ -40,6 +40,21 @@ pub struct Compiler {
     pub debug_assertions: bool,
     /// A hash of how the compiler laid out some structs. `-Z randomize-layout` changes it.
     pub layout_probe: u64,
+    /// The flags for rustc that change the binary interface and are set, sorted by name.
+    ///
+    /// An image that was built before manifests had them says nothing of flags, and counts as one
+    /// that sets none.
+    pub flags: Vec<Flag>,
+}
+
+/// A flag for rustc that changes the binary interface, such as `-Z sanitizer=address`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Flag {
+    /// The name of the `-Z` or `-C` option.
+    pub name: String,
+    /// Its value, in one spelling of several that mean the same. Never the default.
+    pub value: String,
 }
 
 /// A forked crate, as the file says that `cargo tls-slots fork` generates in it.
@@ -152,6 +167,12 @@ pub struct Key {
     pub size: u64,
     /// The alignment of the type in bytes.
     pub align: u64,
+    /// A digest of the sources of the crate that declares the key. Empty in a forked crate, whose
+    /// own record has one.
+    pub sources: String,
+    /// The features and cfgs that these sources ask for and that were set, as rustc was told them
+    /// (`feature="x"`), sorted.
+    pub cfgs: Vec<String>,
 }
 
 /// A global allocator that says so: that of a module (`host_allocator!` of `tls-keys`).

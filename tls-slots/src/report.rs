@@ -187,19 +187,19 @@ fn key_info(key: &Key, registry: &Registry) -> KeyInfo {
     };
     // SAFETY: the image is registered, so it is loaded.
     let definition = unsafe { Definition::of(key) };
-    let host = registry.host.get(&identity);
+    let is_host_s = |one: &Definition| registry.host.values().any(|host| std::ptr::eq(one, *host));
     KeyInfo {
         package: identity.package.to_owned(),
         version: identity.version.to_owned(),
         path: identity.path().to_owned(),
         name: identity.name.to_owned(),
         file: file.to_owned(),
-        line: identity.line,
-        column: identity.column,
+        line: declared.line,
+        column: declared.column,
         type_text: type_text.to_owned(),
         kind: identity.kind,
         size: key.size(),
         align: key.align(),
-        shared: matches!((definition, host), (Some(definition), Some(host)) if std::ptr::eq(definition, *host)),
+        shared: definition.is_some_and(is_host_s),
     }
 }

@@ -108,6 +108,28 @@ pub(super) struct ForkArgs {
 }
 
 impl ForkArgs {
+    /// Forks these crates for a project, and patches it: `fork NAME… --write`.
+    pub(super) fn written(
+        crates: Vec<CrateSpec>,
+        manifest_path: Option<PathBuf>,
+        offline: bool,
+        quiet: bool,
+    ) -> Self {
+        Self {
+            crates,
+            out: None,
+            lockfile: None,
+            manifest_path,
+            write: Some(None),
+            force: false,
+            pin: Vec::new(),
+            strict: false,
+            check: false,
+            offline,
+            quiet,
+        }
+    }
+
     /// Makes the forks, and prints the patch lines.
     pub(super) fn run(self) -> Done {
         let progress = progress(self.quiet);

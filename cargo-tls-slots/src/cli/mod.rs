@@ -14,6 +14,7 @@
 //! | 1 | it did not; for `check` and `audit`: the answer is "no" |
 //! | 2 | the arguments make no sense; for `check`, `inspect` and `audit`: there is no answer |
 
+mod agree;
 mod audit;
 mod build;
 mod check;
@@ -58,6 +59,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Fork(fork::ForkArgs),
+    Agree(agree::AgreeArgs),
     Build(build::BuildArgs),
     Watch(watch::WatchArgs),
     Check(check::CheckArgs),
@@ -82,6 +84,7 @@ pub fn main() -> ExitCode {
     };
     let done = match command {
         Command::Fork(args) => args.run(),
+        Command::Agree(args) => args.run(),
         Command::Build(args) => args.run(),
         Command::Watch(args) => args.run(),
         Command::Check(args) => args.run(),

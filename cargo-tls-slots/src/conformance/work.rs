@@ -31,6 +31,7 @@ use semver::Version;
 use super::error::Error;
 use crate::cargo;
 use crate::fork;
+use crate::upstream::list;
 use crate::upstream::lockfile::Lock;
 
 /// The text of a file.
@@ -208,15 +209,27 @@ pub(super) fn lock(
     }
     let wanted = version.to_string();
     for other in tokios()?.iter().filter(|one| *one != version) {
-        let other = format!("tokio@{other}");
-        update(&[
-            "update",
-            "--quiet",
-            "--package",
-            &other,
-            "--precise",
-            &wanted,
-        ])?;
+        let precise = |package: &str, version: &str| {
+            update(&[
+                "update",
+                "--quiet",
+                "--package",
+                package,
+                "--precise",
+                version,
+            ])
+        };
+        // The newest release of a crate that the tests use may ask for a newer tokio.
+        while let Err(error) = precise(&format!("tokio@{other}"), &wanted) {
+            let Some((name, newer)) = demanding(&error) else {
+                return Err(error);
+            };
+            let any = Version::new(0, 0, 0);
+            let Some(older) = list::newest(&name, &any, Some(&newer), folder, offline)? else {
+                return Err(error);
+            };
+            precise(&format!("{name}@{newer}"), &older.version.to_string())?;
+        }
     }
     match tokios()?.as_slice() {
         [one] if one == version => Ok(()),
@@ -224,9 +237,34 @@ pub(super) fn lock(
     }
 }
 
+/// The package that asks for a release that is not there, in cargo's words.
+fn demanding(error: &Error) -> Option<(String, Version)> {
+    let Error::Lock(_, says) = error else {
+        return None;
+    };
+    let (_, rest) = says.split_once("required by package `")?;
+    let (name, rest) = rest.split_once(" v")?;
+    let version = rest.split(['`', ' ']).next()?;
+    Some((name.to_owned(), version.parse().ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cargo_says_who_asks_for_too_new_a_release() {
+        let says = "error: failed to select a version for the requirement `tokio = \"^1.51.0\"`\n\
+                    candidate versions found which didn't match: 1.49.0\n\
+                    required by package `tokio-util v0.7.20`\n    ... which satisfies";
+        let error = |says: &str| Error::Lock(PathBuf::new(), says.to_owned());
+        let found = demanding(&error(says));
+        assert_eq!(
+            found,
+            Some(("tokio-util".to_owned(), Version::new(0, 7, 20)))
+        );
+        assert_eq!(demanding(&error("error: no such command")), None);
+    }
 
     #[test]
     fn a_copy_is_a_mirror_but_for_lock_files() {

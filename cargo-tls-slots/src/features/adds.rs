@@ -24,6 +24,9 @@ use crate::source::library::Library;
 pub(super) type Added = Option<Vec<At>>;
 
 /// Judges added items. Files are meant by their index in the library.
+///
+/// What an item may take the place of does not depend on the feature, so each item is judged once
+/// for all features that decide about it.
 pub(super) struct Adds<'a> {
     pub(super) library: &'a Library<'a>,
     pub(super) gates: &'a Gates<'a>,
@@ -106,6 +109,9 @@ impl Adds<'_> {
 
     /// What a call of a macro that is no wrapper may take the place of: it must be known what the
     /// macro declares.
+    ///
+    /// A macro of the crate itself is not looked into: its body may name what its arguments do not
+    /// show, and may declare a static.
     fn known_call(&self, file_at: usize, open: usize, place: &Scope) -> Added {
         let source = &self.library.files[file_at].source;
         let path = source.macro_call(open).unwrap_or_default();

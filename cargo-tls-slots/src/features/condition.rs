@@ -13,8 +13,14 @@
 //! | `not(feature = "f")` | | is mixed: something goes away |
 //! | `not(feature = "f")` below `feature = "f"` | | is the same: the place is not there without it |
 //!
-//! What is around a condition counts as follows: only builds are tried in which that holds *without*
-//! the feature. A place that is there with the feature alone holds nothing that both builds have.
+//! What is around a condition counts as follows: only builds are tried in which that holds
+//! *without* the feature. A place that is there with the feature alone holds nothing that both
+//! builds have.
+//!
+//! What no program is built with (`test`, `doc`, …) never holds. What describes the target (`unix`,
+//! `target_os = "linux"`) is the same in both builds, and may have any value. Nothing is known of
+//! how such names hang together: both `unix` and `windows` are tried at once. That makes more builds
+//! than there are, and so a feature may be compared that need not be.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -1,7 +1,7 @@
 //! Where an item stands, where it ends, and which names it brings.
 //!
-//! Items are read from tokens and not by a parser of Rust, as most of tokio's stand in the arguments
-//! of macros. Little of an item has to be known:
+//! Items are read from tokens and not by a parser of Rust, as most of tokio's stand in the
+//! arguments of macros. Little of an item has to be known:
 //!
 //! | item | ends with | names |
 //! | --- | --- | --- |

@@ -11,7 +11,8 @@
 //!
 //! A feature is *harmless* if all it does is to add items, and if no added item can change what the
 //! others mean. Then the code that both builds have is the same text, and each name in it means the
-//! same: types have the same layout, traits the same methods, state the same meaning. All must hold:
+//! same: types have the same layout, traits the same methods, state the same meaning.
+//! All must hold:
 //!
 //! 1. The feature decides about whole items of a Rust module, or of a type's own `impl`. It is
 //!    compared if it decides about a field, a variant, a trait's item, a statement, or in `cfg!`.
@@ -36,8 +37,8 @@
 //! 1. Each common item has the same tokens in both builds: no condition inside of it depends on the
 //!    feature.
 //! 2. Each name in a common item means the same declaration in both builds. It can mean another one
-//!    only if a declaration is there in one build alone, and another of that name takes its place in
-//!    the other build. Such declarations are looked for.
+//!    only if a declaration is there in one build alone, and another of that name takes its place
+//!    in the other build. Such declarations are looked for.
 //! 3. So each common type has the same fields, which have the same types. It has the same size, the
 //!    same offsets and the same drop glue, as no `Drop` is added.
 //! 4. Each common trait has the same methods in the same order, so its trait objects have the same

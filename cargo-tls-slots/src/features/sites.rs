@@ -45,6 +45,9 @@ const INERT: [&str; 9] = [
 ];
 
 /// Derives that add an `impl` of a trait, and nothing else.
+///
+/// A derive may write anything. `ZeroizeOnDrop` writes a `Drop`, and `Copy` changes what becomes of
+/// values. So these are named one by one.
 const DERIVES: [&str; 11] = [
     "Clone",
     "Debug",
@@ -60,6 +63,9 @@ const DERIVES: [&str; 11] = [
 ];
 
 /// Traits whose `impl` changes what happens to values that are there in any case.
+///
+/// `Drop`: the side without it would leave undone what the other side counts on. `Copy`: a value
+/// that was moved is then used twice. The unsizing traits decide how a pointer is made.
 const OF_VALUES: [&str; 5] = [
     "CoerceUnsized",
     "Copy",
@@ -68,7 +74,8 @@ const OF_VALUES: [&str; 5] = [
     "PinnedDrop",
 ];
 
-/// Attributes that the linker or the runtime looks at.
+/// Attributes that the linker or the runtime looks at. What they are about acts without being named
+/// by any code.
 const OF_LINKER: [&str; 8] = [
     "export_name",
     "global_allocator",
@@ -382,6 +389,9 @@ impl Search<'_> {
     }
 
     /// Looks at an `impl` of a trait for values: it must be there wherever the type is.
+    ///
+    /// A type that the feature adds may have its `Drop`. A type that is there without the feature
+    /// must not get one: then a value made in one image is dropped in another way in the other.
     fn implementation(&mut self, file: &File<'_>, at: usize) {
         let source = &file.source;
         let parent = source.tokens[at].parent;

@@ -34,8 +34,9 @@ const OUR_FILES: [&str; 3] = ["Cargo.toml", "build.rs", "README.md"];
 pub(super) const TOKIO: &str = "tokio";
 
 /// Our own crates, which lie beside the forks.
-pub(super) const OUR_CRATES: [&str; 5] = [
+pub(super) const OUR_CRATES: [&str; 6] = [
     "tls-keys",
+    "tls-keys-macros",
     "tls-slots",
     "tls-slots-build",
     "tls-slots-load",

@@ -20,8 +20,12 @@ use super::method::Method;
 use super::options::CrateSpec;
 use crate::upstream::release::{Upstream, Wanted};
 
-/// Those of our crates that only our others name: no project patches them.
-const INNER: [&str; 1] = ["tls-slots-manifest"];
+/// Those of our crates that only our others name, beside the one that does: no project patches
+/// them.
+const INNER: [(&str, &str); 2] = [
+    ("tls-keys", "tls-keys-macros"),
+    ("tls-slots", "tls-slots-manifest"),
+];
 
 /// What is made, and what is not.
 pub(super) struct Plan {
@@ -190,13 +194,15 @@ impl Plan {
             let along = along.collect::<Result<_, _>>()?;
             plan.groups.push(Group { release, along });
         }
-        if companions.contains("tls-slots") {
-            companions.extend(INNER.map(str::to_owned));
+        for (outer, inner) in INNER {
+            if companions.contains(outer) {
+                companions.insert(inner.to_owned());
+            }
         }
         for name in companions {
             plan.ours.push(Ours {
                 version: content::ours(&name)?.1,
-                patched: !INNER.contains(&&*name),
+                patched: !INNER.iter().any(|(_, inner)| *inner == name),
                 name,
             });
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tls_slots_manifest::{Key, Manifest};
+use tls_slots_manifest::{Description, Key, Manifest, StdCopy};
 
 /// A host or module, as its file describes it.
 ///
@@ -20,9 +20,18 @@ pub struct Image {
     pub exports_host: bool,
     /// What the image says about itself.
     pub manifest: Manifest,
+    /// Which copy of std its code uses.
+    pub std: StdCopy,
 }
 
 impl Image {
+    /// All that is known of it for the comparison.
+    pub(crate) fn description(&self) -> Description {
+        let mut description = Description::from(self.manifest.clone());
+        description.std = self.std.clone();
+        description
+    }
+
     /// The keys, sorted by crate, path and place. The linker's order means nothing.
     pub(super) fn keys(&self) -> Vec<&Key> {
         let mut keys: Vec<&Key> = self.manifest.keys.iter().collect();

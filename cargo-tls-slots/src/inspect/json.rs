@@ -4,7 +4,7 @@
 //! and what an image does not tell is `null`.
 
 use serde_json::{Value, json};
-use tls_slots_manifest::{Crate, Key};
+use tls_slots_manifest::{Crate, Key, StdCopy};
 
 use super::image::{Image, hex};
 
@@ -16,6 +16,11 @@ impl Image {
         let manifest = &self.manifest;
         let compiler = &manifest.compiler;
         let crates: Vec<Value> = manifest.crates.iter().map(crate_json).collect();
+        let flags: Vec<Value> = compiler
+            .flags
+            .iter()
+            .map(|flag| json!({ "name": flag.name, "value": flag.value }))
+            .collect();
         let keys: Vec<Value> = self.keys().into_iter().map(key_json).collect();
         json!({
             "file": self.path.to_string_lossy(),
@@ -30,6 +35,11 @@ impl Image {
                 "panic": compiler.panic,
                 "debug_assertions": compiler.debug_assertions,
                 "layout_probe": hex(compiler.layout_probe),
+                "flags": flags,
+            },
+            "shared_std": match &self.std {
+                StdCopy::Shared { file } => Some(file),
+                _ => None,
             },
             "allocator": manifest.allocator.as_ref().map(|one| json!({
                 "name": one.name,

@@ -1,7 +1,7 @@
 //! From a path to an image, or to a sentence about what is there instead.
 //!
-//! The manifest decides. If there is one, the rest of the file is only asked for two things: its
-//! architecture, and whether it exports what modules need. If there is none, the first 4,096 bytes
+//! The manifest decides. If there is one, the rest of the file is only asked for what the manifest
+//! does not tell: the architecture, whether it exports what modules need, and which std it has. If there is none, the first 4,096 bytes
 //! tell what the file is instead. Most mistakes are such files: a linker script, an `rlib`, the
 //! wrong line of a glob.
 
@@ -10,7 +10,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use object::{NameOrOrdinal, Object as _, ReadCache, ReadRef};
-use tls_slots_manifest::{FileError, Manifest};
+use tls_slots_manifest::{Bounded, Description, FileError};
 
 use super::error::Error;
 use super::image::Image;
@@ -42,19 +42,21 @@ pub fn read(path: &Path) -> Result<Image, Error> {
         .read_to_end(&mut head)
         .map_err(error)?;
     // Both of the next steps read what they need: a module may have a hundred megabytes of code.
-    let manifest = Manifest::from_reader(&file).map_err(|source| refuse(path, &head, source))?;
+    let description =
+        Description::from_reader(&file).map_err(|source| refuse(path, &head, source))?;
     let corrupt = |source: object::Error| {
         let reason = source.to_string();
         Error::File(path.to_owned(), FileError::Corrupt { reason })
     };
     let data = ReadCache::new(file);
-    let object = object::File::parse(&data).map_err(corrupt)?;
+    let object = object::File::parse(Bounded(&data)).map_err(corrupt)?;
     Ok(Image {
         path: path.to_owned(),
         format: format(object.format()),
         architecture: format!("{:?}", object.architecture()).to_lowercase(),
         exports_host: exports_host(&object).map_err(corrupt)?,
-        manifest,
+        manifest: description.manifest,
+        std: description.std,
     })
 }
 

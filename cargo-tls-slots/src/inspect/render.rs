@@ -22,7 +22,7 @@
 
 use std::fmt::Write as _;
 
-use tls_slots_manifest::Crate;
+use tls_slots_manifest::{Crate, StdCopy};
 
 use super::image::{Image, hex};
 
@@ -66,9 +66,15 @@ impl Image {
         line(text, "compiler", &compiler.rustc);
         line(text, "commit", &compiler.commit);
         line(text, "target", &compiler.target);
+        line(text, "std", &std(&self.std));
         line(text, "panic", &compiler.panic);
         line(text, "debug assertions", on(compiler.debug_assertions));
         line(text, "order of fields", &hex(compiler.layout_probe));
+        let flags = compiler.flags.iter();
+        let flags: Vec<String> = flags
+            .map(|flag| format!("{}={}", flag.name, flag.value))
+            .collect();
+        line(text, "flags", &list(flags.iter().map(String::as_str)));
         let allocator = match &manifest.allocator {
             None => "not told".to_owned(),
             Some(one) if one.forwards => format!("{}, by the host's", one.name),
@@ -104,6 +110,14 @@ fn forked_crate(text: &mut String, one: &Crate) {
 /// Appends one fact.
 fn line(text: &mut String, what: &str, value: &str) {
     let _ = writeln!(text, "  {what:<17} {value}");
+}
+
+/// Which std an image has, in words.
+fn std(std: &StdCopy) -> String {
+    match std {
+        StdCopy::Shared { file } => format!("shared, by {file}"),
+        _ => "its own".to_owned(),
+    }
 }
 
 /// A switch in words.

@@ -1224,3 +1224,26 @@ fn line_ends_and_a_mark_of_a_cargo_toml_stay() {
     let expected = format!("{text}\r\n[patch.crates-io]\r\n{line}\r\n");
     assert_eq!(place.read("user/Cargo.toml"), expected);
 }
+
+#[test]
+fn projects_agree_on_a_crate_without_state() {
+    let place = Place::with(&[("value@1.0.0", "pub struct Value(pub u8);\n")]);
+    for project in ["host", "module"] {
+        place.project(project, "value = \"1\"\n", &[]);
+    }
+    let arguments = [
+        "agree",
+        "value",
+        "--manifest-path",
+        "host/Cargo.toml",
+        "--manifest-path",
+        "module/Cargo.toml",
+    ];
+    place.command("", &arguments).assert().success();
+    let line = "\n[patch.crates-io]\nvalue = { path = \"tls-slots-forks/value-1.0.0\" }\n";
+    for project in ["host", "module"] {
+        assert!(place.read(&format!("{project}/Cargo.toml")).ends_with(line));
+        let record = format!("{project}/tls-slots-forks/value-1.0.0/src/tls_slots_manifest.rs");
+        assert!(place.read(&record).contains("name: \"value\""));
+    }
+}

@@ -12,6 +12,8 @@ use tls_slots_tests::project::Project;
 pub(crate) struct Build {
     /// Features of the fixture or, as `tokio/…`, of its tokio, spaces between.
     pub(crate) features: &'static str,
+    /// Whether it shares tokio. The other side of its row does then, too.
+    pub(crate) tokio: bool,
     /// `RUSTFLAGS`, for every crate.
     pub(crate) rustflags: &'static str,
     /// Arguments for the last rustc only: `--` of `cargo rustc`.
@@ -26,6 +28,8 @@ pub(crate) struct Build {
     pub(crate) place: Option<Place>,
     /// A target folder of its own.
     pub(crate) apart: Option<&'static str>,
+    /// The target, if cargo is told. Build scripts and macros are then built without `rustflags`.
+    pub(crate) target: Option<&'static str>,
     /// Which rustc.
     pub(crate) rustc: Rustc,
 }
@@ -41,9 +45,11 @@ pub(crate) enum Rustc {
     Unstable,
 }
 
-/// What all rows differ from: the dev profile without optimisation.
+/// What all rows differ from: the dev profile without optimisation, and no more than a crate of
+/// keys to share.
 pub(crate) const BASE: Build = Build {
     features: "",
+    tokio: false,
     rustflags: "",
     last: &[],
     config: &[],
@@ -51,21 +57,48 @@ pub(crate) const BASE: Build = Build {
     release: false,
     place: None,
     apart: None,
+    target: None,
     rustc: Rustc::Ours,
 };
 
-pub(crate) const fn features(features: &'static str) -> Build {
-    Build { features, ..BASE }
+/// What the rows about tokio differ from.
+pub(crate) const TOKIO: Build = Build {
+    tokio: true,
+    ..BASE
+};
+
+impl Build {
+    /// The same, sharing tokio.
+    pub(crate) const fn and_tokio(self) -> Build {
+        Build {
+            tokio: true,
+            ..self
+        }
+    }
+
+    /// The same, with these features.
+    pub(crate) const fn and_features(self, features: &'static str) -> Build {
+        Build { features, ..self }
+    }
 }
 
-/// The target folder of builds in which each crate is compiled anew. What they would find in the
+pub(crate) const fn features(features: &'static str) -> Build {
+    BASE.and_features(features)
+}
+
+pub(crate) const fn tokio(features: &'static str) -> Build {
+    TOKIO.and_features(features)
+}
+
+/// The target folders of builds in which each crate is compiled anew. What they would find in the
 /// folder of the others is nothing, and apart from the others they are made at the same time.
-const ANEW: Option<&str> = Some("compat-anew");
+const FLAGS: Option<&str> = Some("compat-flags");
+const PROFILES: Option<&str> = Some("compat-profiles");
 
 pub(crate) const fn rustflags(rustflags: &'static str) -> Build {
     Build {
         rustflags,
-        apart: ANEW,
+        apart: FLAGS,
         ..BASE
     }
 }
@@ -77,14 +110,18 @@ pub(crate) const fn last(last: &'static [&'static str]) -> Build {
 /// For all crates, or for many.
 pub(crate) const fn config(config: &'static [&'static str]) -> Build {
     Build {
-        apart: ANEW,
+        apart: PROFILES,
         ..own_config(config)
     }
 }
 
-/// For the host's or the module's own crate.
+/// For one crate.
 pub(crate) const fn own_config(config: &'static [&'static str]) -> Build {
     Build { config, ..BASE }
+}
+
+pub(crate) const fn env(env: &'static [(&'static str, &'static str)]) -> Build {
+    Build { env, ..BASE }
 }
 
 pub(crate) const fn place(place: Place) -> Build {
@@ -96,23 +133,44 @@ pub(crate) const fn place(place: Place) -> Build {
 
 pub(crate) const RELEASE: Build = Build {
     release: true,
-    apart: ANEW,
     ..BASE
 };
 pub(crate) const OTHER_RUSTC: Build = Build {
     rustc: Rustc::Other,
-    apart: ANEW,
+    apart: PROFILES,
     ..BASE
 };
-pub(crate) const RANDOM: Build = Build {
-    rustc: Rustc::Unstable,
-    ..rustflags("-Zrandomize-layout")
+/// With a flag that only unstable compilers take.
+pub(crate) const fn unstable(flags: &'static str) -> Build {
+    Build {
+        rustc: Rustc::Unstable,
+        ..rustflags(flags)
+    }
+}
+
+/// With AddressSanitizer. Its runtime is in the host, which exports it.
+pub(crate) const ADDRESS: Build = Build {
+    target: Some(HERE),
+    ..unstable("-Zsanitizer=address -Clink-arg=-Wl,--export-dynamic-symbol=__*san_*")
+};
+
+/// With floating-point arguments where std does not look for them. Build scripts would not work.
+pub(crate) const SOFT_FLOAT: Build = Build {
+    target: Some(HERE),
+    ..rustflags("-Ctarget-feature=+soft-float")
+};
+
+/// The target that is the default on most machines, named.
+pub(crate) const NAMED_TARGET: Build = Build {
+    target: Some(HERE),
+    ..BASE
 };
 
 /// As on another machine.
 pub(crate) const ELSEWHERE: Place = Place {
     folder: "compat/another machine",
     locked: &[],
+    forks: Some(&["tokio"]),
     edit: None,
 };
 pub(crate) const TOKIO_1_53: Place = Place {
@@ -122,6 +180,7 @@ pub(crate) const TOKIO_1_53: Place = Place {
         "1.53.3",
         "ce3335fa71841cda333a58d7615b03901380ecf09d59b3296d21f8bbac0dde4e",
     )],
+    forks: Some(&["tokio"]),
     edit: None,
 };
 pub(crate) const OTHER_MIO: Place = Place {
@@ -131,6 +190,7 @@ pub(crate) const OTHER_MIO: Place = Place {
         "1.2.1",
         "02bd0af71c67b473010cbbc60715ee815645a4dc942899111f494b4b737d6fda",
     )],
+    forks: Some(&["tokio"]),
     edit: None,
 };
 pub(crate) const OTHER_BYTES: Place = Place {
@@ -140,6 +200,7 @@ pub(crate) const OTHER_BYTES: Place = Place {
         "1.11.1",
         "1e748733b7cbc798e1434b6ac524f0c1ff2ab456fe201501e6497c8417a4fc33",
     )],
+    forks: Some(&["tokio"]),
     edit: None,
 };
 pub(crate) const OTHER_SOCKET2: Place = Place {
@@ -149,6 +210,7 @@ pub(crate) const OTHER_SOCKET2: Place = Place {
         "0.6.4",
         "52d1cfed4120b4d927bf7c0f86d2087a4a7d6027c906d9f9d525a80573b9be51",
     )],
+    forks: Some(&["tokio"]),
     edit: None,
 };
 pub(crate) const OTHER_SMALLVEC: Place = Place {
@@ -158,12 +220,72 @@ pub(crate) const OTHER_SMALLVEC: Place = Place {
         "1.15.1",
         "67b1b7a3b5fe4f1376887184045fcf45c69e92af734b7aaddc05fb777b6fbd03",
     )],
+    forks: Some(&["tokio"]),
+    edit: None,
+};
+/// The crates of the feature `crates`, each in another release.
+pub(crate) const OTHER_RELEASES: Place = Place {
+    folder: "compat/releases",
+    locked: &[
+        (
+            "arc-swap",
+            "1.9.2",
+            "c049c0be4daef0b145cb3555416b3b8ef5b7888a38aea1a3a155801fe7b0810b",
+        ),
+        (
+            "crossbeam-epoch",
+            "0.9.20",
+            "2d6914041f254d6e9176c01941b21115dcfb7089e55135a35411081bd106ef3f",
+        ),
+        (
+            "log",
+            "0.4.34",
+            "f9f8bd3e56ce4dfc153cf470fffbfa98c7620958b312ca5c3a4b8d5181fd13c6",
+        ),
+        (
+            "parking_lot_core",
+            "0.9.11",
+            "bc838d2a56b5b1a6c25f55575dfc605fabb63bb2365f6c2353ef9159aa69e4a5",
+        ),
+        (
+            "sharded-slab",
+            "0.1.6",
+            "c1b21f559e07218024e7e9f90f96f601825397de0e25420135f7f952453fed0b",
+        ),
+        (
+            "signal-hook-registry",
+            "1.4.7",
+            "7664a098b8e616bdfcc2dc0e9ac44eb231eedf41db4e9fe95d8d32ec728dedad",
+        ),
+        (
+            "thread_local",
+            "1.1.9",
+            "f60246a4944f24f6e018aa17cdeffb7818b76356965d03b07d6a9886e8962185",
+        ),
+        (
+            "tracing-core",
+            "0.1.35",
+            "7a04e24fab5c89c6a36eb8558c9656f30d81de51dfa4d3b45f26b21d61fa0a6c",
+        ),
+    ],
+    forks: Some(&[
+        "tokio",
+        "arc-swap",
+        "crossbeam-epoch",
+        "log",
+        "parking_lot_core",
+        "sharded-slab",
+        "signal-hook-registry",
+        "thread_local",
+        "tracing-core",
+    ]),
     edit: None,
 };
 /// A future version of the binary interface: every symbol and section has another name.
 pub(crate) const ABI_2: Place = Place {
     folder: "compat/abi-2",
     locked: &[],
+    forks: Some(&["tokio"]),
     edit: Some(|path, text| match path.starts_with("tls-keys") {
         true => text
             .replace("tls_slots_keys_v1", "tls_slots_keys_v2")
@@ -171,6 +293,42 @@ pub(crate) const ABI_2: Place = Place {
             .replace("tls_slots_register_v1", "tls_slots_register_v2"),
         false => text.to_owned(),
     }),
+};
+
+/// Another edit of the crate that host and module share: each has a folder, and the text before
+/// and after.
+macro_rules! shared_crate {
+    ($($name:ident: $folder:literal, $before:literal => $after:literal;)*) => {
+        $(pub(crate) const $name: Place = Place {
+            folder: concat!("compat/", $folder),
+            locked: &[],
+            forks: None,
+            edit: Some(|path, text| match path.starts_with("fixtures/keys_iface") {
+                true => text.replace($before, $after),
+                false => text.to_owned(),
+            }),
+        };)*
+    };
+}
+
+shared_crate! {
+    OTHER_TYPE: "type", "type Width = u32;" => "type Width = i32;";
+    OTHER_BODY: "body", "-> u32 {\n    1\n}" => "-> u32 {\n    2\n}";
+    OTHER_KEY: "key", "    pub static CELL" => "    pub static MORE: u8 = 0;\n    pub static CELL";
+    OTHER_KIND: "kind", "    pub static MADE: RefCell<Made> = RefCell::new(Made { by: maker });" => "}\ntls_keys::process_local! {\n    pub static MADE: std::sync::Mutex<Made> = std::sync::Mutex::new(Made { by: maker });\n}\ntls_keys::thread_local! {";
+    OTHER_STATIC: "static", "AtomicU64" => "AtomicI64";
+    OTHER_OWN_VERSION: "own-version", "version = \"0.1.0\"" => "version = \"0.1.1\"";
+    COMMENT_ABOVE: "comment", "    pub static CELL" => "    // A line more.\n\n    /// Another.\n    pub static CELL";
+    COMMENT_INSIDE: "comment-inside", "-> u32 {\n    1\n}" => "-> u32 {\n    // One.\n    1\n}";
+    OTHER_FORMAT: "format", "-> u32 {\n    1\n}" => "-> u32 { 1 }";
+    UNIT_TEST: "unit-test", "/// Counts its drops." => "#[cfg(test)]\nmod tests {\n    #[test]\n    fn it() {}\n}\n\n/// Counts its drops.";
+}
+
+/// This machine's target.
+const HERE: &str = if cfg!(target_arch = "aarch64") {
+    "aarch64-unknown-linux-gnu"
+} else {
+    "x86_64-unknown-linux-gnu"
 };
 
 /// A row that cannot be tried on this machine, and why.
@@ -202,8 +360,12 @@ pub(crate) fn other_rustc() -> Result<PathBuf, Skipped> {
 
 /// Builds it, unless that was done.
 pub(crate) fn built(fixture: &str, build: &Build) -> Result<PathBuf, Skipped> {
+    let features = match build.tokio {
+        true => format!("tokio {}", build.features),
+        false => build.features.to_owned(),
+    };
     let mut project = Project::new(fixture)
-        .features(build.features)
+        .features(features.trim_end())
         .release(build.release)
         .env("RUSTFLAGS", build.rustflags);
     if let Some(place) = build.place {
@@ -211,6 +373,9 @@ pub(crate) fn built(fixture: &str, build: &Build) -> Result<PathBuf, Skipped> {
     }
     if let Some(folder) = build.apart {
         project = project.apart(folder);
+    }
+    if let Some(target) = build.target {
+        project = project.target(target);
     }
     for setting in build.config {
         project = project.config(setting);

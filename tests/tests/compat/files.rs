@@ -265,18 +265,29 @@ pub(crate) const FILES: &[FileRow] = &[
     },
     FileRow {
         what: "a module whose manifest names another rustc",
-        make: |folder, module| {
-            let bytes = fs::read(module).ok()?;
-            let (start, length) = manifest(module);
-            let section = &bytes[start as usize..][..length];
-            let word = b"rustc 1.";
-            let at = section
-                .windows(word.len())
-                .position(|bytes| bytes == word)?;
-            patched(folder, module, &[(start + at as u64 + 6, b"0")])
-        },
+        make: |folder, module| renamed(folder, module, "rustc 1.", "rustc 0."),
         check: ("refused", "compiler"),
         load: ("Mismatch", "Build both with the same compiler."),
+        past: Past::Refused,
+    },
+    FileRow {
+        what: "a module whose manifest names another commit of rustc",
+        make: |folder, module| {
+            let output = Command::new(our_rustc()).arg("-vV").output().ok()?;
+            let text = String::from_utf8(output.stdout).ok()?;
+            let mut lines = text.lines();
+            let commit = lines.find_map(|line| line.strip_prefix("commit-hash: "))?;
+            renamed(folder, module, commit, &commit.replace('0', "1"))
+        },
+        check: ("refused", "commit of the compiler"),
+        load: ("Mismatch", "Build both with the same compiler."),
+        past: Past::Refused,
+    },
+    FileRow {
+        what: "a module whose manifest names another target",
+        make: |folder, module| renamed(folder, module, "-linux-gnu", "-linux-new"),
+        check: ("refused", "target"),
+        load: ("Mismatch", "Build the module for"),
         past: Past::Refused,
     },
 ];
@@ -285,6 +296,17 @@ pub(crate) fn file(folder: &Path, content: &[u8]) -> Option<PathBuf> {
     let path = folder.join("module.so");
     fs::write(&path, content).ok()?;
     Some(path)
+}
+
+/// A copy with another text, as long as the old one, in its manifest.
+pub(crate) fn renamed(folder: &Path, module: &Path, from: &str, to: &str) -> Option<PathBuf> {
+    assert_eq!(from.len(), to.len());
+    let bytes = fs::read(module).ok()?;
+    let (start, length) = manifest(module);
+    let section = &bytes[start as usize..][..length];
+    let mut windows = section.windows(from.len());
+    let at = windows.position(|bytes| bytes == from.as_bytes())?;
+    patched(folder, module, &[(start + at as u64, to.as_bytes())])
 }
 
 /// A copy with other bytes at these offsets.
@@ -368,12 +390,10 @@ impl FileRow {
         let folder = tempfile::tempdir().expect("a temporary folder");
         // For others as well, see `Told::new`.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("ours");
-        let own = folder.path().join("compat-host");
-        fs::copy(host, &own).expect("a copy");
         let Some(file) = (self.make)(folder.path(), good) else {
             return Err(Skipped("it cannot be made here".to_owned()));
         };
-        Ok(self.compare(&own, &file))
+        Ok(self.compare(host, &file))
     }
 
     pub(crate) fn compare(&self, host: &Path, file: &Path) -> Result<(), String> {

@@ -25,45 +25,56 @@ mod told;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Instant;
 
+use tls_slots_tests::process::side_by_side;
 use tls_slots_tests::sanitizer;
 
 use build::{BASE, Skipped, built};
 use files::{FILES, Past};
 use rows::{HARMLESS, MISMATCHES, Row};
 
+/// How many rows at a time: builds in different target folders are made at once, and a process may
+/// wait for its timer.
+const SIDE_BY_SIDE: usize = 3;
+
 /// Runs rows, says what each came to, and fails at the end if one is not as documented.
-fn run<R>(
+fn run<R: Sync>(
     rows: &[R],
-    name: impl Fn(&R) -> (&str, String),
-    run: impl Fn(&R) -> Result<Result<(), String>, Skipped>,
+    name: impl Fn(&R) -> (&str, String) + Sync,
+    run: impl Fn(&R) -> Result<Result<(), String>, Skipped> + Sync,
 ) {
     if sanitizer::chosen().is_some() {
         return say("skipped: builds of other kinds than the sanitizer's are the point");
     }
     let wanted = std::env::var("COMPAT").unwrap_or_default();
-    let mut failures = String::new();
-    for row in rows {
+    let wanted: Vec<&R> = rows
+        .iter()
+        .filter(|row| name(row).0.contains(&wanted))
+        .collect();
+    let failures = side_by_side(SIDE_BY_SIDE, &wanted, |row| {
         let (what, expected) = name(row);
-        if !what.contains(&wanted) {
-            continue;
-        }
         let begin = Instant::now();
-        let came_to = match run(row) {
-            Ok(Ok(())) => format!("as expected, {expected}"),
-            Err(Skipped(reason)) => format!("SKIPPED, {reason}"),
-            Ok(Err(error)) => {
-                let _ = writeln!(failures, "{what}: {error}\n");
-                format!("FAILED, expected {expected}")
-            }
+        // A build that fails is a panic, and the rest is run all the same.
+        let result = catch_unwind(AssertUnwindSafe(|| run(row)))
+            .unwrap_or_else(|_| Ok(Err("it panicked, see above".to_owned())));
+        let (came_to, failure) = match result {
+            Ok(Ok(())) => (format!("as expected, {expected}"), String::new()),
+            Err(Skipped(reason)) => (format!("SKIPPED, {reason}"), String::new()),
+            Ok(Err(error)) => (
+                format!("FAILED, expected {expected}"),
+                format!("{what}: {error}\n\n"),
+            ),
         };
         say(&format!(
             "{what}: {came_to} ({:.1} s)",
             begin.elapsed().as_secs_f32()
         ));
-    }
+        failure
+    })
+    .concat();
     assert!(failures.is_empty(), "\n{failures}");
 }
 
@@ -93,6 +104,20 @@ fn what_is_no_module_is_told_apart() {
             row.run(&host, &module)
         },
     );
+}
+
+/// Rules are added, and none gets lost.
+#[test]
+fn there_are_many() {
+    let (refused, harmless) = (MISMATCHES.len(), HARMLESS.len());
+    say(&format!("{refused} refusals, {harmless} that fit"));
+    assert!(refused >= 70 && harmless >= 45);
+    let rows = MISMATCHES.iter().chain(HARMLESS);
+    let mut names: Vec<&str> = rows.map(|row| row.what).collect();
+    let all = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), all, "a name stands for two rows");
 }
 
 /// The tables of the document.

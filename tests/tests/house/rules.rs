@@ -21,8 +21,9 @@ const CORE: usize = 2500;
 const WORDS: f64 = 0.35;
 
 /// What packages may depend on; others may depend on anything.
-const DEPENDENCIES: [(&str, &[&str]); 2] = [
-    ("tls-keys", &[]),
+const DEPENDENCIES: [(&str, &[&str]); 3] = [
+    ("tls-keys", &["tls-keys-macros"]),
+    ("tls-keys-macros", &[]),
     ("tls-slots", &["tls-keys", "tls-slots-manifest"]),
 ];
 

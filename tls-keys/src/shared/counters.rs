@@ -82,15 +82,26 @@ fn cold() -> *mut u8 {
 }
 
 /// Something of this image has begun.
+///
+/// # Safety
+///
+/// For the edits of forked crates. When the thing has ended, [`end`] is called once for it, by the
+/// same image.
 #[inline(always)]
-pub fn begin(what: Counted) {
+pub unsafe fn begin(what: Counted) {
     // SAFETY: the offset of this image's own row.
     unsafe { begin_at(image::row(), what) }
 }
 
-/// Something of this image has ended. Its code may still be running.
+/// Something of this image has ended.
+///
+/// # Safety
+///
+/// For the edits of forked crates. This image has called [`begin`] for the thing. After this, no
+/// code of the image runs for it but the return of the functions that are running: the host may unmap
+/// the image when all counts are equal.
 #[inline(always)]
-pub fn end(what: Counted) {
+pub unsafe fn end(what: Counted) {
     // SAFETY: the offset of this image's own row.
     unsafe { end_at(image::row(), what) }
 }
@@ -142,14 +153,24 @@ macro_rules! runs_later {
 
         impl $name {
             /// The thing is given away.
+            ///
+            /// # Safety
+            ///
+            /// As [`begin`](super::counters::begin).
             #[inline]
-            pub fn begin() {
-                begin(Counted::$counted);
+            pub unsafe fn begin() {
+                // SAFETY: the caller's promise.
+                unsafe { begin(Counted::$counted) }
             }
 
             /// The thing runs now, and code of the same image runs it.
+            ///
+            /// # Safety
+            ///
+            /// This image has counted the thing by [`begin`](Self::begin), and runs it once. The
+            /// result is the first local variable of the function that runs it.
             #[inline]
-            pub fn running() -> Self {
+            pub unsafe fn running() -> Self {
                 Self(())
             }
         }
@@ -157,7 +178,8 @@ macro_rules! runs_later {
         impl Drop for $name {
             #[inline]
             fn drop(&mut self) {
-                end(Counted::$counted);
+                // SAFETY: who called `running` has promised it.
+                unsafe { end(Counted::$counted) }
             }
         }
     };

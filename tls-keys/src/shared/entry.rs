@@ -11,9 +11,10 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use core::any::{self, TypeId};
+use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
-use core::{any, fmt};
 
 use super::key::Text;
 
@@ -142,6 +143,7 @@ pub struct Entry {
     kind: EntryKind,
     layout: Layout,
     signature: fn() -> &'static str,
+    types: fn() -> TypeId,
     module: Text,
 }
 
@@ -156,6 +158,7 @@ impl Entry {
             kind: EntryKind::Async,
             layout: Layout::of::<S>(),
             signature: any::type_name::<S>,
+            types: TypeId::of::<S>,
             module: Text::new(module),
         }
     }
@@ -167,15 +170,30 @@ impl Entry {
             kind: EntryKind::Sync,
             layout: Layout::of::<S>(),
             signature: any::type_name::<S>,
+            types: TypeId::of::<S>,
             module: Text::new(module),
         }
     }
 
+    /// Whether the compiler gives the types of `S` the same ids in the module and in the caller.
+    ///
+    /// The id of a type follows the crate that declares it: its name, version and source, its
+    /// features, profile and dependencies, as cargo hashes them for `-C metadata`. So equal ids
+    /// mean that a crate of a registry was built alike. Other ids mean nothing: a profile or the
+    /// path of a workspace may be all that differs. Of a crate's *contents* an id tells nothing.
+    ///
+    /// # Safety
+    ///
+    /// The module must be loaded, and the same compiler must have built host and module.
+    pub unsafe fn has_same_types<S: Signature>(&'static self) -> bool {
+        (self.types)() == TypeId::of::<S>()
+    }
+
     /// Checks that this is an `async` entry of signature `S`.
     ///
-    /// Types are compared by their full names, and by size and alignment of arguments and result. A
-    /// `TypeId` would not do: it differs between some builds that are compatible, and is equal
-    /// between some that are not.
+    /// Types are compared by their full names, and by size and alignment of arguments and result.
+    /// Whether both sides mean the same by a name, the caller has to know:
+    /// [`has_same_types`](Self::has_same_types) tells of some types that they do.
     ///
     /// # Errors
     ///

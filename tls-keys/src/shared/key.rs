@@ -293,8 +293,11 @@ pub struct Image {
     /// Where the host's loader writes the offset of the image's row in a thread's block of
     /// counters.
     pub row: *const AtomicUsize,
+    /// The address of a function of `core`. It is in the image itself, or in the shared library
+    /// that the image takes std from (`-C prefer-dynamic`).
+    pub core: *const (),
 }
 
 // SAFETY: immutable. The pointers are the bounds of a section of `Sync` keys, the bounds of a
-// section of bytes, and the address of an atomic.
+// section of bytes, and the addresses of an atomic and of a function.
 unsafe impl Sync for Image {}

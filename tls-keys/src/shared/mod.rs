@@ -32,6 +32,8 @@ pub use counters::{Deferred, Spawned};
 pub use hold::Hold;
 pub use local::{AccessError, LocalKey};
 pub use process::ProcessLocal;
+#[doc(hidden)]
+pub use tls_keys_macros::{agreement as __agreement, sources as __sources};
 
 /// The types that cross between a module and its host: plain `#[repr(C)]` data.
 pub mod abi {

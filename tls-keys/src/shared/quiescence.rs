@@ -33,19 +33,25 @@ pub fn is_pending() -> bool {
 /// The calling thread runs no code of any module: it drops what it keeps of modules that are being
 /// unloaded.
 ///
-/// To be called where any code may run: without a lock, and not from a destructor of a
-/// thread-local.
+/// # Safety
+///
+/// Nothing on this thread's stack refers to a value of a module's thread-local. Any code may run
+/// here: the caller holds no lock, and is no destructor of a thread-local.
 #[inline(always)]
-pub fn quiescent_state() {
+pub unsafe fn quiescent_state() {
     if is_pending() {
-        // SAFETY: any code may run here, as this function's documentation demands of the caller.
+        // SAFETY: the caller's promise.
         unsafe { calls::quiescent_state() }
     }
 }
 
-/// Makes a runtime known to the host. For the host's copy of a crate only: the host remembers a
-/// runtime for as long as it is alive.
-pub fn add_runtime(runtime: Box<dyn Runtime>) {
+/// Makes a runtime known to the host, which remembers it for as long as it is alive.
+///
+/// # Safety
+///
+/// The functions of this `Runtime` are the host's, as nobody asks whose they are when a module is
+/// unmapped. So this is for the host's copy of a crate only.
+pub unsafe fn add_runtime(runtime: Box<dyn Runtime>) {
     // SAFETY: a box of the host's own, which is given away.
     unsafe { calls::add_runtime(Box::into_raw(runtime)) }
 }

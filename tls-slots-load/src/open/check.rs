@@ -1,16 +1,21 @@
 //! Checks that the bytes of a file are a module for this host.
 //!
-//! The problem: the parts of this answer come from three places: the file's description
+//! The problem: the parts of this answer come from three places: the file's headers
 //! (`format.rs`), its manifest, and the host's manifest. Here they come together. Each way of not
 //! fitting becomes one error of its own.
 
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
-use tls_slots_manifest::{FileError, Manifest};
+use tls_slots::loader;
+use tls_slots_manifest::{
+    Allowed, Description, FileError, PrivateState, Unforked, asks_for_private_state,
+};
 
 use super::error::{HostProblem, LoadError};
-use super::format::{self, Description, Unfit};
+use super::format::{self, Headers};
+use super::look::unfit;
+use super::own;
 
 /// Compares the SHA-256 of a file's bytes with the one that the host expects.
 ///
@@ -33,40 +38,35 @@ pub(crate) fn digest(path: &Path, bytes: &[u8], expected: [u8; 32]) -> Result<()
 ///
 /// # Errors
 ///
-/// [`LoadError::NotShared`], `Architecture`, `Corrupt`, `ContainsHost`, `NoManifest`, `Manifest`,
+/// [`LoadError::NotShared`], `Architecture`, `Corrupt`, `ContainsHost`, `NoManifest`, `Dylib`,
+/// `Manifest`,
 /// `Abi`, `Mismatch`; or `Host`, if the host has no manifest.
-pub(crate) fn check(path: &Path, bytes: &[u8]) -> Result<Description, LoadError> {
+pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Headers, LoadError> {
     let path = path.to_owned();
-    let seen = match format::describe(bytes) {
-        Ok(seen) => seen,
-        Err(Unfit::NotShared(what)) => return Err(LoadError::NotShared { path, what }),
-        Err(Unfit::Architecture(module)) => {
-            return Err(LoadError::Architecture {
-                path,
-                host: format::own_machine_name(),
-                module,
-            });
-        }
-        Err(Unfit::Corrupt(reason)) => return Err(LoadError::Corrupt { path, reason }),
-    };
+    let mut seen = format::read(bytes).map_err(|reason| unfit(&path, reason))?;
     if let Some(symbol) = seen.host_symbol() {
         return Err(LoadError::ContainsHost {
             path,
             symbol: symbol.to_owned(),
         });
     }
-    let host = tls_slots::manifest().map_err(|source| LoadError::Host {
+    let damaged = |source| LoadError::Host {
         problem: HostProblem::Manifest { source },
-    })?;
-    let module = match Manifest::from_object(bytes) {
+    };
+    let host = loader::description().map_err(damaged)?;
+    let mut module = match Description::from_object(bytes) {
         Ok(module) => module,
-        Err(FileError::NoManifest) => return Err(LoadError::NoManifest { path }),
+        Err(FileError::NoManifest) => {
+            let unforked = Unforked::find(host, &PrivateState::from_object(bytes));
+            return Err(LoadError::NoManifest { path, unforked });
+        }
         Err(FileError::OtherAbi { found }) => {
             return Err(LoadError::Abi {
                 path,
                 module: found,
             });
         }
+        Err(FileError::Dylib { libraries }) => return Err(LoadError::Dylib { path, libraries }),
         Err(FileError::Manifest(source)) => return Err(LoadError::Manifest { path, source }),
         Err(other) => {
             return Err(LoadError::Corrupt {
@@ -75,7 +75,11 @@ pub(crate) fn check(path: &Path, bytes: &[u8]) -> Result<Description, LoadError>
             });
         }
     };
-    match tls_slots_manifest::compare(host, &module) {
+    if asks_for_private_state(&module.manifest, &host.manifest) {
+        module.private = PrivateState::from_object(bytes);
+    }
+    seen.agreed = tls_slots_manifest::agreed(&host.manifest, &module.manifest, allowed);
+    match tls_slots_manifest::compare(own::with_state(host, &module), &module, allowed) {
         Ok(()) => Ok(seen),
         Err(source) => Err(LoadError::Mismatch { path, source }),
     }

@@ -4,14 +4,32 @@
 //! place. So the path is resolved and opened once. Everything else is asked of that descriptor, and
 //! the bytes are read once. Later these bytes are loaded (see `copy/`), and not what is at the path
 //! by then.
+//!
+//! The file itself can change while it is read. What was read may then be half of one build and
+//! half of another, with headers that agree. So size and time of the file are compared before and
+//! after the reading.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::copy::content::Content;
 use super::copy::openable;
 use super::error::LoadError;
+
+/// A file that was opened.
+pub(crate) struct OpenFile {
+    /// As the caller named it, for messages.
+    path: PathBuf,
+    /// The absolute path, without links.
+    real: PathBuf,
+    pub(crate) file: File,
+    /// Its size in bytes when it was opened.
+    length: u64,
+    /// When it was written to before it was opened, if the system tells that.
+    modified: Option<SystemTime>,
+}
 
 /// A file that was opened and read.
 pub(crate) struct ReadFile {
@@ -25,47 +43,91 @@ pub(crate) struct ReadFile {
     pub(crate) content: Content,
 }
 
-/// Opens a file and reads it.
+/// Opens a file.
 ///
-/// With `private`, refuses a file that somebody else may change or replace. With `copied`, the
-/// content is read into a copy that can be opened, if the system has such copies.
+/// With `private`, refuses a file that somebody else may change or replace. A file of more than
+/// `most` bytes is refused.
 ///
 /// # Errors
 ///
-/// [`LoadError::NotFound`], `Read`, `NotAFile` or `Writable`.
-pub(crate) fn read(path: &Path, private: bool, copied: bool) -> Result<ReadFile, LoadError> {
-    let failed = |source: io::Error| {
-        let path = path.to_owned();
-        match source.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                LoadError::NotFound { path, source }
-            }
-            _ => LoadError::Read { path, source },
-        }
-    };
+/// [`LoadError::NotFound`], `Read`, `NotAFile`, `Writable` or `TooLarge`.
+pub(crate) fn open(path: &Path, private: bool, most: u64) -> Result<OpenFile, LoadError> {
+    let failed = |source| reading(path, source);
     let real = path.canonicalize().map_err(failed)?;
     if private {
         check_ancestors(path, &real)?;
     }
+    // Opening a pipe wakes its writer, and opening a device can do anything. So this looks first.
+    // Another file may take the path in between, and therefore the descriptor is asked again.
+    check_is_file(path, &fs::symlink_metadata(&real).map_err(failed)?)?;
     let file = options().open(&real).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(LoadError::NotAFile {
-            path: path.to_owned(),
-            what: what(&metadata),
-        });
-    }
+    check_is_file(path, &metadata)?;
     if private {
         check_not_writable(path, &real, &metadata)?;
     }
-    let content =
-        Content::read(&file, metadata.len(), openable::copy_name(&real), copied).map_err(failed)?;
-    Ok(ReadFile {
+    let length = metadata.len();
+    if length > most {
+        return Err(LoadError::TooLarge {
+            path: path.to_owned(),
+            size: length,
+            most,
+        });
+    }
+    Ok(OpenFile {
         path: path.to_owned(),
         real,
         file,
-        content,
+        length,
+        modified: metadata.modified().ok(),
     })
+}
+
+impl OpenFile {
+    /// Reads the file. With `copied`, into a copy that can be opened, if the system has such
+    /// copies.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Read`] or `Changed`.
+    pub(crate) fn read(self, copied: bool) -> Result<ReadFile, LoadError> {
+        let failed = |source| reading(&self.path, source);
+        let name = openable::copy_name(&self.real);
+        let content = Content::read(&self.file, self.length, name, copied).map_err(failed)?;
+        let now = self.file.metadata().map_err(failed)?;
+        let is_as_it_was = (now.len(), now.modified().ok()) == (self.length, self.modified);
+        if !is_as_it_was || content.len() as u64 != self.length {
+            return Err(LoadError::Changed { path: self.path });
+        }
+        Ok(ReadFile {
+            path: self.path,
+            real: self.real,
+            file: self.file,
+            content,
+        })
+    }
+}
+
+/// The error of a call that opens or reads the file.
+fn reading(path: &Path, source: io::Error) -> LoadError {
+    let path = path.to_owned();
+    match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            LoadError::NotFound { path, source }
+        }
+        _ => LoadError::Read { path, source },
+    }
+}
+
+/// Refuses what is no regular file.
+fn check_is_file(path: &Path, metadata: &Metadata) -> Result<(), LoadError> {
+    match metadata.is_file() {
+        true => Ok(()),
+        false => Err(LoadError::NotAFile {
+            path: path.to_owned(),
+            what: what(metadata),
+        }),
+    }
 }
 
 /// How files are opened here: without a wait, which a pipe at that path would cause.
@@ -170,7 +232,7 @@ fn check_not_writable(path: &Path, real: &Path, _: &Metadata) -> Result<(), Load
 pub(crate) struct Stamp {
     file: (u64, u64),
     length: u64,
-    modified: Option<std::time::SystemTime>,
+    modified: Option<SystemTime>,
     changed: (i64, i64),
 }
 
@@ -226,4 +288,83 @@ pub(crate) fn has_content(file: &File, bytes: &[u8]) -> bool {
     file.seek(SeekFrom::Start(0))
         .and_then(|_| file.read_to_end(&mut content))
         .is_ok_and(|_| content == bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::time::{Duration, SystemTime};
+
+    use super::{LoadError, OpenFile, open};
+
+    const BYTES: &[u8] = b"0123456789";
+
+    /// Opens a file, changes it, and reads it.
+    fn read_after(change: impl FnOnce(&Path)) -> Result<Vec<u8>, LoadError> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("file");
+        fs::write(&path, BYTES).expect("a folder of ours");
+        let file = open(&path, false, 10).expect("it has 10 bytes");
+        change(&path);
+        file.read(true).map(|read| read.content.to_vec())
+    }
+
+    /// As time passes between two steps of the clock by which the system marks files.
+    fn later(path: &Path) {
+        let file = fs::File::options().write(true).open(path).expect("ours");
+        let later = SystemTime::now() + Duration::from_secs(1);
+        file.set_modified(later).expect("ours");
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_an_error() {
+        let resize = |length| {
+            move |path: &Path| {
+                let file = fs::File::options().write(true).open(path).expect("ours");
+                file.set_len(length).expect("ours");
+            }
+        };
+        let rewrite = |path: &Path| {
+            fs::write(path, b"9876543210").expect("ours");
+            later(path);
+        };
+        let changed = |read| matches!(read, Err(LoadError::Changed { .. }));
+        assert!(changed(read_after(resize(3))), "it shrank");
+        assert!(changed(read_after(resize(0))), "it was emptied");
+        assert!(changed(read_after(resize(11))), "it grew");
+        assert!(changed(read_after(rewrite)), "it was written again");
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_while_it_is_read_is_the_old_one() {
+        let replace = |path: &Path| {
+            let next = path.with_extension("next");
+            fs::write(&next, b"9876543210").expect("a folder of ours");
+            later(&next);
+            fs::rename(next, path).expect("a folder of ours");
+        };
+        for change in [&replace as &dyn Fn(&Path), &|path| {
+            fs::remove_file(path).expect("ours");
+        }] {
+            assert_eq!(read_after(change).expect("it is still open"), BYTES);
+        }
+    }
+
+    #[test]
+    fn a_file_of_more_bytes_is_not_opened() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("file");
+        fs::write(&path, BYTES).expect("a folder of ours");
+        let open = |most| open(&path, false, most).map(|_: OpenFile| ());
+        assert!(matches!(
+            open(9),
+            Err(LoadError::TooLarge {
+                size: 10,
+                most: 9,
+                ..
+            })
+        ));
+        assert!(open(10).is_ok());
+    }
 }

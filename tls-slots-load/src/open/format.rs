@@ -4,8 +4,11 @@
 //! format, if it gives an error at all. Here each way of not being a module for this machine is
 //! told apart. On the way, the exported names that the loader needs are collected.
 
+use std::collections::BTreeSet;
+
 use object::{
     Architecture, BinaryFormat, Endianness, FileKind, Object as _, ObjectKind, ObjectSymbol as _,
+    ReadRef,
 };
 
 use tls_keys::names::ENTRY_PREFIX;
@@ -13,16 +16,18 @@ use tls_keys::names::ENTRY_PREFIX;
 use super::{elf, never_unmapped};
 
 /// What the loader knows of a file that may be a module.
-pub(crate) struct Description {
+pub(crate) struct Headers {
     /// The names of its entries, sorted.
     pub(crate) entries: Vec<String>,
     /// Symbols that only a host may define.
     host_symbols: Vec<String>,
     /// What is known to keep the file mapped for ever, a sentence each.
     pub(crate) kept_mapped_by: Vec<String>,
+    /// The crates that host and module have agreed on; set once the two were compared.
+    pub(crate) agreed: BTreeSet<String>,
 }
 
-impl Description {
+impl Headers {
     /// One of the symbols that only a host may define. Prefers the one that registers modules, as
     /// its name says the most.
     pub(crate) fn host_symbol(&self) -> Option<&str> {
@@ -142,15 +147,13 @@ fn looks_like(bytes: &[u8]) -> &'static str {
 /// # Errors
 ///
 /// [`Unfit`]: the file cannot be a module of this machine.
-pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Headers, Unfit> {
     check_format(bytes)?;
-    // It begins as the format does, and then ends too early.
-    let damaged = |_| Unfit::Corrupt("its header is damaged".to_owned());
-    let kind = FileKind::parse(bytes).map_err(damaged)?;
+    let kind = kind(bytes)?;
     // The machine comes before everything else: the rest of another machine's file does not matter.
     check_machine(bytes, kind)?;
     let file = object::File::parse(bytes).map_err(corrupt)?;
-    check_is_library(&file, bytes, kind)?;
+    check_is_library(file.kind(), bytes, kind)?;
     let checked = match kind {
         FileKind::Elf32 => elf::check::<object::elf::FileHeader32<Endianness>>(bytes),
         FileKind::Elf64 => elf::check::<object::elf::FileHeader64<Endianness>>(bytes),
@@ -160,11 +163,19 @@ pub(crate) fn describe(bytes: &[u8]) -> Result<Description, Unfit> {
     let (mut entries, mut host_symbols) = exported_names(&file)?;
     entries.sort_unstable();
     host_symbols.sort_unstable();
-    Ok(Description {
+    Ok(Headers {
         entries,
         host_symbols,
         kept_mapped_by: never_unmapped::of(bytes, kind),
+        agreed: BTreeSet::new(),
     })
+}
+
+/// Which of its format's kinds the file is.
+pub(super) fn kind(bytes: &[u8]) -> Result<FileKind, Unfit> {
+    // It begins as the format does, and then ends too early.
+    let damaged = |_| Unfit::Corrupt("its header is damaged".to_owned());
+    FileKind::parse(bytes).map_err(damaged)
 }
 
 fn not_shared(what: &str) -> Unfit {
@@ -176,7 +187,7 @@ fn corrupt(error: object::Error) -> Unfit {
 }
 
 /// Checks that the file begins as those do that this system loads.
-fn check_format(bytes: &[u8]) -> Result<(), Unfit> {
+pub(super) fn check_format(bytes: &[u8]) -> Result<(), Unfit> {
     Err(not_shared(match begins(bytes) {
         Some(Begins::As(format)) if format == FORMAT => return Ok(()),
         Some(Begins::As(BinaryFormat::MachO)) => "a Mach-O file, as macOS has them",
@@ -190,8 +201,8 @@ fn check_format(bytes: &[u8]) -> Result<(), Unfit> {
     }))
 }
 
-/// Checks that the file was built for this machine.
-fn check_machine(bytes: &[u8], kind: FileKind) -> Result<(), Unfit> {
+/// Checks that the file was built for this machine. Of an ELF file, its header is enough.
+pub(super) fn check_machine(bytes: &[u8], kind: FileKind) -> Result<(), Unfit> {
     let (machine, little) = match kind {
         FileKind::Elf32 | FileKind::Elf64 => elf_machine(bytes, kind)?,
         _ => {
@@ -207,8 +218,12 @@ fn check_machine(bytes: &[u8], kind: FileKind) -> Result<(), Unfit> {
 }
 
 /// Checks that the file is a library, and not a program or a part of one.
-fn check_is_library(file: &object::File<'_>, bytes: &[u8], kind: FileKind) -> Result<(), Unfit> {
-    match (file.kind(), is_position_independent_executable(bytes, kind)) {
+pub(super) fn check_is_library<'data>(
+    what: ObjectKind,
+    data: impl ReadRef<'data>,
+    kind: FileKind,
+) -> Result<(), Unfit> {
+    match (what, is_position_independent_executable(data, kind)) {
         (ObjectKind::Dynamic, false) => Ok(()),
         (ObjectKind::Dynamic, true) | (ObjectKind::Executable, _) => {
             Err(not_shared("an executable"))
@@ -291,24 +306,24 @@ fn elf_machine(bytes: &[u8], kind: FileKind) -> Result<(Architecture, bool), Unf
 }
 
 /// Whether an ELF file has the type of a library, but is a program. `dlopen` refuses those.
-fn is_position_independent_executable(bytes: &[u8], kind: FileKind) -> bool {
-    fn flagged<Elf>(bytes: &[u8]) -> Option<bool>
+fn is_position_independent_executable<'data>(data: impl ReadRef<'data>, kind: FileKind) -> bool {
+    fn flagged<'data, Elf>(data: impl ReadRef<'data>) -> Option<bool>
     where
         Elf: object::read::elf::FileHeader<Endian = Endianness>,
     {
         use object::read::elf::Dyn as _;
-        let header = Elf::parse(bytes).ok()?;
+        let header = Elf::parse(data).ok()?;
         let endian = header.endian().ok()?;
-        let sections = header.sections(endian, bytes).ok()?;
-        let (entries, _) = sections.dynamic(endian, bytes).ok()??;
+        let sections = header.sections(endian, data).ok()?;
+        let (entries, _) = sections.dynamic(endian, data).ok()??;
         let flags = entries
             .iter()
             .find(|entry| entry.tag(endian) == object::elf::DT_FLAGS_1)?;
         Some(flags.val(endian) & object::elf::DF_1_PIE.0 != 0)
     }
     match kind {
-        FileKind::Elf32 => flagged::<object::elf::FileHeader32<Endianness>>(bytes),
-        FileKind::Elf64 => flagged::<object::elf::FileHeader64<Endianness>>(bytes),
+        FileKind::Elf32 => flagged::<object::elf::FileHeader32<Endianness>>(data),
+        FileKind::Elf64 => flagged::<object::elf::FileHeader64<Endianness>>(data),
         _ => None,
     }
     .unwrap_or(false)
@@ -316,10 +331,10 @@ fn is_position_independent_executable(bytes: &[u8], kind: FileKind) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Unfit, describe};
+    use super::{Unfit, read};
 
     fn unfit(bytes: &[u8]) -> Unfit {
-        describe(bytes).err().expect("it is no module")
+        read(bytes).err().expect("it is no module")
     }
 
     #[test]
@@ -338,7 +353,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     mod elf {
-        use super::super::{Unfit, describe};
+        use super::super::{Unfit, read};
         use super::unfit;
 
         /// This program, with the mark of a program taken out, so that it looks like a library.
@@ -353,7 +368,7 @@ mod tests {
                 .position(|window| window == flags)
                 .expect("a program that is linked as rustc does it");
             bytes[at + 11] = 0;
-            assert!(describe(&bytes).is_ok());
+            assert!(read(&bytes).is_ok());
             bytes
         }
 
@@ -370,8 +385,7 @@ mod tests {
             use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
             let mut bytes = shared_object();
-            let kept_mapped_by =
-                |bytes: &[u8]| describe(bytes).expect("it is whole").kept_mapped_by;
+            let kept_mapped_by = |bytes: &[u8]| read(bytes).expect("it is whole").kept_mapped_by;
             assert_eq!(kept_mapped_by(&bytes), [""; 0]);
             let file = object::File::parse(&*bytes).expect("it is whole");
             let symbols = file.section_by_name(".dynsym").expect("it has symbols");

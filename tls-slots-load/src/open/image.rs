@@ -11,6 +11,7 @@ use std::path::Path;
 use libloading::Library;
 use tls_keys::abi::Key;
 use tls_slots::loader;
+use tls_slots_manifest::Allowed;
 
 use super::copy;
 use super::copy::openable::{Openable, Original};
@@ -43,18 +44,22 @@ pub(crate) struct OpenImage {
 /// # Safety
 ///
 /// As [`LoadOptions::load`](crate::LoadOptions::load).
-pub(crate) unsafe fn open(source: Source, file: ReadFile) -> Result<OpenImage, LoadError> {
+pub(crate) unsafe fn open(
+    source: Source,
+    file: ReadFile,
+    allowed: &Allowed,
+) -> Result<OpenImage, LoadError> {
     let stamp = Stamp::of(&file.file).map_err(|source| LoadError::Read {
         path: file.path.clone(),
         source,
     })?;
     // SAFETY: the caller promises the same.
-    let (library, opened_from) = unsafe {
+    let (library, opened_from) = loader::with_allowed(allowed, || unsafe {
         match source {
-            Source::Copy => open_copy(&file)?,
-            Source::Descriptor | Source::Path => open_original(source, &file)?,
+            Source::Copy => open_copy(&file),
+            Source::Descriptor | Source::Path => open_original(source, &file),
         }
-    };
+    })?;
     let start = match registered(&file.path, &opened_from) {
         Ok(start) => start,
         Err(error) => {

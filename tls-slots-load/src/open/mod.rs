@@ -8,8 +8,10 @@
 //! | --- | --- |
 //! | `host.rs` | is this program a host? |
 //! | `file.rs` | open the file once, and read it once |
-//! | `format.rs`, `elf/`, `never_unmapped.rs` | what kind of file it is: a description, from the bytes alone |
-//! | `check.rs` | compare the description and the manifest with this host |
+//! | `look.rs` | in between: whether its header allows a module at all |
+//! | `format.rs`, `elf/`, `never_unmapped.rs` | what kind of file it is, and its headers, from the bytes alone |
+//! | `check.rs` | compare headers, manifest and state with this host |
+//! | `own.rs` | what this host is, for the comparison |
 //! | `source.rs` | where the code is loaded from: the host's choice |
 //! | `copy/` | ways to give exactly these bytes to the system |
 //! | `system.rs` | the system's loader |
@@ -26,6 +28,8 @@ pub(crate) mod file;
 pub(crate) mod format;
 pub(crate) mod host;
 pub(crate) mod image;
+pub(crate) mod look;
 mod never_unmapped;
+pub(crate) mod own;
 pub(crate) mod source;
 pub(crate) mod system;

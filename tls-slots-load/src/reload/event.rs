@@ -63,6 +63,12 @@ pub enum ReloadEvent {
         /// What the system said.
         error: Cause,
     },
+    /// The reloading has ended. The newest build goes on. This is the last event.
+    Ended {
+        /// The text of the panic that has ended it. `None` if the host has stopped it, or has
+        /// dropped the [`Reload`](super::Reload).
+        panic: Option<String>,
+    },
 }
 
 impl fmt::Display for ReloadEvent {
@@ -110,6 +116,11 @@ impl fmt::Display for ReloadEvent {
                 f,
                 "the system reports no changes of the file any more, it is looked at from time to \
                  time: {error}"
+            ),
+            Self::Ended { panic: None } => f.write_str("the reloading is stopped"),
+            Self::Ended { panic: Some(text) } => write!(
+                f,
+                "the reloading has ended, as its thread panicked: {text}; the newest build goes on"
             ),
         }
     }

@@ -22,6 +22,7 @@ use notify::{EventKind, RecommendedWatcher};
 
 use super::generation::Cause;
 use super::message::{Message, watch};
+use crate::clock::after;
 
 /// A file that changes again and again is read after this time.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -106,7 +107,7 @@ impl WatchedFile {
     pub(super) fn read_again(&mut self, noticed: Instant) {
         self.change = Some(Change {
             noticed,
-            due: Instant::now() + self.settle,
+            due: after(Instant::now(), self.settle),
         });
     }
 
@@ -154,6 +155,6 @@ impl WatchedFile {
             noticed: now,
             due: now,
         });
-        change.due = (now + wait).min(change.noticed + LONGEST_WAIT).max(now);
+        change.due = after(now, wait).min(change.noticed + LONGEST_WAIT).max(now);
     }
 }

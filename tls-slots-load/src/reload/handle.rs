@@ -141,7 +141,9 @@ impl<T: Send + Sync + 'static> Reload<T> {
                 // This thread may have run the module before, for instance as a thread of a
                 // blocking pool. Then it has thread-locals of the module, and the thread waits for
                 // these.
-                tls_keys::quiescence::quiescent_state();
+                // SAFETY: who called `watch` promises that no thread that waits here refers to a
+                // value of a build's thread-locals further up its stack.
+                unsafe { tls_keys::quiescence::quiescent_state() }
                 std::thread::sleep(PAUSE);
             }
             // The thread discards panics, so its result says nothing.

@@ -6,6 +6,7 @@
 //! [`LoadOptions::verify`](crate::LoadOptions::verify), is the place: it has the bytes. It stops
 //! the load with [`NotLoaded`], which comes back as the source of [`LoadError::Rejected`].
 
+use std::any::Any;
 use std::fmt;
 use std::fs::File;
 use std::panic::AssertUnwindSafe;
@@ -13,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tls_keys::panic::catch_unwind;
+use tls_keys::panic::{catch_unwind, discard_panic};
 use tls_slots::loader::panic_message;
 
 use super::event::ReloadError;
@@ -136,8 +137,24 @@ pub(super) fn bind_entries<T>(
         Ok(Err(source)) => ReloadError::Bind { path, source },
         Err(payload) => ReloadError::BindPanicked {
             path,
-            message: panic_message(&*payload),
+            message: taken_message(payload),
         },
     };
     Err((error, module))
+}
+
+/// The host's own check, whose panics are errors: they must not end the reloading thread.
+pub(super) fn without_panics(verify: Box<Verify>) -> Arc<Verify> {
+    Arc::new(move |bytes| {
+        catch_unwind(AssertUnwindSafe(|| verify(bytes))).unwrap_or_else(|payload| {
+            Err(format!("it panicked: {}", taken_message(payload)).into())
+        })
+    })
+}
+
+/// The text of a panic. The payload is dropped, and its destructor may panic in turn.
+pub(super) fn taken_message(payload: Box<dyn Any + Send>) -> String {
+    let message = panic_message(&*payload);
+    discard_panic(|| drop(payload));
+    message
 }

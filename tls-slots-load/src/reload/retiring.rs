@@ -23,6 +23,7 @@ use super::event::ReloadEvent;
 use super::generation::{Generation, Work};
 use super::message::{Alarm, End, Message};
 use super::options::ReloadOptions;
+use crate::clock::after;
 use crate::module::Module;
 use crate::unload::{Unload, UnloadError};
 
@@ -79,7 +80,7 @@ impl<T> Retiring<T> {
             since: now,
             step: Step::Held {
                 generation,
-                deadline: now + deadline,
+                deadline: after(now, deadline),
                 pause: PAUSES[0],
                 due: now,
             },
@@ -139,7 +140,7 @@ impl<T> Retiring<T> {
                         generation,
                         deadline,
                         pause,
-                        due: now + pause,
+                        due: after(now, pause),
                     }
                 }
             },
@@ -176,7 +177,7 @@ impl<T> Retiring<T> {
                 self.report(events, 0, Some(&error));
                 self.step = Step::Retry {
                     module: error.into_module(),
-                    due: Instant::now() + retry,
+                    due: after(Instant::now(), retry),
                 };
                 true
             }
@@ -236,6 +237,8 @@ fn unload<T>(number: u64, module: Module, worker: &WorkerParts<'_>) -> Step<T> {
         let mut end = end;
         end.result = Some(unload.await);
     });
-    drive(work);
+    // The panic hook has reported a panic in this call. It must not end the reloading. The future
+    // was dropped by it, which is told as for any other future that is dropped.
+    discard_panic(|| drive(work));
     Step::Driven
 }

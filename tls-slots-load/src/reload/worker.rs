@@ -6,13 +6,14 @@
 //! happens comes as a [`Message`].
 
 use std::fs::File;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use tls_keys::panic::discard_panic;
+use tls_keys::panic::{catch_unwind, discard_panic};
 
 use super::cell::Cell;
 use super::event::{ReloadError, ReloadEvent};
@@ -22,6 +23,7 @@ use super::message::Message;
 use super::next_build::{self, Bind, Known, NextBuild, bind_entries};
 use super::options::ReloadOptions;
 use super::retiring::{Retiring, WorkerParts};
+use crate::clock::after;
 use crate::load::{Source, Verify};
 use crate::module::Module;
 use crate::open::error::LoadError;
@@ -81,7 +83,7 @@ impl<T: Send + Sync + 'static> Worker<T> {
             }
         })?;
         options.load.source(Source::Copy).new_instance(true);
-        let verify: Option<Arc<Verify>> = options.load.verify.take().map(Arc::from);
+        let verify = options.load.verify.take().map(next_build::without_panics);
         file.was_read(stamp(path));
         options.load.verify = verify.clone().map(boxed);
         // SAFETY: the caller promises what `LoadOptions::load` asks for.
@@ -104,8 +106,12 @@ impl<T: Send + Sync + 'static> Worker<T> {
             retiring: Vec::new(),
         };
         let thread = thread::Builder::new().name("tls-slots-reload".to_owned());
-        // A panic of a module's destructor is foreign to this std, and would end the process.
-        let thread = thread.spawn(move || discard_panic(|| worker.run()));
+        let thread = thread.spawn(move || {
+            // A panic of a module's destructor is foreign to this std, and would end the process.
+            let ran = catch_unwind(AssertUnwindSafe(|| worker.run()));
+            let panic = ran.err().map(next_build::taken_message);
+            worker.report(ReloadEvent::Ended { panic });
+        });
         Ok((shared, sender, thread.map_err(ReloadError::Thread)?))
     }
 
@@ -142,7 +148,7 @@ impl<T: Send + Sync + 'static> Worker<T> {
         let now = Instant::now();
         let due = self.retiring.iter().filter_map(Retiring::due);
         let read = self.file.due().filter(|_| !drain);
-        let due = due.chain(read).chain([now + self.options.poll]);
+        let due = due.chain(read).chain([after(now, self.options.poll)]);
         let wait = due
             .min()
             .map_or(self.options.poll, |due| due.saturating_duration_since(now));

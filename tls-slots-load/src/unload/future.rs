@@ -1,12 +1,14 @@
 //! Unloading with a deadline: [`Module::unload`], a future and a thread.
 //!
 //! The problem: unloading waits for others, and a host's runtime must go on meanwhile, of whatever
-//! kind it is. So a thread does the work (`work.rs`), and the future only waits for it. The future
-//! itself does two things: it polls the module's `shutdown` entry, and it lets the thread that
-//! polls it drop its values of the module.
+//! kind it is. So a thread does the work (`work.rs`), and the future waits for it. The future itself
+//! does three things. It polls the module's `shutdown` entry. It lets the thread that polls it drop
+//! its values of the module. And it unmaps the module, when the thread has found that it may: so a
+//! future that is dropped has unloaded nothing, at whatever moment that happens.
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -18,7 +20,8 @@ use tls_slots::loader::lock;
 use super::error::{UnloadError, UnloadProblem};
 use super::gate::Gate;
 use super::work::{Shared, work};
-use crate::entry::Call;
+use crate::clock::after;
+use crate::entry::{Call, CountedCall, Shutdown};
 use crate::module::Module;
 
 impl Module {
@@ -38,8 +41,12 @@ impl Module {
     ///    until they have no such value any more.
     /// 5. When every thread has left the module's code, the file is unmapped.
     ///
-    /// A thread of its own does the work, and ends with it. Any executor may poll the future. If
-    /// the future is dropped, the work stops at the next step, and the module stays loaded.
+    /// A thread of its own does the work up to the last step, and ends with it. Any executor may
+    /// poll the future, and the poll that returns the result has unmapped the file. If the future is
+    /// dropped before, the work stops at the next step, and the module stays loaded.
+    ///
+    /// An entry `shutdown` that is no `async fn` runs on a thread of its own. If it takes longer
+    /// than the deadline, the call is what is in use.
     ///
     /// # Errors
     ///
@@ -52,8 +59,9 @@ impl Module {
     /// # Safety
     ///
     /// What [`try_unload`](Self::try_unload) asks for must hold when the future gives `Ok`. And
-    /// while the future runs, a thread that sleeps in a runtime of tokio must not have, further up
-    /// its stack, a reference to a value of one of the module's thread-locals.
+    /// while the future runs, a thread that sleeps in a runtime of tokio, or that polls the future,
+    /// must not have, further up its stack, a reference to a value of one of the module's
+    /// thread-locals.
     ///
     /// # Examples
     ///
@@ -72,8 +80,8 @@ impl Module {
     pub unsafe fn unload(self, deadline: Duration) -> Unload {
         let now = Instant::now();
         Unload {
-            abort_at: now + deadline / 2,
-            deadline: now + deadline,
+            abort_at: after(now, deadline / 2),
+            deadline: after(now, deadline),
             begun: now,
             step: Step::New(self),
         }
@@ -106,7 +114,7 @@ impl Unload {
     /// the call of [`Module::unload`].
     #[must_use = "futures do nothing unless polled"]
     pub fn abort_after(mut self, time: Duration) -> Self {
-        self.abort_at = self.begun + time;
+        self.abort_at = after(self.begun, time);
         self
     }
 }
@@ -133,7 +141,9 @@ impl Future for Unload {
             };
         }
         // A thread that belongs to no runtime of tokio drops its values here.
-        tls_keys::quiescence::quiescent_state();
+        // SAFETY: who called `unload` promises that no thread that polls this refers to a value of
+        // the module's thread-locals further up its stack.
+        unsafe { tls_keys::quiescence::quiescent_state() }
         let Step::Running {
             shared, shutdown, ..
         } = &mut this.step
@@ -160,6 +170,16 @@ impl Future for Unload {
                 let _ = thread.join();
             }
         }
+        let result = result.and_then(|(module, gate)| {
+            // From here on the library is closed, even if the memory stays mapped.
+            gate.stay_closed();
+            // SAFETY: nothing of the module is alive, and every thread was seen outside of its code
+            // after its gate was closed. Who called `unload` promises that nobody uses what belongs
+            // to it.
+            let result = unsafe { gate.loaded.unmap() };
+            drop(gate);
+            result.map_err(|problem| module.stays(problem))
+        });
         Poll::Ready(result)
     }
 }
@@ -171,7 +191,12 @@ impl Drop for Unload {
         } = &mut self.step
         {
             drop(shutdown.take());
-            lock(&shared.state).is_cancelled = true;
+            let mut state = lock(&shared.state);
+            state.is_cancelled = true;
+            let unwanted = state.result.take();
+            drop(state);
+            // Opens the gate.
+            drop(unwanted);
         }
     }
 }
@@ -191,9 +216,21 @@ unsafe fn start(module: Module, abort_at: Instant, deadline: Instant) -> Result<
         Ok(gate) => gate,
         Err(problem) => return Err(module.stays(problem)),
     };
-    let shutdown = module.shutdown();
     let shared = Arc::new(Shared::default());
-    lock(&shared.state).is_shut_down = shutdown.is_none();
+    let shutdown = match module.shutdown() {
+        Shutdown::None => {
+            lock(&shared.state).is_shut_down = true;
+            None
+        }
+        Shutdown::Async(call) => Some(call),
+        Shutdown::Sync(call) => {
+            if let Err(error) = run_shutdown(call, &shared) {
+                drop(gate);
+                return Err(module.stays(no_thread(&error)));
+            }
+            None
+        }
+    };
     let for_thread = Arc::clone(&shared);
     // Both come back from here if no thread can be started.
     let handover = Arc::new(Mutex::new(Some((module, gate))));
@@ -203,12 +240,23 @@ unsafe fn start(module: Module, abort_at: Instant, deadline: Instant) -> Result<
             return;
         };
         // SAFETY: who called `unload` promises it.
-        let result = unsafe { work(&gate, &for_thread, abort_at, deadline) };
-        drop(gate);
-        let result = result.map_err(|problem| module.stays(problem));
+        let result = match unsafe { work(&gate, &for_thread, abort_at, deadline) } {
+            Ok(()) => Ok((module, gate)),
+            Err(problem) => {
+                drop(gate);
+                Err(module.stays(problem))
+            }
+        };
         let mut state = lock(&for_thread.state);
-        state.result = Some(result);
+        let unwanted = match state.is_cancelled {
+            true => Some(result),
+            false => {
+                state.result = Some(result);
+                None
+            }
+        };
         drop(state);
+        drop(unwanted);
         for_thread.wake();
     };
     let thread = std::thread::Builder::new().name("tls-slots-unload".to_owned());
@@ -227,6 +275,25 @@ unsafe fn start(module: Module, abort_at: Instant, deadline: Instant) -> Result<
         .take()
         .expect("there is no thread that took it");
     drop(gate);
-    let why = format!("a thread to do it could not be started: {error}");
-    Err(module.stays(UnloadProblem::NotSeenOutside(why)))
+    Err(module.stays(no_thread(&error)))
+}
+
+/// Calls a synchronous `shutdown` on a thread of its own. The call is counted until it is over.
+///
+/// # Errors
+///
+/// There is no thread to be had. The call is not made.
+fn run_shutdown(call: CountedCall<fn()>, shared: &Arc<Shared>) -> io::Result<()> {
+    let shared = Arc::clone(shared);
+    let thread = std::thread::Builder::new().name("tls-slots-shutdown".to_owned());
+    let run = move || {
+        // A panic in `shutdown` is not a reason to stay loaded.
+        let _ = call.call(());
+        lock(&shared.state).is_shut_down = true;
+    };
+    thread.spawn(run).map(drop)
+}
+
+fn no_thread(error: &io::Error) -> UnloadProblem {
+    UnloadProblem::NotSeenOutside(format!("a thread to do it could not be started: {error}"))
 }

@@ -23,10 +23,15 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// [`UnloadProblem::Unsupported`] on targets where nothing tells what is alive.
+    /// [`UnloadProblem::Unsupported`] on targets where nothing tells what is alive, and
+    /// [`UnloadProblem::InUse`] where the file says that nothing will ever unmap it. No wait would
+    /// help, and the module's `shutdown` must not be called in vain.
     pub(super) fn close(loaded: &Arc<Loaded>) -> Result<Self, UnloadProblem> {
         if !cfg!(all(target_os = "linux", target_env = "gnu")) {
             return Err(UnloadProblem::Unsupported);
+        }
+        if !loaded.image.kept_mapped_by.is_empty() {
+            return Err(UnloadProblem::InUse(Box::new(loaded.usage(1))));
         }
         let mut images = lock(&loaded.images);
         images.retain(|image| !Arc::ptr_eq(image, loaded));

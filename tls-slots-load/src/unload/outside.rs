@@ -17,6 +17,12 @@
 //! - It has run for a million instructions or more: [`ENOUGH`] of processor time (`schedstat`).
 //! - It is gone.
 //!
+//! Only root may read `syscall` of a process that is not *dumpable* (prctl(2), `PR_SET_DUMPABLE`):
+//! one that has changed its user, has capabilities by its file, or whose file nobody may read. That
+//! is how servers run. What everybody may read then is `stat`. A thread that waits in a system call
+//! has the state `S` there. One that waits for a page of memory has the state `D`, and one that was
+//! interrupted is `R` (`fs/proc/array.c` of Linux 6.1). So a thread in state `S` has left, too.
+//!
 //! Nothing is done to the threads: they get no signal, and are not stopped.
 //!
 //! There is one exception to "neither call nor wait". A named hold is a part of some value, and the
@@ -41,6 +47,19 @@ pub(super) const SOON: Duration = Duration::from_secs(1);
 
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_micros(100);
+
+/// Whether threads can be seen at all. To be asked before anything of the module is dropped.
+///
+/// # Errors
+///
+/// Why nothing can be seen: `/proc` is not mounted, or shows nothing of this process.
+pub(super) fn can_be_seen() -> Result<(), String> {
+    threads()?;
+    match fs::read_to_string("/proc/thread-self/stat") {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("this thread cannot be seen in /proc: {error}")),
+    }
+}
 
 /// Waits until every thread but the calling one has been seen outside of `memory`. The last hold
 /// ended at `last_hold`.
@@ -115,15 +134,24 @@ fn processor_time(thread: u32) -> u64 {
 /// Whether a thread was seen outside of `memory`, or has run on since its processor time was
 /// `then`.
 fn has_left(thread: u32, then: u64, memory: &Range<usize>) -> bool {
-    let Ok(state) = fs::read_to_string(format!("/proc/self/task/{thread}/syscall")) else {
-        // The thread is gone, or the file is hidden from us. Then its processor time tells.
-        return !fs::exists(format!("/proc/self/task/{thread}")).unwrap_or(true)
-            || has_run(thread, then);
-    };
-    match program_counter(&state) {
-        Some(at) => !memory.contains(&at),
-        None => has_run(thread, then),
+    if let Ok(state) = fs::read_to_string(format!("/proc/self/task/{thread}/syscall")) {
+        return match program_counter(&state) {
+            Some(at) => !memory.contains(&at),
+            None => has_run(thread, then),
+        };
     }
+    // The thread is gone, or this process is not dumpable.
+    match fs::read_to_string(format!("/proc/self/task/{thread}/stat")) {
+        Ok(stat) => waits(&stat) || has_run(thread, then),
+        Err(_) => !fs::exists(format!("/proc/self/task/{thread}")).unwrap_or(true),
+    }
+}
+
+/// Whether a thread waits in a system call: the first field of `stat` after the thread's name,
+/// which may contain anything.
+fn waits(stat: &str) -> bool {
+    let after_name = stat.rsplit_once(')');
+    after_name.is_some_and(|(_, rest)| rest.trim_start().starts_with('S'))
 }
 
 /// Whether a thread has run long enough since its processor time was `then`.
@@ -152,6 +180,10 @@ mod tests {
         assert_eq!(program_counter("-1 0x7ffd10 0x55d0"), Some(0x55d0));
         assert_eq!(program_counter("running\n"), None);
         assert_eq!(program_counter(""), None);
+        assert!(waits("7 (of (the) host) S 1 7 7 0 -1"));
+        for other in ["7 (S) R 1 7", "7 (worker) D 1 7", "7", ""] {
+            assert!(!waits(other), "{other}");
+        }
     }
 
     #[test]

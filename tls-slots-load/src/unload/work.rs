@@ -1,8 +1,8 @@
-//! The unloading thread: waits, has others drop their values, and unmaps.
+//! The unloading thread: waits, has others drop their values, and sees all threads outside.
 //!
 //! The problem: this takes as long as the module's tasks and threads take, and must not block a
-//! runtime. So a thread of its own does it, step by step (see `mod.rs`), and the future
-//! (`future.rs`) waits for its result.
+//! runtime. So a thread of its own does it, step by step (see `mod.rs`) up to the step *see*. The
+//! future (`future.rs`) waits for that, and unmaps.
 
 use std::sync::Mutex;
 use std::task::Waker;
@@ -16,6 +16,7 @@ use super::outside::{self, SOON};
 use super::requests;
 use crate::alive::holds;
 use crate::loaded::Loaded;
+use crate::module::Module;
 use crate::usage::Usage;
 
 /// The pause between two looks at what is alive grows from the first to the second.
@@ -29,7 +30,8 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 pub(super) struct State {
-    pub(super) result: Option<Result<(), UnloadError>>,
+    /// The module and its closed gate, if it may be unmapped.
+    pub(super) result: Option<Result<(Module, Gate), UnloadError>>,
     pub(super) waker: Option<Waker>,
     /// The future is gone.
     pub(super) is_cancelled: bool,
@@ -47,7 +49,7 @@ impl Shared {
     }
 }
 
-/// Does all steps from *wait* on.
+/// Does the steps *wait*, *drop* and *see*. If it succeeds, the module may be unmapped.
 ///
 /// # Errors
 ///
@@ -65,6 +67,7 @@ pub(super) unsafe fn work(
     let loaded = &gate.loaded;
     let image = loaded.image.start();
     let memory = &loaded.image.memory;
+    outside::can_be_seen().map_err(UnloadProblem::NotSeenOutside)?;
     loop {
         wait_until(shared, deadline, loaded, |usage| {
             if Instant::now() >= abort_at && usage.tasks > 0 {
@@ -101,15 +104,7 @@ pub(super) unsafe fn work(
         holds::last_end(image),
         deadline.max(Instant::now() + SOON),
     )
-    .map_err(UnloadProblem::NotSeenOutside)?;
-    if lock(&shared.state).is_cancelled {
-        return Err(UnloadProblem::Cancelled);
-    }
-    // From here on the library is closed, even if the memory stays mapped.
-    gate.stay_closed();
-    // SAFETY: nothing of the module is alive, and every thread has left its code. The caller
-    // promises that nobody uses what belongs to it.
-    unsafe { loaded.unmap() }
+    .map_err(UnloadProblem::NotSeenOutside)
 }
 
 /// Looks at what is alive again and again, until `is_enough` says so.

@@ -3,6 +3,7 @@
 use crate::manifest::Manifest;
 
 use super::difference::{Differences, on_or_off};
+use super::flags;
 
 /// Compares the version of the binary interface, and what the two were built by.
 pub(super) fn compare(host: &Manifest, module: &Manifest, found: &mut Differences) {
@@ -55,4 +56,5 @@ pub(super) fn compare(host: &Manifest, module: &Manifest, found: &mut Difference
             "Build both without `-Z randomize-layout`, or both with it and the same seed.",
         );
     }
+    flags::compare(&host.flags, &module.flags, found);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::allowed::Allowed;
 use crate::manifest::{Crate, Manifest};
 
 use super::difference::{Differences, MOST, on_or_off};
@@ -39,16 +40,34 @@ pub(super) fn pairs<'a>(
                     let Some(ours) = ours.find(|ours| compatible(ours, version)) else {
                         continue;
                     };
-                    let fix = format!(
-                        "Use {name} {ours} in the module, as in the host: `cargo update {name} \
-                         --precise {ours}`, with the fork of that version."
-                    );
+                    let fix = match theirs.is_some_and(is_own) {
+                        true => format!("Build both with one version of {name}."),
+                        false => format!(
+                            "Use {name} {ours} in the module, as in the host: `cargo update {name} \
+                             --precise {ours}`, with the fork of that version."
+                        ),
+                    };
                     found.add(format!("{name}: version"), *ours, *version, fix);
                 }
             }
         }
     }
     pairs
+}
+
+/// Whether the record is that of a crate of the user's own (`agree!` of `tls-keys`). A fork has a
+/// checksum.
+fn is_own(one: &Crate) -> bool {
+    one.checksum.is_empty()
+}
+
+/// What to do where the sources of a crate of the user's own differ.
+pub(super) fn other_sources(name: &str, version: &str) -> String {
+    format!(
+        "Build both from the same sources of {name} {version}: one side was built before or after \
+         a change of them. Comments do not count. If you know that the change is harmless: \
+         `LoadOptions::trust_sources(\"{name}\")`."
+    )
 }
 
 /// Crates by name and version; `None` where there are several.
@@ -83,8 +102,15 @@ pub(super) fn compatible(one: &str, other: &str) -> bool {
 
 /// Compares how a crate was built. `same_profile`: the debug assertions of the whole images are the
 /// same, so those of the crate are news.
-pub(super) fn compare(pair: &Pair<'_>, same_profile: bool, found: &mut Differences) {
-    compare_sources(pair, found);
+pub(super) fn compare(
+    pair: &Pair<'_>,
+    same_profile: bool,
+    allowed: &Allowed,
+    found: &mut Differences,
+) {
+    if !allowed.sources.contains(&pair.host.name) {
+        compare_sources(pair, found);
+    }
     compare_features(pair, found);
     compare_cfgs(pair, same_profile, found);
     compare_dependencies(pair, found);
@@ -104,15 +130,15 @@ fn compare_sources(pair: &Pair<'_>, found: &mut Differences) {
             ),
         );
     } else if host.source != module.source {
-        found.add(
-            format!("{name}: sources"),
-            &host.source,
-            &module.source,
-            format!(
+        let fix = match is_own(host) {
+            true => other_sources(name, version),
+            false => format!(
                 "Fork {name} {version} for both with the same version of cargo-tls-slots, and do \
                  not edit the fork."
             ),
-        );
+        };
+        let what = format!("{name}: sources");
+        found.add(what, &host.source, &module.source, fix);
     }
 }
 

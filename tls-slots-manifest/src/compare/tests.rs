@@ -1,10 +1,21 @@
 //! Every field: what is said where it differs, or that nothing is.
 
-use crate::manifest::{Cfg, Compiler, Crate, Dependency, Feature, Key, KeyKind, Manifest, Type};
+use crate::allowed::Allowed;
+use crate::description::Description;
+use crate::manifest::{
+    Cfg, Compiler, Crate, Dependency, Feature, Flag, Key, KeyKind, Manifest, Type,
+};
+use crate::private_state::PrivateState;
 
 use super::compare;
 use super::crates::compatible;
 use super::mismatch::Mismatch;
+
+/// Compares what is known of two manifests alone, with nothing allowed.
+fn compared(host: &Manifest, module: &Manifest) -> Result<(), Mismatch> {
+    let [host, module] = [host, module].map(|one| Description::from(one.clone()));
+    compare(&host, &module, &Allowed::default())
+}
 
 fn host() -> Manifest {
     let feature = |name: &str, enabled, group| Feature {
@@ -30,6 +41,7 @@ fn host() -> Manifest {
             panic: "unwind".to_owned(),
             debug_assertions: true,
             layout_probe: 1,
+            flags: Vec::new(),
         },
         crates: vec![Crate {
             name: "tokio".to_owned(),
@@ -54,10 +66,7 @@ fn host() -> Manifest {
                 fields: 7,
             }],
         }],
-        keys: vec![
-            key("tokio", "1.54.1", "CONTEXT"),
-            key("app", "0.1.0", "OWN"),
-        ],
+        keys: vec![key("tokio", "1.54.1", "CONTEXT"), own("0.1.0", "OWN")],
         allocator: None,
     }
 }
@@ -75,13 +84,24 @@ fn key(package: &str, version: &str, name: &str) -> Key {
         type_text: "Context".to_owned(),
         size: 64,
         align: 8,
+        sources: String::new(),
+        cfgs: Vec::new(),
+    }
+}
+
+/// A key of a crate that is no fork.
+fn own(version: &str, name: &str) -> Key {
+    Key {
+        sources: "c0ffee".to_owned(),
+        cfgs: vec!["feature=\"wide\"".to_owned()],
+        ..key("app", version, name)
     }
 }
 
 fn change(change: impl FnOnce(&mut Manifest)) -> Result<(), Mismatch> {
     let mut module = host();
     change(&mut module);
-    compare(&host(), &module)
+    compared(&host(), &module)
 }
 
 /// The whole message, for a module that differs in this.
@@ -117,6 +137,122 @@ the module does not fit its host in 1 point:
   commit of the compiler  59807616e1fa2540724bfbac14d7976d7e4a3860  unknown
 Build both with the same compiler.",
     );
+}
+
+/// A host and a module with these flags, `name=value` each.
+fn with_flags(host_has: &str, module_has: &str) -> Result<(), Mismatch> {
+    let with = |flags: &str| {
+        let mut image = host();
+        let flags = flags.split_whitespace().map(|flag| {
+            let (name, value) = flag.split_once('=').expect("name=value");
+            Flag {
+                name: name.to_owned(),
+                value: value.to_owned(),
+            }
+        });
+        image.compiler.flags = flags.collect();
+        image
+    };
+    let (host, module) = (with(host_has).into(), with(module_has).into());
+    compare(&host, &module, &Allowed::default())
+}
+
+#[test]
+fn flags_that_change_the_binary_interface() {
+    let refused = |host: &str, module: &str, differs: &str, cure: &str| {
+        for (host, module) in [
+            (host, module),
+            (
+                &format!("regparm=3 {host}"),
+                &*format!("regparm=3 {module}"),
+            ),
+        ] {
+            let mismatch = with_flags(host, module).expect_err("it differs");
+            let text = mismatch.to_string();
+            let [_, _, row, fix] = text.lines().collect::<Vec<_>>()[..] else {
+                panic!("{text}")
+            };
+            let row: Vec<&str> = row
+                .split("  ")
+                .map(str::trim)
+                .filter(|cell| !cell.is_empty())
+                .collect();
+            assert_eq!(row.join(" | "), differs);
+            assert_eq!(fix, cure);
+        }
+    };
+    refused(
+        "",
+        "sanitizer=address",
+        "`-Z sanitizer` | not set | address",
+        "Build the module without `-Z sanitizer`: take it out of `RUSTFLAGS` and of cargo's \
+         configuration, or build the host with it as well.",
+    );
+    refused(
+        "sanitizer=thread",
+        "",
+        "`-Z sanitizer` | thread | not set",
+        "Build the module with `-Z sanitizer=thread` in `RUSTFLAGS`, as the host is.",
+    );
+    refused(
+        "sanitizer=address,memtag",
+        "",
+        "`-Z sanitizer` | address,memtag | not set",
+        "Build the module with `-Z sanitizer=address,memtag` in `RUSTFLAGS`, as the host is.",
+    );
+    refused(
+        "sanitizer=cfi",
+        "sanitizer=cfi",
+        "`-Z sanitizer` | cfi | cfi",
+        "Build both without `-Z sanitizer`: with `cfi` an image ends the process when it calls a \
+         function of another one.",
+    );
+    refused(
+        "virtual-function-elimination=on",
+        "virtual-function-elimination=on",
+        "`-Z virtual-function-elimination` | on | on",
+        "Build both without `-Z virtual-function-elimination`: it removes methods that only the \
+         other side calls.",
+    );
+    for (name, value) in [
+        ("fixed-x18", "on"),
+        ("indirect-branch-cs-prefix", "on"),
+        ("reg-struct-return", "on"),
+        ("retpoline", "on"),
+        ("retpoline-external-thunk", "on"),
+        ("sanitizer-cfi-normalize-integers", "on"),
+        ("branch-protection", "bti,pac-ret"),
+        ("panic-in-drop", "abort"),
+        ("a-flag-of-another-year", "on"),
+    ] {
+        let flag = format!("{name}={value}");
+        let row = format!("`-Z {name}` | {value} | not set");
+        let cure = format!("Build the module with `-Z {flag}` in `RUSTFLAGS`, as the host is.");
+        refused(&flag, "", &row, &cure);
+        assert_eq!(with_flags(&flag, &flag), Ok(()));
+    }
+    refused(
+        "target-feature=+soft-float",
+        "target-feature=-sse2",
+        "`-C target-feature` | +soft-float | -sse2",
+        "Build the module with `-C target-feature=+soft-float` in `RUSTFLAGS`, as the host is.",
+    );
+}
+
+#[test]
+fn flags_that_may_differ() {
+    for (host, module) in [
+        ("", ""),
+        ("sanitizer=address", ""),
+        ("sanitizer=address", "sanitizer=address"),
+        ("sanitizer=address,memtag", "sanitizer=memtag"),
+        (
+            "retpoline=on sanitizer=thread",
+            "sanitizer=thread retpoline=on",
+        ),
+    ] {
+        assert_eq!(with_flags(host, module), Ok(()), "{host} {module}");
+    }
 }
 
 #[test]
@@ -254,7 +390,7 @@ Build tokio and its dependencies alike on both sides: a layout differs, though c
     host.crates[0].types[0].name = "crate::net::TcpStream".to_owned();
     let mut module = host.clone();
     module.crates[0].types[0].align = 4;
-    let mismatch = compare(&host, &module).unwrap_err();
+    let mismatch = compared(&host, &module).unwrap_err();
     assert_eq!(
         mismatch.differences[0].what,
         "layout of tokio::net::TcpStream"
@@ -278,22 +414,26 @@ Build both with the same features of app 0.1.0, the same cfgs and the same versi
         module.keys[1].file = "/elsewhere/src/lib.rs".to_owned();
         module.keys.push(key("other", "0.1.0", "OWN"));
     });
-    // Another version, another place: another key.
-    for edit in [
-        |key: &mut Key| key.version = "0.1.1".to_owned(),
-        |key: &mut Key| key.line = 9,
-        |key: &mut Key| key.kind = KeyKind::Process,
-    ] {
-        fits(|module| {
-            module.keys[1].size = 8;
-            edit(&mut module.keys[1]);
-        });
-    }
-    // Two of one identity are shared with nobody.
+    // A comment moved it.
+    fits(|module| module.keys[1].line = 9);
+    // Two in one place are shared with nobody.
     fits(|module| {
         module.keys[1].size = 8;
-        module.keys.push(key("app", "0.1.0", "OWN"));
+        module.keys.push(own("0.1.0", "OWN"));
     });
+    // Several of one name, in order.
+    let mut host = host();
+    host.keys.push(Key {
+        line: 5,
+        size: 1,
+        ..own("0.1.0", "OWN")
+    });
+    let mut module = host.clone();
+    (module.keys[1].line, module.keys[2].line) = (11, 15);
+    assert_eq!(compared(&host, &module), Ok(()));
+    (module.keys[1].line, module.keys[2].line) = (15, 11);
+    let mismatch = compared(&host, &module).unwrap_err();
+    assert_eq!(mismatch.differences.len(), 2);
     // The host lacks one of a crate that it has forked.
     refused(
         |module| module.keys.push(key("tokio", "1.54.1", "LOST")),
@@ -301,8 +441,107 @@ Build both with the same features of app 0.1.0, the same cfgs and the same versi
 the module does not fit its host in 1 point:
   what                               host          module
   thread-local tokio::runtime::LOST  is not there  is there
-Build the host again, with the fork of tokio that the module is built with: what tokio shares must be there in the host.",
+Build the host again, with the tokio that the module is built with: what tokio shares must be there in the host. If the key is meant to be the module's own: `LoadOptions::allow_private(\"tokio::runtime::LOST\")`.",
     );
+    // A static there, a thread-local here.
+    refused(
+        |module| module.keys[1].kind = KeyKind::Process,
+        "\
+the module does not fit its host in 1 point:
+  what                      host          module
+  static app::runtime::OWN  is not there  is there
+Build the host again, with the app that the module is built with: what app shares must be there in the host. If the key is meant to be the module's own: `LoadOptions::allow_private(\"app::runtime::OWN\")`.",
+    );
+}
+
+#[test]
+fn crates_of_the_users_own() {
+    refused(
+        |module| module.keys[1].sources = "decade".to_owned(),
+        "\
+the module does not fit its host in 1 point:
+  what          host    module
+  app: sources  c0ffee  decade
+Build both from the same sources of app 0.1.0: one side was built before or after a change of them. Comments do not count. If you know that the change is harmless: `LoadOptions::trust_sources(\"app\")`.",
+    );
+    refused(
+        |module| module.keys[1].cfgs = vec!["unstable".to_owned()],
+        "\
+the module does not fit its host in 2 points:
+  what                 host  module
+  app: feature `wide`  on    off
+  app: cfg `unstable`  off   on
+Build app with its feature `wide` on both sides, or on neither.
+Build app with its cfg `unstable` on both sides, or on neither.",
+    );
+    refused(
+        |module| module.keys[1].version = "0.1.1".to_owned(),
+        "\
+the module does not fit its host in 1 point:
+  what          host   module
+  app: version  0.1.0  0.1.1
+Build both with one version of app: its keys would be two in the process, one for each version. If that is meant: `LoadOptions::allow_private(\"app\")`.",
+    );
+    // Which cargo links side by side.
+    fits(|module| module.keys[1].version = "0.2.0".to_owned());
+    // The binary interface has a version of its own.
+    let with_key = |cfgs: &[&str]| {
+        let mut image = host();
+        image.keys.push(Key {
+            package: "tls-keys".to_owned(),
+            cfgs: cfgs.iter().map(|cfg| (*cfg).to_owned()).collect(),
+            ..own("0.1.0", "CATCH")
+        });
+        image
+    };
+    assert_eq!(
+        compared(&with_key(&["feature=\"std\""]), &with_key(&[])),
+        Ok(())
+    );
+    // What the host allows.
+    let with = |allow: fn(&mut Allowed), edit: fn(&mut Key)| {
+        let mut allowed = Allowed::default();
+        allow(&mut allowed);
+        let mut module = host();
+        edit(&mut module.keys[1]);
+        compare(&host().into(), &module.into(), &allowed)
+    };
+    for (allow, edit) in [
+        (
+            (|one| {
+                one.sources.insert("app".to_owned());
+            }) as fn(&mut Allowed),
+            (|key| key.sources = "decade".to_owned()) as fn(&mut Key),
+        ),
+        (
+            |one| {
+                one.private.insert("app".to_owned());
+            },
+            |key| key.version = "0.1.1".to_owned(),
+        ),
+        (
+            |one| {
+                one.private.insert("app".to_owned());
+            },
+            |key| key.name = "OTHER".to_owned(),
+        ),
+        (
+            |one| {
+                one.private.insert("app::runtime::OTHER".to_owned());
+            },
+            |key| key.name = "OTHER".to_owned(),
+        ),
+    ] {
+        assert_eq!(with(allow, edit), Ok(()));
+        assert!(with(|_| {}, edit).is_err());
+    }
+    // The host's program and its library are two crates of one package.
+    let mut host = host();
+    host.keys.push(Key {
+        sources: "decade".to_owned(),
+        ..own("0.1.0", "MAIN")
+    });
+    assert_eq!(compared(&host, &self::host()), Ok(()));
 }
 
 #[test]
@@ -348,11 +587,121 @@ fn a_message_stays_short() {
             group: false,
         });
     }
-    let mismatch = compare(&host(), &module).unwrap_err();
+    let mismatch = compared(&host(), &module).unwrap_err();
     assert_eq!(mismatch.differences.len(), 30);
     let text = mismatch.to_string();
     assert!(text.contains("in 30 points:") && text.contains("\n  … and 18 more\n"));
     assert_eq!(text.lines().count(), 1 + 1 + 12 + 1 + 12, "{text}");
     // It fits into the buffer in which a host tells a module why its keys do not work.
     assert!(text.len() < 4000, "{}", text.len());
+}
+
+/// A module without tokio's fork, whose file has that state, and paths of these packages.
+fn unforked(symbols: Option<&[&str]>, packages: &[(&str, &str)]) -> Description {
+    let mut manifest = host();
+    manifest.crates.clear();
+    manifest.keys.clear();
+    let mut module = Description::from(manifest);
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    module.private = PrivateState {
+        symbols: symbols.map(|symbols| [("tokio".to_owned(), names(symbols))].into()),
+        packages: Default::default(),
+    };
+    for (name, version) in packages {
+        let versions = module.private.packages.entry((*name).to_owned());
+        versions.or_default().insert((*version).to_owned());
+    }
+    module
+}
+
+/// What is said of a module, and of it as a host for a module that has the fork.
+fn private(module: &Description) -> Option<[String; 2]> {
+    let host = Description::from(host());
+    let allowed = Allowed::default();
+    let one = compare(&host, module, &allowed);
+    let other = compare(module, &host, &allowed);
+    let said = |result: Result<(), Mismatch>| match &*result.err()?.differences {
+        [one] => Some(format!("{} | {} | {}", one.what, one.host, one.module)),
+        more => panic!("{more:?}"),
+    };
+    match (said(one), said(other)) {
+        (Some(one), Some(other)) => Some([one, other]),
+        (None, None) => None,
+        other => panic!("one direction only: {other:?}"),
+    }
+}
+
+const CONTEXT: &str = "_ZN5tokio7runtime7context7CONTEXT28_$u7b$$u7b$closure$u7d$$u7d$3VAL17h0E";
+
+#[test]
+fn state_without_the_fork_is_found_in_both_directions() {
+    let text = |own: &str| {
+        let shared = "shared (fork of 1.54.1)";
+        Some([
+            format!("tokio: its state | {shared} | {own}"),
+            format!("tokio: its state | {own} | {shared}"),
+        ])
+    };
+    let there: Option<&[&str]> = Some(&[CONTEXT]);
+    assert_eq!(
+        private(&unforked(there, &[])),
+        text("its own (not the fork)")
+    );
+    let newer = unforked(there, &[("tokio", "1.55.0")]);
+    assert_eq!(private(&newer), text("its own (1.55.0, not the fork)"));
+    let stripped = unforked(None, &[("tokio", "1.55.0")]);
+    assert_eq!(private(&stripped), text("linked without the fork (1.55.0)"));
+}
+
+#[test]
+fn what_shares_nothing_is_no_private_state() {
+    let there: Option<&[&str]> = Some(&[CONTEXT]);
+    for (symbols, packages) in [
+        // Cargo lets 2.0 stand beside 1.54.
+        (there, &[("tokio", "2.0.0")][..]),
+        (None, &[("tokio", "2.0.0")]),
+        // The code is there, and the state is not; or another static is.
+        (Some(&[][..]), &[("tokio", "1.54.1")]),
+        (Some(&["_ZN5tokio4sync5OTHER17h0E"]), &[("tokio", "1.54.1")]),
+        // A file that nobody has seen.
+        (None, &[]),
+        (None, &[("bytes", "1.11.1")]),
+    ] {
+        assert_eq!(private(&unforked(symbols, packages)), None, "{packages:?}");
+    }
+}
+
+#[test]
+fn a_second_release_beside_the_fork_is_found() {
+    let mut module = unforked(Some(&[CONTEXT]), &[("tokio", "1.54.1")]);
+    module.manifest = host();
+    let host = Description::from(host());
+    let fits = |module: &Description| compare(&host, module, &Allowed::default());
+    // The path is that of the fork.
+    assert_eq!(fits(&module), Ok(()));
+    let versions = module
+        .private
+        .packages
+        .get_mut("tokio")
+        .expect("it is there");
+    versions.insert("1.55.0".to_owned());
+    assert!(fits(&module).is_err());
+    // What the fork itself makes of its keys does not count.
+    let symbols = module.private.symbols.as_mut().expect("it has symbols");
+    symbols.insert(
+        "tokio".to_owned(),
+        vec!["_ZN5tokio7CONTEXT8INSTANCE17h0E".to_owned()],
+    );
+    assert_eq!(fits(&module), Ok(()));
+}
+
+#[test]
+fn private_state_may_be_allowed_by_name() {
+    let module = unforked(Some(&[CONTEXT]), &[]);
+    let mut allowed = Allowed::default();
+    allowed.private.insert("mio".to_owned());
+    let host = Description::from(host());
+    assert!(compare(&host, &module, &allowed).is_err());
+    allowed.private.insert("tokio".to_owned());
+    assert_eq!(compare(&host, &module, &allowed), Ok(()));
 }

@@ -1,7 +1,9 @@
 //! One record: its fields, and what they say.
 
 use crate::format::{ENABLED, GROUP, HEADER};
-use crate::manifest::{Allocator, Cfg, Compiler, Crate, Dependency, Feature, Key, KeyKind, Type};
+use crate::manifest::{
+    Allocator, Cfg, Compiler, Crate, Dependency, Feature, Flag, Key, KeyKind, Type,
+};
 use crate::parse::error::ParseError;
 use crate::parse::reader::Reader;
 
@@ -83,6 +85,11 @@ impl<'a> Record<'a> {
         self.as_text(self.contents(field)?)
     }
 
+    /// A text that a writer may leave out where there is none.
+    fn text_if_any(&self, field: &Once<'a>) -> Result<String, ParseError> {
+        self.as_text(field.contents.unwrap_or_default())
+    }
+
     fn impossible(&self, field: &'static str) -> ParseError {
         ParseError::Value {
             field,
@@ -122,8 +129,20 @@ impl<'a> Record<'a> {
             "debug_assertions",
             "layout_probe",
         ];
+        let mut flags = Vec::new();
         let [abi, rustc, commit, target, panic, debug, probe] =
-            self.fields(names, |_, _| Ok(()))?;
+            self.fields(names, |tag, bytes| {
+                if tag == 8 {
+                    for flag in self.as_text(bytes)?.split_ascii_whitespace() {
+                        let (name, value) = flag.split_once('=').ok_or(self.impossible("flags"))?;
+                        flags.push(Flag {
+                            name: name.to_owned(),
+                            value: value.to_owned(),
+                        });
+                    }
+                }
+                Ok(())
+            })?;
         Ok((
             self.small(&abi)?,
             Compiler {
@@ -133,6 +152,7 @@ impl<'a> Record<'a> {
                 panic: self.text(&panic)?,
                 debug_assertions: self.flag(&debug)?,
                 layout_probe: self.number(&probe)?,
+                flags,
             },
         ))
     }
@@ -195,7 +215,7 @@ impl<'a> Record<'a> {
     pub(super) fn key(&self) -> Result<Key, ParseError> {
         let names = [
             "kind", "package", "version", "path", "name", "file", "line", "column", "type", "size",
-            "align",
+            "align", "sources", "cfgs",
         ];
         let [
             kind,
@@ -209,6 +229,8 @@ impl<'a> Record<'a> {
             type_text,
             size,
             align,
+            sources,
+            cfgs,
         ] = self.fields(names, |_, _| Ok(()))?;
         Ok(Key {
             kind: match self.number(&kind)? {
@@ -226,6 +248,13 @@ impl<'a> Record<'a> {
             type_text: self.text(&type_text)?,
             size: self.number(&size)?,
             align: self.number(&align)?,
+            sources: self.text_if_any(&sources)?,
+            cfgs: self
+                .text_if_any(&cfgs)?
+                .split(',')
+                .filter(|cfg| !cfg.is_empty())
+                .map(str::to_owned)
+                .collect(),
         })
     }
 

@@ -4,12 +4,15 @@
 //! that came in another way is looked at here, from its constructor, by the same comparison and
 //! with the same words. The host's own manifest is read once.
 
+use std::cell::RefCell;
 use std::sync::OnceLock;
 
-use tls_slots_manifest::{Manifest, ParseError, compare};
+use tls_slots_manifest::{Allowed, Description, Manifest, ParseError, StdCopy, compare};
 
+use crate::image::file;
 use crate::keys::abi::Image;
 use crate::keys::host;
+use crate::observers;
 
 /// The manifest of this program, the host.
 ///
@@ -25,15 +28,44 @@ use crate::keys::host;
 /// # Ok::<(), tls_slots::ParseError>(())
 /// ```
 pub fn manifest() -> Result<&'static Manifest, ParseError> {
-    static OWN: OnceLock<Result<Manifest, ParseError>> = OnceLock::new();
+    description().map(|own| &own.manifest)
+}
+
+/// What this program, the host, is known to be from memory.
+///
+/// # Errors
+///
+/// As [`manifest`].
+pub fn description() -> Result<&'static Description, ParseError> {
+    static OWN: OnceLock<Result<Description, ParseError>> = OnceLock::new();
     let own = OWN.get_or_init(|| {
         // SAFETY: this executable is loaded, and its section holds nothing but bytes.
-        unsafe { read(&host::image()) }
+        unsafe { describe(&host::image()) }
     });
     own.as_ref().map_err(Clone::clone)
 }
 
-/// Whether an image's manifest fits this host's.
+thread_local! {
+    /// What the loader lets pass that is opening an image on this thread, and has compared the
+    /// image's file; `None` for an image that comes past a loader. The constructors of the image
+    /// run on the thread that opens it.
+    static ALLOWED: RefCell<Option<Allowed>> = const { RefCell::new(None) };
+}
+
+/// Opens an image that a loader has compared, and that may differ in what is allowed. For the
+/// images that `open` opens, on this thread.
+pub fn with_allowed<R>(allowed: &Allowed, open: impl FnOnce() -> R) -> R {
+    // A thread whose thread-locals are gone allows nothing.
+    let before = ALLOWED.try_with(|it| it.replace(Some(allowed.clone())));
+    let result = open();
+    if let Ok(before) = before {
+        ALLOWED.set(before);
+    }
+    result
+}
+
+/// Whether an image fits this host, as far as memory tells. What comes past a loader is compared by
+/// the loader, if there is one: it reads files, too.
 ///
 /// # Errors
 ///
@@ -43,25 +75,41 @@ pub fn manifest() -> Result<&'static Manifest, ParseError> {
 ///
 /// The image must be loaded.
 pub(crate) unsafe fn fits(image: &Image) -> Result<(), String> {
-    let host = manifest().map_err(|error| {
+    let host = description().map_err(|error| {
         format!("the host's manifest cannot be read ({error}); build the host again")
     })?;
     // SAFETY: the caller's promise.
-    let module = unsafe { read(image) }.map_err(|error| {
+    let module = unsafe { describe(image) }.map_err(|error| {
         format!(
             "the module's manifest cannot be read ({error}); build the module again, with the host's \
              version of tls-keys"
         )
     })?;
-    compare(host, &module).map_err(|mismatch| mismatch.to_string())
+    let allowed = ALLOWED.try_with(|allowed| allowed.borrow().clone());
+    let fits = match (allowed.ok().flatten(), observers::all().next()) {
+        (None, Some(loader)) => {
+            (loader.compare)(host, module, file::opened_as(image.keys_start.cast()))
+        }
+        (allowed, _) => compare(host, &module, &allowed.unwrap_or_default()),
+    };
+    fits.map_err(|mismatch| mismatch.to_string())
 }
 
+/// What an image is known to be from memory.
+///
 /// # Safety
 ///
 /// The image must be loaded.
-unsafe fn read(image: &Image) -> Result<Manifest, ParseError> {
+unsafe fn describe(image: &Image) -> Result<Description, ParseError> {
     let len = (image.manifest_end as usize).saturating_sub(image.manifest_start as usize);
     // SAFETY: the bounds of a section of a loaded image, of immutable bytes.
     let bytes = unsafe { std::slice::from_raw_parts(image.manifest_start, len) };
-    Manifest::parse(bytes)
+    let mut description = Description::from(Manifest::parse(bytes)?);
+    let core = image.core.cast();
+    if !file::are_together(core, image.keys_start.cast()) {
+        let path = file::opened_as(core).unwrap_or_default();
+        let file = path.rsplit('/').next().unwrap_or_default().to_owned();
+        description.std = StdCopy::Shared { file };
+    }
+    Ok(description)
 }

@@ -3,6 +3,11 @@
 //! The problem: a loader may open a copy of a file. The system then knows the image by the copy's
 //! path, such as `/proc/4711/fd/9`, which tells a person nothing. So a loader notes which file each
 //! copy was made from ([`note_copy`]), and [`of`] answers with that file.
+//!
+//! The path belongs to the system's record of the image, and `dlclose` on another thread frees it.
+//! `dladdr` gives the address of the path, and nobody can copy it in time. `dl_iterate_phdr` holds
+//! the lock that `dlclose` takes. So `dladdr` is asked only where that does not exist, and about the
+//! program itself, which nobody closes.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -25,8 +30,13 @@ pub fn opened_as(address: *const u8) -> Option<String> {
 /// Whether `address` is in the image that this code is in. True where the system does not tell.
 pub fn is_here(address: *const u8) -> bool {
     static HERE: u8 = 0;
-    match (system::of(address), system::of(&raw const HERE)) {
-        (Some(there), Some(here)) => there.base == here.base,
+    are_together(address, &raw const HERE)
+}
+
+/// Whether two addresses are in one image. True where the system does not tell.
+pub fn are_together(one: *const u8, other: *const u8) -> bool {
+    match (system::of(one), system::of(other)) {
+        (Some(one), Some(other)) => one.base == other.base,
         _ => true,
     }
 }
@@ -71,7 +81,23 @@ mod system {
         fn dladdr(address: *const c_void, info: *mut DlInfo) -> c_int;
     }
 
+    #[cfg(tls_slots_program_headers)]
     pub(super) fn of(address: *const u8) -> Option<Found> {
+        let found = crate::image::program_headers::image_at(address.addr())?;
+        let file = match found.name.is_empty() {
+            true => by_dladdr(address)?.file,
+            false => found.name,
+        };
+        Some(Found {
+            file,
+            base: found.base,
+        })
+    }
+
+    #[cfg(not(tls_slots_program_headers))]
+    pub(super) use by_dladdr as of;
+
+    fn by_dladdr(address: *const u8) -> Option<Found> {
         let mut info = DlInfo {
             file: std::ptr::null(),
             base: std::ptr::null_mut(),
@@ -83,7 +109,8 @@ mod system {
         if found == 0 || info.file.is_null() {
             return None;
         }
-        // SAFETY: `dladdr` gave a C string that lives as long as the image, which is loaded.
+        // SAFETY: `dladdr` gave a C string that lives as long as the image. That is the program; on
+        // systems without program headers it may be a module, which the caller keeps loaded.
         let file = unsafe { CStr::from_ptr(info.file) };
         Some(Found {
             file: file.to_string_lossy().into_owned(),

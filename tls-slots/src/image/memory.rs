@@ -23,8 +23,11 @@ pub struct Memory {
 pub fn of(address: *const u8) -> Option<Memory> {
     #[cfg(tls_slots_program_headers)]
     {
-        let (all, writable) = program_headers::image_at(address.addr())?;
-        Some(Memory { all, writable })
+        let found = program_headers::image_at(address.addr())?;
+        Some(Memory {
+            all: found.all,
+            writable: found.writable,
+        })
     }
     #[cfg(not(tls_slots_program_headers))]
     {

@@ -2,7 +2,7 @@
 //!
 //! | file | question | who answers |
 //! | --- | --- | --- |
-//! | `file.rs` | which file an image was loaded from | `dladdr`, and loaders that open copies |
+//! | `file.rs` | which file an image was loaded from | `program_headers.rs` or `dladdr`, and loaders that open copies |
 //! | `memory.rs` | where an image lies, and what of it is writable | `program_headers.rs`, where images are ELF |
 //!
 //! All are at the bottom of this crate: they know no keys.

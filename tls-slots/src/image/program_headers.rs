@@ -1,7 +1,7 @@
 //! The images of this process by their ELF program headers: `dl_iterate_phdr` (Linux Standard Base,
 //! "dl_iterate_phdr"; the BSDs have the same function).
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ops::Range;
 
 // `p_type` and `p_flags` of the System V ABI, "Program Header".
@@ -46,8 +46,17 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// All of an image's memory, and what of it stays writable.
-type Found = (Range<usize>, Vec<Range<usize>>);
+/// An image.
+pub(super) struct Found {
+    /// The path by which it was opened. Empty for the program itself.
+    pub(super) name: String,
+    /// What is added to the addresses in its file. No two images have the same.
+    pub(super) base: usize,
+    /// All of its memory.
+    pub(super) all: Range<usize>,
+    /// What of it stays writable.
+    pub(super) writable: Vec<Range<usize>>,
+}
 
 /// The image to look for, and what was found.
 struct Search {
@@ -82,12 +91,25 @@ unsafe extern "C" fn visit(info: *const Info, _: usize, data: *mut c_void) -> c_
     let writable = of_kind(PT_LOAD)
         .filter(|header| header.flags & PF_W != 0)
         .flat_map(|header| without(info.range(header), &read_only));
-    let all = start.unwrap_or(0)..end.unwrap_or(0);
-    search.found = Some((all, writable.collect()));
+    let name = match info.name.is_null() {
+        true => String::new(),
+        // SAFETY: a C string of this image. While this function runs, `dlclose` on another thread
+        // waits before it frees the string (glibc 2.36: `dl_iterate_phdr` and `_dl_close_worker`
+        // take `dl_load_write_lock`).
+        false => unsafe { CStr::from_ptr(info.name) }
+            .to_string_lossy()
+            .into_owned(),
+    };
+    search.found = Some(Found {
+        name,
+        base: info.base,
+        all: start.unwrap_or(0)..end.unwrap_or(0),
+        writable: writable.collect(),
+    });
     1
 }
 
-/// The image that `address` is in: all of its memory, and the ranges that stay writable.
+/// The image that `address` is in.
 pub(super) fn image_at(address: usize) -> Option<Found> {
     let mut search = Search {
         address,

@@ -1,8 +1,13 @@
 //! When two keys of two images are the same.
 //!
 //! The problem: the registry must find the host's key for a module's key, across two builds on two
-//! machines. An [`Identity`] is what both builds agree on: package, version, path and position. Two
+//! machines. An [`Identity`] is what both builds agree on: package, version, path and name. Two
 //! keys are the same if their identities are equal.
+//!
+//! Line and column are no part of it, as a comment above a key moves the key. Several keys of one
+//! path and name, as in two blocks of one function, are told apart by their order in the source.
+//! The images have been compared by then (`fit`): the crate's sources are the same, so their order
+//! is.
 //!
 //! An image can have two keys of one identity: a crate linked twice, as in the unit tests of a
 //! crate that is a dependency of its own dependencies. Neither is shared then, since to guess which
@@ -23,11 +28,13 @@ pub(crate) struct Identity<'a> {
     pub(crate) version: &'a str,
     pub(crate) scope: &'a str,
     pub(crate) name: &'a str,
-    pub(crate) line: u32,
-    pub(crate) column: u32,
+    /// How many keys of this path and name stand before this one.
+    ordinal: usize,
 }
 
 impl<'a> Identity<'a> {
+    /// The identity of a key that is the first of its path and name.
+    ///
     /// # Safety
     ///
     /// The key's image must stay loaded for `'a`, and be of this compiler.
@@ -41,8 +48,7 @@ impl<'a> Identity<'a> {
                 version: declared.version.as_str(),
                 scope: (declared.scope)().as_str(),
                 name: declared.name.as_str(),
-                line: declared.line,
-                column: declared.column,
+                ordinal: 0,
             }
         }
     }
@@ -97,12 +103,20 @@ pub(super) unsafe fn identified<'a>(image: &Image) -> Vec<Identified<'a>> {
             unique: true,
         })
         .collect();
-    let mut times = BTreeMap::new();
+    let mut places = BTreeMap::<_, BTreeMap<_, usize>>::new();
     for one in &all {
-        *times.entry(one.identity).or_insert(0_usize) += 1;
+        let places = places.entry(one.identity).or_default();
+        *places.entry(place(one.key)).or_default() += 1;
     }
     for one in &mut all {
-        one.unique = times[&one.identity] == 1;
+        let places = &places[&one.identity];
+        one.unique = places[&place(one.key)] == 1;
+        one.identity.ordinal = places.range(..place(one.key)).count();
     }
     all
+}
+
+/// Where a key stands in its file.
+fn place(key: &Key) -> (u32, u32) {
+    (key.declared().line, key.declared().column)
 }

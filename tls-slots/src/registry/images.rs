@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::identity::Identity;
+use crate::image::file;
 use crate::keys::abi::{Key, Kind};
+use crate::keys::host;
 use crate::keys::names::TABLE_SLOTS;
 use crate::observers::AcceptedImage;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering, lock, statics};
@@ -164,15 +166,29 @@ pub fn private_thread_locals(start: *const Key) -> Vec<usize> {
 
 /// Why a key is unresolved.
 pub(crate) fn explain(key: *const Key) -> String {
-    let registry = registry();
-    let image = registry
-        .images
-        .iter()
-        .find(|image| image.start <= key && key < image.end);
-    match image.and_then(|image| image.refused.as_deref()) {
-        Some(reason) => reason.to_owned(),
-        None => "its image is not registered: it is being loaded or unloaded".to_owned(),
-    }
+    let refused = {
+        let registry = registry();
+        let mut images = registry.images.iter();
+        let image = images.find(|image| image.start <= key && key < image.end);
+        image.and_then(|image| image.refused.clone())
+    };
+    // The system is asked for files, whose loader's lock comes before the registry's.
+    refused.unwrap_or_else(|| unregistered(key.cast()))
+}
+
+/// Why the image of a key is not registered. A constructor in `tls-keys` registers the image that
+/// it is in.
+fn unregistered(key: *const u8) -> String {
+    let of_keys: *const u8 = host::image().keys_start.cast();
+    let [key_file, keys_file] = [key, of_keys].map(|address| file::of(address).unwrap_or_default());
+    let why = match file::are_together(key, of_keys) || !file::is_here(key) {
+        true => "it is being loaded or unloaded, or tls-keys is not in it but in a Rust `dylib`",
+        false => "tls-keys is not in it but in a Rust `dylib`",
+    };
+    format!(
+        "{key_file} is not registered: {why} that it links (the host's is in {keys_file}); give the \
+         package of such a library `crate-type = [\"rlib\"]`"
+    )
 }
 
 /// The storage of one value, see [`each_value`].

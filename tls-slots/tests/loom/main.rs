@@ -210,6 +210,7 @@ impl Loaded {
             alloc: no_alloc,
             dealloc: no_dealloc,
             row: self.row,
+            core: std::ptr::null(),
         }
     }
 

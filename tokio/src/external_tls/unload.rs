@@ -19,10 +19,19 @@ use std::marker::PhantomData;
 
 use tls_keys::counters::{begin, end, Counted};
 
-pub(crate) use tls_keys::quiescence::{is_pending, quiescent_state};
+pub(crate) use tls_keys::quiescence::is_pending;
 
 #[cfg(feature = "rt")]
 use crate::runtime::task::Schedule;
+
+/// A worker, or a thread in `block_on`, is about to sleep.
+#[inline(always)]
+pub(crate) fn quiescent_state() {
+    // SAFETY: upstream calls this where a thread goes to sleep, without a lock of its own. Whoever
+    // unloads a module promises that no such thread has a reference to a value of the module's
+    // thread-locals further up its stack (`Module::unload` of tls-slots-load).
+    unsafe { tls_keys::quiescence::quiescent_state() }
+}
 
 /// What a task of this scheduler counts as.
 #[cfg(feature = "rt")]
@@ -38,7 +47,8 @@ const fn counted<S: Schedule>() -> Counted {
 #[cfg(feature = "rt")]
 #[inline(always)]
 pub(crate) fn task_begins<S: Schedule>() {
-    begin(counted::<S>());
+    // SAFETY: `TaskEnds` of the same type is made once, where the cell is deallocated.
+    unsafe { begin(counted::<S>()) }
 }
 
 /// Lives while the cell of a task is deallocated. What the task owns may run code as it is dropped,
@@ -58,7 +68,9 @@ impl<S: Schedule> TaskEnds<S> {
 impl<S: Schedule> Drop for TaskEnds<S> {
     #[inline(always)]
     fn drop(&mut self) {
-        end(counted::<S>());
+        // SAFETY: `task_begins` was called for the cell, by the image whose functions the cell's
+        // vtable has, and these deallocate it.
+        unsafe { end(counted::<S>()) }
     }
 }
 
@@ -104,7 +116,8 @@ mod runtime {
     pub(crate) fn add_current_thread(handle: &Arc<current_thread::Handle>) {
         on_host!(ADD_CURRENT_THREAD:
             fn(&Arc<current_thread::Handle>) = add_current_thread; (handle));
-        tls_keys::quiescence::add_runtime(Box::new(Known(Arc::downgrade(handle))));
+        // SAFETY: `on_host!` has seen to it that this is the host's copy.
+        unsafe { tls_keys::quiescence::add_runtime(Box::new(Known(Arc::downgrade(handle)))) }
     }
 
     /// Makes a runtime known to the host.
@@ -112,7 +125,8 @@ mod runtime {
     pub(crate) fn add_multi_thread(handle: &Arc<multi_thread::Handle>) {
         on_host!(ADD_MULTI_THREAD:
             fn(&Arc<multi_thread::Handle>) = add_multi_thread; (handle));
-        tls_keys::quiescence::add_runtime(Box::new(Known(Arc::downgrade(handle))));
+        // SAFETY: `on_host!` has seen to it that this is the host's copy.
+        unsafe { tls_keys::quiescence::add_runtime(Box::new(Known(Arc::downgrade(handle)))) }
     }
 }
 #[cfg(all(feature = "rt", not(loom)))]
@@ -147,7 +161,8 @@ mod parker {
 
     fn add(unpark: UnparkThread) {
         on_host!(ADD_PARKER: fn(UnparkThread) = add; (unpark));
-        tls_keys::quiescence::add_runtime(Box::new(Parker(unpark.downgrade())));
+        // SAFETY: `on_host!` has seen to it that this is the host's copy.
+        unsafe { tls_keys::quiescence::add_runtime(Box::new(Parker(unpark.downgrade()))) }
     }
 
     /// A thread in `block_on` is about to sleep: it can be woken from now on.

@@ -41,6 +41,7 @@ impl CompilerRecord {
             .text(5, panic)
             .number(6, cfg!(debug_assertions) as u64)
             .number(7, __layout_probe!())
+            .text(8, env!("TLS_KEYS_FLAGS"))
     }
 }
 
@@ -63,6 +64,8 @@ pub struct KeyRecord {
     pub type_text: &'static str,
     pub size: usize,
     pub align: usize,
+    /// A digest of the crate's sources, and the cfgs that they ask for: `tls_keys_macros::sources`.
+    pub sources: (&'static str, &'static str),
 }
 
 impl KeyRecord {
@@ -81,6 +84,8 @@ impl KeyRecord {
             .text(9, self.type_text)
             .number(10, self.size as u64)
             .number(11, self.align as u64)
+            .text(12, self.sources.0)
+            .text(13, self.sources.1)
     }
 }
 
@@ -188,6 +193,45 @@ macro_rules! crate_record {
     };
 }
 
+/// Has host and module compare a crate of your own whose types cross between them.
+///
+/// Once, anywhere in that crate. Both sides must then be built from the same sources of it, with
+/// the same features. Otherwise the module is refused when it is loaded, with both sides named.
+/// Comments and unit tests may differ. A crate that declares keys is compared without this.
+///
+/// For a crate of somebody else, `cargo tls-slots agree NAME` does the same.
+///
+/// # Examples
+///
+/// ```
+/// # use tls_slots as _;
+/// tls_keys::agree!();
+///
+/// /// What a module gets from its host.
+/// pub struct Page {
+///     /// In Markdown.
+///     pub text: String,
+/// }
+/// ```
+#[macro_export]
+macro_rules! agree {
+    () => {
+        const _: () = {
+            const BUILT: (&str, &[(&str, bool)]) = $crate::__agreement!();
+            $crate::crate_record! {
+                name: ::core::env!("CARGO_PKG_NAME"),
+                version: ::core::env!("CARGO_PKG_VERSION"),
+                checksum: "",
+                source: BUILT.0,
+                features: &[],
+                cfgs: BUILT.1,
+                dependencies: &[],
+                types: &[],
+            }
+        };
+    };
+}
+
 /// Declares the record of a global allocator, beside the allocator.
 #[doc(hidden)]
 #[macro_export]
@@ -229,6 +273,7 @@ macro_rules! __key_record {
                 type_text: ::core::stringify!($t),
                 size: ::core::mem::size_of::<$t>(),
                 align: ::core::mem::align_of::<$t>(),
+                sources: $crate::__sources!(),
             };
             $crate::__in_manifest_section! {
                 static RECORD: [u8; FIELDS.size()] = FIELDS.bytes();

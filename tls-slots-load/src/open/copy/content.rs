@@ -6,7 +6,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::ops::Deref;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -43,9 +43,10 @@ impl Content {
     /// The file cannot be read, or there is not enough memory.
     pub(crate) fn read(file: &File, length: u64, name: &OsStr, copy: bool) -> io::Result<Self> {
         let mut why = None;
+        // Somebody has looked at its header.
+        (&mut &*file).rewind()?;
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if copy {
-            use std::io::Seek;
             match Sealed::new(file, length, name) {
                 Ok(sealed) => return Ok(Self::Sealed(sealed)),
                 Err(error) => why = Some(error),

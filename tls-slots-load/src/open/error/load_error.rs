@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tls_slots_manifest::{Mismatch, ParseError};
+use tls_slots_manifest::{Mismatch, ParseError, Unforked};
 
 use super::host_problem::HostProblem;
 
@@ -49,6 +49,21 @@ pub enum LoadError {
         path: PathBuf,
         /// What is there.
         what: &'static str,
+    },
+    /// The file has more bytes than the options allow
+    /// ([`LoadOptions::max_size`](crate::LoadOptions::max_size)).
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// How many bytes it has.
+        size: u64,
+        /// How many bytes the options allow.
+        most: u64,
+    },
+    /// The file was written to while it was read.
+    Changed {
+        /// The file.
+        path: PathBuf,
     },
     /// Others can change the file or a folder above it, and the options forbid that
     /// ([`LoadOptions::private`](crate::LoadOptions::private)).
@@ -103,6 +118,16 @@ pub enum LoadError {
     NoManifest {
         /// The file.
         path: PathBuf,
+        /// The crates that the host shares and the file has for itself, if there are some: the file
+        /// was meant as a module.
+        unforked: Option<Unforked>,
+    },
+    /// The file's `tls-keys` is in a Rust `dylib` that the file needs, and not in the file.
+    Dylib {
+        /// The file.
+        path: PathBuf,
+        /// The libraries that the file needs, and one of which it is.
+        libraries: Vec<String>,
     },
     /// The file's manifest cannot be read.
     Manifest {
@@ -212,6 +237,18 @@ pub enum LoadError {
         /// The signature.
         signature: &'static str,
     },
+    /// The entry's types have the same names, sizes and alignments, but may be other types: the two
+    /// sides have built a crate of theirs in different ways, and do not say from what.
+    Types {
+        /// The module's file.
+        path: PathBuf,
+        /// The entry.
+        name: String,
+        /// The signature.
+        signature: &'static str,
+        /// The crate, by the name that paths have.
+        package: String,
+    },
 }
 
 impl LoadError {
@@ -223,13 +260,16 @@ impl LoadError {
             Self::NotFound { path, .. }
             | Self::Read { path, .. }
             | Self::NotAFile { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::Changed { path }
             | Self::Writable { path, .. }
             | Self::Digest { path, .. }
             | Self::NotShared { path, .. }
             | Self::Architecture { path, .. }
             | Self::Corrupt { path, .. }
             | Self::ContainsHost { path, .. }
-            | Self::NoManifest { path }
+            | Self::NoManifest { path, .. }
+            | Self::Dylib { path, .. }
             | Self::Manifest { path, .. }
             | Self::Abi { path, .. }
             | Self::Mismatch { path, .. }
@@ -243,7 +283,8 @@ impl LoadError {
             | Self::NoSymbol { path, .. }
             | Self::Kind { path, .. }
             | Self::Signature { path, .. }
-            | Self::Layout { path, .. } => Some(path),
+            | Self::Layout { path, .. }
+            | Self::Types { path, .. } => Some(path),
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 
+use tls_slots_manifest::Unforked;
+
 use super::load_error::LoadError;
 
 impl Display for LoadError {
@@ -15,6 +17,8 @@ impl Display for LoadError {
             Self::NotFound { .. } => write!(f, "there is no module {at}"),
             Self::Read { .. } => write!(f, "{at} cannot be read"),
             Self::NotAFile { what, .. } => write!(f, "{at} is {what}, not a module's file"),
+            Self::TooLarge { size, most, .. } => too_large(f, at, *size, *most),
+            Self::Changed { .. } => changed(f, at),
             Self::Writable { writable, by, .. } => others_may_write(f, at, writable, by),
             Self::Digest {
                 expected, found, ..
@@ -30,7 +34,8 @@ impl Display for LoadError {
                 "module {at} is cut off or damaged: {reason}; build it or copy it again"
             ),
             Self::ContainsHost { symbol, .. } => contains_host(f, at, symbol),
-            Self::NoManifest { .. } => no_manifest(f, at),
+            Self::NoManifest { unforked, .. } => no_manifest(f, at, unforked.as_ref()),
+            Self::Dylib { libraries, .. } => in_a_dylib(f, at, libraries),
             Self::Manifest { .. } => write!(
                 f,
                 "the manifest of module {at} cannot be read; build it or copy it again"
@@ -63,6 +68,20 @@ impl Display for LoadError {
             Self::Layout {
                 name, signature, ..
             } => other_layout(f, at, name, signature),
+            Self::Types {
+                name,
+                signature,
+                package,
+                ..
+            } => write!(
+                f,
+                "the entry `{name}` of {at} is a `{signature}`, but host and module have built \
+                 {package} in different ways (version, features, profile or dependencies), so its \
+                 types may differ though their names and sizes agree; build {package} alike, or have \
+                 both sides compare it: by `cargo tls-slots agree {package}` in both projects, or by \
+                 `tls_keys::agree!();` in {package} if it is your own; or say \
+                 `LoadOptions::trust_sources(\"{package}\")` if you know that they are the same"
+            ),
         }
     }
 }
@@ -74,6 +93,23 @@ impl Display for Hex<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
+}
+
+fn too_large(f: &mut Formatter<'_>, at: &dyn Display, size: u64, most: u64) -> fmt::Result {
+    write!(
+        f,
+        "{at} has {size} bytes, and this host loads modules of at most {most} bytes; if it is the \
+         right file, strip it (`strip = \"debuginfo\"` in its profile) or raise \
+         `LoadOptions::max_size`"
+    )
+}
+
+fn changed(f: &mut Formatter<'_>, at: &dyn Display) -> fmt::Result {
+    write!(
+        f,
+        "module {at} was written to while it was read; load it again when it is complete, and \
+         have new builds written beside it and renamed to it"
+    )
 }
 
 fn others_may_write(
@@ -121,11 +157,31 @@ fn contains_host(f: &mut Formatter<'_>, at: &dyn Display, symbol: &str) -> fmt::
     )
 }
 
-fn no_manifest(f: &mut Formatter<'_>, at: &dyn Display) -> fmt::Result {
+fn no_manifest(
+    f: &mut Formatter<'_>,
+    at: &dyn Display,
+    unforked: Option<&Unforked>,
+) -> fmt::Result {
     write!(
         f,
-        "{at} is a shared object but no module, as it has no manifest; a module depends on tokio \
-         with the feature `external-tls`, made by `cargo tls-slots fork`"
+        "{at} is a shared object but no module, as it has no manifest; "
+    )?;
+    match unforked {
+        Some(unforked) => unforked.fmt(f),
+        None => f.write_str(
+            "a module depends on tokio with the feature `external-tls`, made by `cargo tls-slots \
+             fork`",
+        ),
+    }
+}
+
+fn in_a_dylib(f: &mut Formatter<'_>, at: &dyn Display, libraries: &[String]) -> fmt::Result {
+    write!(
+        f,
+        "`tls-keys` is not in module {at} but in a Rust `dylib` that the module needs (it is among \
+         {}), so the module's own keys connect to nothing; give the package of that library \
+         `crate-type = [\"rlib\"]`",
+        libraries.join(", ")
     )
 }
 

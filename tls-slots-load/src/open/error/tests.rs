@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
-use tls_slots_manifest::{Manifest, Mismatch, ParseError, compare};
+use tls_slots_manifest::{Allowed, Manifest, Mismatch, ParseError, compare};
 
 use super::{HostProblem, LoadError};
 
@@ -47,7 +47,7 @@ fn mismatch() -> Mismatch {
         manifest.compiler.commit = commit.to_owned();
         manifest.compiler.debug_assertions = debug_assertions;
     }
-    compare(&host, &module).expect_err("they differ")
+    compare(&host.into(), &module.into(), &Allowed::default()).expect_err("they differ")
 }
 
 fn all() -> Vec<LoadError> {
@@ -77,6 +77,12 @@ fn all() -> Vec<LoadError> {
             path: path(),
             what: "a folder",
         },
+        LoadError::TooLarge {
+            path: path(),
+            size: 3 << 30,
+            most: 1 << 30,
+        },
+        LoadError::Changed { path: path() },
         LoadError::Writable {
             path: path(),
             writable: "/srv".into(),
@@ -104,7 +110,14 @@ fn all() -> Vec<LoadError> {
             path: path(),
             symbol: "tls_slots_register_v1".to_owned(),
         },
-        LoadError::NoManifest { path: path() },
+        LoadError::NoManifest {
+            path: path(),
+            unforked: None,
+        },
+        LoadError::Dylib {
+            path: path(),
+            libraries: vec!["libexports.so".to_owned(), "libc.so.6".to_owned()],
+        },
         LoadError::Manifest {
             path: path(),
             source: manifest_error(),
@@ -175,6 +188,12 @@ fn all() -> Vec<LoadError> {
             path: path(),
             name: name(),
             signature: "fn(site::Page)",
+        },
+        LoadError::Types {
+            path: path(),
+            name: name(),
+            signature: "fn(site::Page)",
+            package: "site".to_owned(),
         },
     ]
 }

@@ -12,7 +12,11 @@ use tls_slots_tests::project::Project;
 
 use common::command;
 
+#[path = "../common/mod.rs"]
 mod common;
+
+mod action;
+mod schema;
 
 #[test]
 fn help() {
@@ -202,9 +206,9 @@ fn images() -> &'static Path {
             let built = Project::new(fixture).features(features).built();
             fs::copy(built, folder.join(name)).unwrap();
         };
-        build("compat_host", "", "host");
-        build("compat_module", "", "fits.so");
-        build("compat_module", "tokio/sync", "sync.so");
+        build("compat_host", "tokio", "host");
+        build("compat_module", "tokio", "fits.so");
+        build("compat_module", "tokio tokio/sync", "sync.so");
         folder
     });
     &IMAGES
@@ -330,6 +334,7 @@ fn for_programs() {
                   tokio: feature `sync`  off   on\n\
                   Enable the feature `sync` of tokio in the host, or disable it in the module.";
     let expected = json!({
+        "schema": 1,
         "host": "host",
         "fits": false,
         "modules": [
@@ -394,9 +399,11 @@ fits.so
   compiler          rustc [..]
   commit            [..]
   target            [..]
+  std               its own
   panic             unwind
   debug assertions  on
   order of fields   [..]
+  flags             none
   allocator         [..]
 
 tokio 1.54.1
@@ -421,6 +428,71 @@ keys
 "#]]);
 }
 
+/// What this thread has read so far.
+#[cfg(target_os = "linux")]
+fn bytes_read() -> u64 {
+    let io = fs::read_to_string("/proc/thread-self/io").unwrap();
+    let line = io.lines().find_map(|line| line.strip_prefix("rchar: "));
+    line.unwrap().parse().unwrap()
+}
+
+/// Files of three gigabytes: what a header says of them does not count. Before, a table that claims
+/// to be that large was read into memory.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn huge_files() {
+    const SIZE: u64 = 3 << 30;
+    let folder = images();
+    let host = folder.join("host");
+    let module = fs::read(folder.join("fits.so")).unwrap();
+    let huge = |name: &str, content: &[u8]| {
+        let path = folder.join(name);
+        fs::write(&path, content).unwrap();
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_len(SIZE).unwrap();
+        path
+    };
+    // A module in which that section goes on to the end of the file.
+    let claims = |section: &str| {
+        use object::{Object as _, ObjectSection as _};
+        let file = object::File::parse(&*module).unwrap();
+        let (offset, _) = file.section_by_name(section).unwrap().file_range().unwrap();
+        let index = file.section_by_name(section).unwrap().index().0 as u64;
+        let table = u64::from_le_bytes(module[40..48].try_into().unwrap());
+        let mut content = module.clone();
+        // `Elf64_Shdr` has 64 bytes, and the size is at byte 32.
+        let at = (table + 64 * index + 32) as usize;
+        // A multiple of a symbol's size.
+        let size = (SIZE - offset) / 24 * 24;
+        content[at..at + 8].copy_from_slice(&size.to_le_bytes());
+        huge(&format!("claims{section}.so"), &content)
+    };
+    // The host is read as well.
+    let before = bytes_read();
+    check::check(&host, &[&host]).unwrap();
+    let most = bytes_read() - before + (1 << 20);
+    for (path, words) in [
+        (huge("zeroes.so", b""), "is no ELF, Mach-O or PE file"),
+        (huge("tail.so", &module), ""),
+        (claims("tls_slots_manifest_v1"), "truncated or corrupt"),
+        (claims(".dynsym"), "truncated or corrupt"),
+        (claims(".symtab"), "truncated or corrupt"),
+        // Whether it has state of its own is then not known.
+        (claims(".rodata"), ""),
+    ] {
+        let before = bytes_read();
+        let report = check::check(&host, &[&path]).unwrap();
+        let read = bytes_read() - before;
+        assert!(read < most, "{}: {read} bytes were read", path.display());
+        let reason = report.modules[0].verdict.reason();
+        match words {
+            "" => assert_eq!(reason, None),
+            words => assert!(reason.as_ref().unwrap().contains(words), "{reason:?}"),
+        }
+        fs::remove_file(path).unwrap();
+    }
+}
+
 /// A module of a hundred megabytes is not read: only its tables and its manifest are.
 #[test]
 #[cfg(target_os = "linux")]
@@ -439,11 +511,6 @@ fn large_modules() {
     assert!(made.unwrap().success());
     assert!(fs::metadata(&large).unwrap().len() > 100 << 20);
 
-    let bytes_read = || -> u64 {
-        let io = fs::read_to_string("/proc/thread-self/io").unwrap();
-        let line = io.lines().find_map(|line| line.strip_prefix("rchar: "));
-        line.unwrap().parse().unwrap()
-    };
     let (before, begin) = (bytes_read(), Instant::now());
     let report = check::check(&folder.join("host"), &[&large]).unwrap();
     let (took, read) = (begin.elapsed(), bytes_read() - before);
