@@ -21,8 +21,8 @@ impl Description {
         Self::of(bytes)
     }
 
-    /// As [`from_object`](Self::from_object), for a file that is not in memory. Only its headers, its
-    /// tables and the manifest are read.
+    /// As [`from_object`](Self::from_object), for a file that is not in memory. Only its headers,
+    /// its tables and the manifest are read.
     ///
     /// # Errors
     ///
@@ -40,7 +40,8 @@ impl Description {
 }
 
 impl PrivateState {
-    /// Finds the state in a file, which need not have a manifest. What cannot be read tells nothing.
+    /// Finds the state in a file, which need not have a manifest. What cannot be read tells
+    /// nothing.
     pub fn from_object(bytes: &[u8]) -> Self {
         Self::from_data(bytes)
     }

@@ -17,8 +17,8 @@ use crate::file::MOST_SECTIONS;
 use crate::mangled::crate_of;
 use crate::private_state::PrivateState;
 
-/// What is read of names, and of constants, as a multiple of the file's length at most: in a damaged
-/// file they may overlap.
+/// What is read of names, and of constants, as a multiple of the file's length at most: in a
+/// damaged file they may overlap.
 const MOST_READ: u64 = 4;
 
 /// Constants of more bytes are not looked through. They are data that was put into the program:

@@ -4,7 +4,8 @@ use crate::image::file;
 use crate::keys::abi::{Key, Kind};
 use crate::keys::host;
 use crate::registry::identity::{Identity, keys};
-use crate::registry::images::{Registered, Registry, registry};
+use crate::registry::images::{Registered, Registry};
+use crate::registry::register::registry_with_host;
 use crate::stds;
 use crate::values::definition::Definition;
 use crate::values::sweep;
@@ -76,10 +77,7 @@ pub fn images() -> Vec<ImageInfo> {
     if !file::is_here(host::register as *const u8) {
         return Vec::new();
     }
-    let host = host::image();
-    let host_file = file::of(host.keys_start.cast());
-    let mut registry = registry();
-    registry.register_host(&host, host_file);
+    let registry = registry_with_host();
     let mut images: Vec<_> = registry
         .images
         .iter()
@@ -149,10 +147,7 @@ pub unsafe fn reset_thread(mut wanted: impl FnMut(&ImageInfo, &KeyInfo) -> bool)
     // The caller's code runs without the lock.
     let mut owned: Vec<(ImageInfo, Vec<(usize, KeyInfo)>)> = Vec::new();
     {
-        let host = host::image();
-        let host_file = file::of(host.keys_start.cast());
-        let mut registry = registry();
-        registry.register_host(&host, host_file);
+        let registry = registry_with_host();
         for image in &registry.images {
             let definitions = image.definitions.iter().map(|owned| {
                 // SAFETY: under the lock, so its image is registered and the definition not freed.

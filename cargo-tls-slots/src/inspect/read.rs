@@ -1,9 +1,9 @@
 //! From a path to an image, or to a sentence about what is there instead.
 //!
 //! The manifest decides. If there is one, the rest of the file is only asked for what the manifest
-//! does not tell: the architecture, whether it exports what modules need, and which std it has. If there is none, the first 4,096 bytes
-//! tell what the file is instead. Most mistakes are such files: a linker script, an `rlib`, the
-//! wrong line of a glob.
+//! does not tell: the architecture, whether it exports what modules need, and which std it has. If
+//! there is none, the first 4,096 bytes tell what the file is instead. Most mistakes are such
+//! files: a linker script, an `rlib`, the wrong line of a glob.
 
 use std::fs::File;
 use std::io::Read as _;

@@ -98,8 +98,8 @@ pub unsafe fn begin(what: Counted) {
 /// # Safety
 ///
 /// For the edits of forked crates. This image has called [`begin`] for the thing. After this, no
-/// code of the image runs for it but the return of the functions that are running: the host may unmap
-/// the image when all counts are equal.
+/// code of the image runs for it but the return of the functions that are running: the host may
+/// unmap the image when all counts are equal.
 #[inline(always)]
 pub unsafe fn end(what: Counted) {
     // SAFETY: the offset of this image's own row.

@@ -1,10 +1,10 @@
 //! Unloading with a deadline: [`Module::unload`], a future and a thread.
 //!
 //! The problem: unloading waits for others, and a host's runtime must go on meanwhile, of whatever
-//! kind it is. So a thread does the work (`work.rs`), and the future waits for it. The future itself
-//! does three things. It polls the module's `shutdown` entry. It lets the thread that polls it drop
-//! its values of the module. And it unmaps the module, when the thread has found that it may: so a
-//! future that is dropped has unloaded nothing, at whatever moment that happens.
+//! kind it is. So a thread does the work (`work.rs`), and the future waits for it. The future
+//! itself does three things. It polls the module's `shutdown` entry. It lets the thread that polls
+//! it drop its values of the module. And it unmaps the module, when the thread has found that it
+//! may: so a future that is dropped has unloaded nothing, at whatever moment that happens.
 
 use std::fmt;
 use std::future::Future;
@@ -42,8 +42,8 @@ impl Module {
     /// 5. When every thread has left the module's code, the file is unmapped.
     ///
     /// A thread of its own does the work up to the last step, and ends with it. Any executor may
-    /// poll the future, and the poll that returns the result has unmapped the file. If the future is
-    /// dropped before, the work stops at the next step, and the module stays loaded.
+    /// poll the future, and the poll that returns the result has unmapped the file. If the future
+    /// is dropped before, the work stops at the next step, and the module stays loaded.
     ///
     /// An entry `shutdown` that is no `async fn` runs on a thread of its own. If it takes longer
     /// than the deadline, the call is what is in use.

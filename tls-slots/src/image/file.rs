@@ -6,10 +6,11 @@
 //!
 //! The path belongs to the system's record of the image, and `dlclose` on another thread frees it.
 //! `dladdr` gives the address of the path, and nobody can copy it in time. `dl_iterate_phdr` holds
-//! the lock that `dlclose` takes. So `dladdr` is asked only where that does not exist, and about the
-//! program itself, which nobody closes.
+//! the lock that `dlclose` takes. So `dladdr` is asked only on systems without the latter.
 
 use std::collections::BTreeMap;
+#[cfg(tls_slots_program_headers)]
+use std::env;
 use std::sync::Mutex;
 
 use crate::sync::lock;
@@ -17,14 +18,14 @@ use crate::sync::lock;
 /// The file whose image contains `address`. For a copy, the file that was copied. `None` where the
 /// system does not tell.
 pub fn of(address: *const u8) -> Option<String> {
-    let opened = system::of(address)?.file;
+    let opened = opened_as(address)?;
     let original = lock(&COPIES).get(&opened).cloned();
     Some(original.unwrap_or(opened))
 }
 
 /// The path by which the image that contains `address` was opened.
 pub fn opened_as(address: *const u8) -> Option<String> {
-    Some(system::of(address)?.file)
+    Some(find(address)?.0)
 }
 
 /// Whether `address` is in the image that this code is in. True where the system does not tell.
@@ -35,8 +36,8 @@ pub fn is_here(address: *const u8) -> bool {
 
 /// Whether two addresses are in one image. True where the system does not tell.
 pub fn are_together(one: *const u8, other: *const u8) -> bool {
-    match (system::of(one), system::of(other)) {
-        (Some(one), Some(other)) => one.base == other.base,
+    match (find(one), find(other)) {
+        (Some((_, one)), Some((_, other))) => one == other,
         _ => true,
     }
 }
@@ -56,75 +57,46 @@ pub fn forget_copy(opened: &str) {
     lock(&COPIES).remove(opened);
 }
 
-/// What the system knows of an image.
-struct Found {
-    file: String,
-    base: usize,
+/// The path by which the image that contains `address` was opened, and where it lies: no two images
+/// have the same base.
+#[cfg(tls_slots_program_headers)]
+fn find(address: *const u8) -> Option<(String, usize)> {
+    let found = super::program_headers::image_at(address.addr())?;
+    // The program itself has no name there.
+    let file = match found.file.is_empty() {
+        true => env::current_exe().ok()?.to_string_lossy().into_owned(),
+        false => found.file,
+    };
+    Some((file, found.base))
 }
 
-#[cfg(unix)]
-mod system {
+/// As above. The caller keeps the image loaded: the path is freed with it.
+#[cfg(all(unix, not(tls_slots_program_headers)))]
+fn find(address: *const u8) -> Option<(String, usize)> {
     use std::ffi::{CStr, c_char, c_int, c_void};
 
-    use super::Found;
-
-    /// `Dl_info` of `<dlfcn.h>`.
+    /// `Dl_info` of `<dlfcn.h>`: file, base, and a symbol's name and address.
     #[repr(C)]
-    struct DlInfo {
-        file: *const c_char,
-        base: *mut c_void,
-        symbol: *const c_char,
-        symbol_address: *mut c_void,
-    }
+    struct DlInfo(*const c_char, *mut c_void, *const c_char, *mut c_void);
 
     unsafe extern "C" {
         fn dladdr(address: *const c_void, info: *mut DlInfo) -> c_int;
     }
 
-    #[cfg(tls_slots_program_headers)]
-    pub(super) fn of(address: *const u8) -> Option<Found> {
-        let found = crate::image::program_headers::image_at(address.addr())?;
-        let file = match found.name.is_empty() {
-            true => by_dladdr(address)?.file,
-            false => found.name,
-        };
-        Some(Found {
-            file,
-            base: found.base,
-        })
+    // SAFETY: any bits are an address.
+    let mut info: DlInfo = unsafe { std::mem::zeroed() };
+    // SAFETY: any address may be asked about; `info` is writable.
+    let found = unsafe { dladdr(address.cast(), &mut info) };
+    if found == 0 || info.0.is_null() {
+        return None;
     }
-
-    #[cfg(not(tls_slots_program_headers))]
-    pub(super) use by_dladdr as of;
-
-    fn by_dladdr(address: *const u8) -> Option<Found> {
-        let mut info = DlInfo {
-            file: std::ptr::null(),
-            base: std::ptr::null_mut(),
-            symbol: std::ptr::null(),
-            symbol_address: std::ptr::null_mut(),
-        };
-        // SAFETY: any address may be asked about; `info` is writable.
-        let found = unsafe { dladdr(address.cast(), &mut info) };
-        if found == 0 || info.file.is_null() {
-            return None;
-        }
-        // SAFETY: `dladdr` gave a C string that lives as long as the image. That is the program; on
-        // systems without program headers it may be a module, which the caller keeps loaded.
-        let file = unsafe { CStr::from_ptr(info.file) };
-        Some(Found {
-            file: file.to_string_lossy().into_owned(),
-            base: info.base as usize,
-        })
-    }
+    // SAFETY: `dladdr` gave a C string that lives as long as the image.
+    let file = unsafe { CStr::from_ptr(info.0) };
+    Some((file.to_string_lossy().into_owned(), info.1.addr()))
 }
 
 /// Not known on this system.
 #[cfg(not(unix))]
-mod system {
-    use super::Found;
-
-    pub(super) fn of(_address: *const u8) -> Option<Found> {
-        None
-    }
+fn find(_address: *const u8) -> Option<(String, usize)> {
+    None
 }

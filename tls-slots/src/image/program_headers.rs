@@ -49,7 +49,7 @@ unsafe extern "C" {
 /// An image.
 pub(super) struct Found {
     /// The path by which it was opened. Empty for the program itself.
-    pub(super) name: String,
+    pub(super) file: String,
     /// What is added to the addresses in its file. No two images have the same.
     pub(super) base: usize,
     /// All of its memory.
@@ -91,7 +91,7 @@ unsafe extern "C" fn visit(info: *const Info, _: usize, data: *mut c_void) -> c_
     let writable = of_kind(PT_LOAD)
         .filter(|header| header.flags & PF_W != 0)
         .flat_map(|header| without(info.range(header), &read_only));
-    let name = match info.name.is_null() {
+    let file = match info.name.is_null() {
         true => String::new(),
         // SAFETY: a C string of this image. While this function runs, `dlclose` on another thread
         // waits before it frees the string (glibc 2.36: `dl_iterate_phdr` and `_dl_close_worker`
@@ -101,7 +101,7 @@ unsafe extern "C" fn visit(info: *const Info, _: usize, data: *mut c_void) -> c_
             .into_owned(),
     };
     search.found = Some(Found {
-        name,
+        file,
         base: info.base,
         all: start.unwrap_or(0)..end.unwrap_or(0),
         writable: writable.collect(),

@@ -103,6 +103,7 @@ pub(super) unsafe fn identified<'a>(image: &Image) -> Vec<Identified<'a>> {
             unique: true,
         })
         .collect();
+    let place = |key: &Key| (key.declared().line, key.declared().column);
     let mut places = BTreeMap::<_, BTreeMap<_, usize>>::new();
     for one in &all {
         let places = places.entry(one.identity).or_default();
@@ -114,9 +115,4 @@ pub(super) unsafe fn identified<'a>(image: &Image) -> Vec<Identified<'a>> {
         one.identity.ordinal = places.range(..place(one.key)).count();
     }
     all
-}
-
-/// Where a key stands in its file.
-fn place(key: &Key) -> (u32, u32) {
-    (key.declared().line, key.declared().column)
 }

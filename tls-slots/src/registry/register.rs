@@ -11,6 +11,7 @@ use super::images::{self, Registered, Registry, is_exiting, registry};
 use crate::keys::abi::{Image, Key};
 use crate::keys::host;
 use crate::observers::{self, AcceptedImage};
+use crate::sync::MutexGuard;
 use crate::values::definition::{Definition, DefinitionBox};
 use crate::values::{sweep, thread};
 use crate::{exit, fit, image, unload_hooks};
@@ -41,7 +42,7 @@ unsafe fn compare(host: &Image, module: &Image) -> Result<(), String> {
 
 impl Registry {
     /// Registers the image whose code this is, once.
-    pub(crate) fn register_host(&mut self, image: &Image, file: Option<String>) {
+    fn register_host(&mut self, image: &Image, file: Option<String>) {
         if self.images.iter().any(|known| known.is_host) {
             return;
         }
@@ -163,30 +164,37 @@ unsafe fn resolve(key: &Key, definition: &Definition) {
     }
 }
 
+/// The registry, locked, after the image whose code this is has been registered.
+pub(crate) fn registry_with_host() -> MutexGuard<'static, Registry> {
+    let host = host::image();
+    // Before the lock: the system's loader holds a lock of its own while constructors run.
+    let file = image::file::of(host.keys_start.cast());
+    let mut registry = registry();
+    registry.register_host(&host, file);
+    registry
+}
+
 /// Takes an image's keys.
 ///
 /// # Safety
 ///
 /// The image must be loaded, and its section hold nothing but keys of the stated size.
 pub(crate) unsafe fn register(image: &Image) {
-    let host = host::image();
-    let host_file = image::file::of(host.keys_start.cast());
     let file = image::file::of(image.keys_start.cast());
-    let is_known = |registry: &mut Registry| {
-        registry.register_host(&host, host_file.clone());
+    let is_known = |registry: &Registry| {
         let mut known = registry.images.iter();
         known.any(|known| std::ptr::eq(known.start, image.keys_start))
     };
-    if is_known(&mut registry()) {
+    if is_known(&registry_with_host()) {
         // The host itself, for one. Now its keys resolve.
         unload_hooks::tell_host();
         return;
     }
     // What the image says of itself comes first. To try its allocator runs its code. Neither is
     // done under our lock. SAFETY: the image is loaded, and says where its allocator is.
-    let result = unsafe { compare(&host, image) };
+    let result = unsafe { compare(&host::image(), image) };
     let mut registry = registry();
-    if is_known(&mut registry) {
+    if is_known(&registry) {
         return;
     }
     let result = result.and_then(|()| {
