@@ -16,13 +16,14 @@
 //! | [`releases`]    | tries upstream's releases, and fills the table of those that fit |
 //! | [`release_table`] | that table                                                     |
 //! | [`cli`]         | the command line: arguments, and how results are printed       |
+//! | `type_ids`      | as a `RUSTC_WRAPPER`: ids of types that all profiles have      |
 //! | [`progress`]    | how they say what they are doing                               |
 //! | [`cargo`]       | starts cargo, without what an outer cargo says                 |
 //! | [`process`]     | runs a program to its end, or to a deadline                    |
 //!
 //! Without the feature `command`, which is on by default, the crate has only what forks, builds and
-//! watches: `audit`, `check`, `cli`, `conformance`, `inspect`, `process` and `releases` are not
-//! there.
+//! watches: `audit`, `check`, `cli`, `conformance`, `inspect`, `process`, `releases` and
+//! `type_ids` are not there.
 //!
 //! The recipes are data, in `patches/`; their format is described in `patches/README.md`.
 
@@ -59,6 +60,8 @@ mod recipe;
 mod replace_file;
 mod self_description;
 mod source;
+#[cfg(feature = "command")]
+mod type_ids;
 mod upstream;
 
 pub use by_rule::report::{Report, Sharing, State};

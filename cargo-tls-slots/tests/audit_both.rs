@@ -4,13 +4,14 @@
 //! both sides have, and crates with state that no module has. At the start, 900 lines told of such
 //! a pair, and `--deny` failed for a static that a recipe keeps per copy.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use cargo_tls_slots::audit::{Both, Kind, Verdict, audit};
-use cargo_tls_slots::fork::{self, ForkOptions, Forked};
-use tls_slots_tests::scratch;
+
+use images::{forked, image, write};
+
+mod images;
 
 /// How many callsites the crate `calls` has.
 const CALLSITES: usize = 300;
@@ -59,21 +60,7 @@ fn lasting(name: &str) -> PathBuf {
     folder.join(name)
 }
 
-fn write(path: &Path, text: &str) {
-    if !fs::read_to_string(path).is_ok_and(|old| old == text) {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-}
-
-/// Forks these in a folder of `place`.
-fn forked(place: &Path, specs: &[&str]) -> Forked {
-    let mut options = ForkOptions::new(place.join("forks"));
-    options.crates = specs.iter().map(|spec| spec.parse().unwrap()).collect();
-    fork::fork(&options).unwrap()
-}
-
-/// The sources of both, and the crates of their own.
+/// The crates of their own.
 fn sources(place: &Path) {
     let package = |name: &str, rest: &str| {
         format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n{rest}")
@@ -91,50 +78,17 @@ fn sources(place: &Path) {
 
 /// Builds a host or module as `name`, with these patches.
 fn build(place: &Path, name: &str, is_host: bool, patches: &str) -> PathBuf {
-    let folder = place.join(name);
-    let kind = match is_host {
+    let mut dependencies = "calls = { path = \"../calls\" }\n\
+         own-thing = { path = \"../own-thing\" }\nlog = \"=0.4.35\"\nfoldhash = \"=0.2.0\"\n"
+        .to_owned();
+    let code = match is_host {
         true => {
-            "[build-dependencies]\ntls-slots-build = \"0.1\"\n[dependencies]\ntls-slots = \"0.1\"\n\
-             only-host = { path = \"../only-host\" }\n"
+            dependencies += "only-host = { path = \"../only-host\" }\n";
+            format!("{HOST}{USES}")
         }
-        false => "[lib]\ncrate-type = [\"cdylib\"]\n[dependencies]\ntls-keys = \"0.1\"\n",
+        false => format!("{MODULE}{USES}"),
     };
-    write(
-        &folder.join("Cargo.toml"),
-        &format!(
-            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n\
-             [profile.dev]\ndebug = false\n{kind}calls = {{ path = \"../calls\" }}\n\
-             own-thing = {{ path = \"../own-thing\" }}\nlog = \"=0.4.35\"\nfoldhash = \"=0.2.0\"\n{patches}"
-        ),
-    );
-    match is_host {
-        true => {
-            write(&folder.join("src/main.rs"), &format!("{HOST}{USES}"));
-            write(
-                &folder.join("build.rs"),
-                "fn main() { tls_slots_build::host(); }\n",
-            );
-        }
-        false => write(&folder.join("src/lib.rs"), &format!("{MODULE}{USES}")),
-    }
-    let target = scratch().join("target");
-    let output = Command::new(env!("CARGO"))
-        .args(["build", "--quiet"])
-        .current_dir(&folder)
-        .env("CARGO_TARGET_DIR", &target)
-        .env_remove("RUSTFLAGS")
-        .output()
-        .unwrap();
-    let says = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{says}");
-    target.join("debug").join(match is_host {
-        true => format!("{name}{}", std::env::consts::EXE_SUFFIX),
-        false => format!(
-            "{}{name}{}",
-            std::env::consts::DLL_PREFIX,
-            std::env::consts::DLL_SUFFIX
-        ),
-    })
+    image(&place.join(name), is_host, &code, &dependencies, patches)
 }
 
 fn command(args: &[&str], files: &[&Path]) -> (Option<i32>, String) {
@@ -159,7 +113,10 @@ fn what_both_have_is_told_and_cured() {
     let place = lasting("sources");
     sources(&place);
     // Everything but `log` is forked.
-    let some = forked(&place, &["foldhash@0.2.0", "tracing-core@0.1.36"]).patch_lines();
+    let some = forked(
+        place.join("forks"),
+        &["foldhash@0.2.0", "tracing-core@0.1.36"],
+    );
     let host = build(&place, "both_host", true, &some);
     let module = build(&place, "both_module", false, &some);
     let (code, text) = command(&[], &[&host, &module]);
@@ -207,10 +164,9 @@ fn what_both_have_is_told_and_cured() {
 
     // The cures work: `log` forked, and `own-thing` declared.
     let all = forked(
-        &place,
+        place.join("forks"),
         &["foldhash@0.2.0", "tracing-core@0.1.36", "log@0.4.35"],
-    )
-    .patch_lines();
+    );
     let shared = COUNTER.replace(
         "static COUNT: AtomicUsize = AtomicUsize::new(0);",
         "tls_keys::process_local! { static COUNT: AtomicUsize = AtomicUsize::new(0); }",
@@ -246,10 +202,9 @@ fn a_fork_on_one_side_only_is_told() {
     let place = lasting("one-sided");
     sources(&place);
     let all = forked(
-        &place,
+        place.join("forks"),
         &["foldhash@0.2.0", "tracing-core@0.1.36", "log@0.4.35"],
-    )
-    .patch_lines();
+    );
     let lines = all.lines().filter(|line| !line.starts_with("foldhash "));
     let without: String = lines.map(|line| format!("{line}\n")).collect();
     let host = build(&place, "sided_host", true, &all);

@@ -14,8 +14,9 @@
 //! | rustc's flags that change how functions are called, or what code expects of its process | yes, each | `compare/flags.rs` has a table of them |
 //! | a forked crate that both have: version | yes | its types are different types |
 //! | … checksum, sources | yes | if somebody changed a version, or applied another recipe, it may have any layout |
-//! | … features | yes, each | fields and variants come and go with them; a feature that changes nothing today may change something in the next release |
+//! | … features | yes, each | fields and variants come and go with them |
 //! | … features that only turn on others (`default`, `full`) | no | the features that they turn on are compared |
+//! | … features that only add items to this very release | no | `fork` has read its sources: what both images have is the same text |
 //! | … features that the recipe calls harmless | no | the recipe says why |
 //! | … cfgs (`tokio_unstable`, …) | yes, each | as features |
 //! | … dependencies that layouts depend on | their versions, where both builds use them | the crate's types contain types of theirs |

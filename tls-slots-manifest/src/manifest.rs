@@ -89,7 +89,8 @@ pub struct Feature {
     /// Whether it is on.
     pub enabled: bool,
     /// Whether the feature is left out of the comparison: all it does is to turn on others, as
-    /// `full` does, or the crate's recipe says that it changes nothing that is shared.
+    /// `full` does, or it changes nothing that is shared. `fork` knows by its rule, or by the
+    /// crate's recipe.
     pub group: bool,
 }
 

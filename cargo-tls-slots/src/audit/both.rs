@@ -127,6 +127,10 @@ fn by_path(audit: &Audit) -> BTreeMap<Place<'_>, &State> {
 }
 
 /// What is said of a state that both have and do not share.
+///
+/// A crate that only one side has forked is the worst of it: values cross, and each side looks at
+/// state of its own. The loader refuses such a module where it can see it; the audit names the
+/// statics.
 fn together(ours: &State, theirs: &State) -> State {
     let (private, lacks) = match (ours.kind, theirs.kind) {
         (Kind::Key, _) => (theirs, "module"),

@@ -11,7 +11,18 @@
 //!    state, as it could not share it. Unknown.
 //! 6. Nobody has looked at the state: unknown.
 //!
-//! In 5 and 6 the cure follows from where the crate comes from.
+//! In 5 and 6 the cure follows from where the crate comes from, as far as the file tells:
+//!
+//! | the crate is | the cure |
+//! | --- | --- |
+//! | a package of a registry | `cargo tls-slots fork PACKAGE`, by rule |
+//! | the user's own | `tls_keys::process_local!`, `tls_keys::thread_local!` |
+//! | forked by rule | a recipe; the fork's report says why the rule could not |
+//! | anything else of Rust | both of the first two are named |
+//! | C's | none: no tool can share it |
+//!
+//! The manifest does not say what a fork by rule has left, and need not: what the rule shares is a
+//! key, and what never changes is not in writable memory. So the rest is what it has left.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};

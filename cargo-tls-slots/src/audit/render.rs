@@ -108,6 +108,10 @@ impl Both {
 
 /// One line for each crate that has state with a worse verdict than harmless, and one for each
 /// kind of statics that are folded.
+///
+/// A line says the worst verdict of the crate, how many statics and thread-locals need a look, why,
+/// and what helps. Where the worst of them have several reasons, only their number is told: the
+/// reasons are in the long text.
 fn lines(crates: &[CrateState]) -> String {
     let mut rows = Vec::new();
     let mut folds = BTreeMap::<(Verdict, &str), (&State, Vec<&str>)>::new();
@@ -195,7 +199,9 @@ fn number(count: usize, word: &str) -> String {
     }
 }
 
-/// What the lines do not list. `others` are numbers of crates, each with what they are.
+/// What the lines do not list, as numbers. `others` are numbers of crates, each with what they are.
+///
+/// A person must see that something is left out, and how to get it. Empty if nothing is.
 fn rest(crates: &[CrateState], others: &[(usize, &str)]) -> String {
     let mut parts = Vec::new();
     let is_right = |one: &&CrateState| one.verdict() == Verdict::Harmless;
@@ -216,11 +222,14 @@ fn rest(crates: &[CrateState], others: &[(usize, &str)]) -> String {
             *folds.entry(fold).or_default() += 1;
         }
     }
-    parts.extend(
-        folds
-            .into_iter()
-            .map(|(what, count)| format!("{count} {what}")),
-    );
+    parts.extend(folds.into_iter().map(|(what, count)| {
+        // `callsites of …`
+        let what = match (count, what.split_once("s ")) {
+            (1, Some((one, rest))) => format!("{one} {rest}"),
+            _ => what.to_owned(),
+        };
+        format!("{count} {what}")
+    }));
     match parts.is_empty() {
         true => String::new(),
         false => format!(

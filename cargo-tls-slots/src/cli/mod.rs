@@ -30,6 +30,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::type_ids;
+
 /// The arguments of the command.
 #[derive(Parser)]
 #[command(
@@ -69,10 +71,14 @@ enum Command {
     Releases(releases::ReleasesArgs),
 }
 
-/// Runs the command with the process's arguments.
+/// Runs the command with the process's arguments. cargo's arguments for a `RUSTC_WRAPPER` begin
+/// with the path of a rustc, which is no command: see `type_ids.rs`.
 pub fn main() -> ExitCode {
     // `cargo tls-slots …` runs `cargo-tls-slots tls-slots …`.
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(status) = type_ids::wrapped(&arguments) {
+        return status;
+    }
     if arguments.get(1).is_some_and(|first| first == "tls-slots") {
         arguments.remove(1);
     }

@@ -3,6 +3,24 @@
 //! Two builds of a crate differ in one feature. A condition is then *the same* in both, or it
 //! holds with the feature where it did not hold without, or neither can be said. The answer is
 //! exact: it is found by trying all values of the names that the condition has.
+//!
+//! | condition | in builds with | the feature `f` |
+//! | --- | --- | --- |
+//! | `feature = "f"` | | adds |
+//! | `any(unix, feature = "f")` | | adds: on Unix it is the same, elsewhere more |
+//! | `any(feature = "g", feature = "f")` | `g` | is the same |
+//! | `all(unstable, feature = "f")` | no `unstable` | is the same |
+//! | `not(feature = "f")` | | is mixed: something goes away |
+//! | `not(feature = "f")` below `feature = "f"` | | is the same: the place is not there without it |
+//!
+//! What is around a condition counts as follows: only builds are tried in which that holds
+//! *without* the feature. A place that is there with the feature alone holds nothing that both
+//! builds have.
+//!
+//! What no program is built with (`test`, `doc`, …) never holds. What describes the target (`unix`,
+//! `target_os = "linux"`) is the same in both builds, and may have any value. Nothing is known of
+//! how such names hang together: both `unix` and `windows` are tried at once. That makes more builds
+//! than there are, and so a feature may be compared that need not be.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

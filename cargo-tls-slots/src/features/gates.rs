@@ -7,6 +7,18 @@
 //! | `#![cfg(C)]` at the head of a file | of the file |
 //! | `cfg_x! { … }`, where the macro puts `#[cfg(C)]` before each item | of these items |
 //!
+//! The conditions of a token are all of these together: each of them must hold. A file that several
+//! `mod` items declare is there if one of them is.
+//!
+//! A condition that cannot be read is left out. Whoever asks then thinks that the token is there in
+//! more builds than it is, and compares a feature that need not be.
+//!
+//! # Attributes and commas
+//!
+//! `#[cfg(C)] a: u8, b: u8` is about the field `a` alone, while `#[cfg(C)] fn f(a: u8, b: u8)` is
+//! about all of the function. So an attribute is followed to the token that is asked about: it ends
+//! at a comma, unless an item begins behind it.
+//!
 //! A macro is of the last kind if its one rule is `($($item:item)*) => { $( #[…] $item )* }`, as
 //! those of tokio are, or has a `#![$meta:meta]` before the items, which is then the condition.
 
@@ -21,6 +33,11 @@ use crate::source::test_code::reaches;
 use crate::source::tokens::{Kind, Source};
 
 /// A macro that puts conditions before items.
+///
+/// ```text
+/// macro_rules! cfg_fs { ($($item:item)*) => { $( #[cfg(feature = "fs")] $item )* } }
+/// macro_rules! feature { (#![$meta:meta] $($item:item)*) => { $( #[cfg($meta)] $item )* } }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wrapper {
     /// These conditions.
@@ -112,8 +129,8 @@ impl<'a> Gates<'a> {
         self.files.get(file.path).cloned().unwrap_or_default()
     }
 
-    /// The conditions in the attributes of the item that begins at `start`, but for the attribute in
-    /// `except`.
+    /// The conditions in the attributes of the item that begins at `start`, but for the attribute
+    /// that `except` opens.
     pub(super) fn beside(source: &Source<'_>, start: usize, except: usize) -> Vec<Condition> {
         let all = attributes(source, start).into_iter();
         let others = all.filter(|one| one.start != except + 1);
@@ -148,7 +165,8 @@ impl<'a> Gates<'a> {
         all
     }
 
-    /// The conditions of a token inside of its file.
+    /// The conditions of a token inside of its file: those of each group around it, from the inside
+    /// out, and of the item that each of these groups belongs to.
     fn inside(&self, source: &Source<'_>, index: usize) -> Vec<Condition> {
         let mut all = Vec::new();
         for at in std::iter::once(index).chain(source.ancestors(index)) {

@@ -1,4 +1,19 @@
 //! Where an item stands, where it ends, and which names it brings.
+//!
+//! Items are read from tokens and not by a parser of Rust, as most of tokio's stand in the
+//! arguments of macros. Little of an item has to be known:
+//!
+//! | item | ends with | names |
+//! | --- | --- | --- |
+//! | `fn`, `trait`, `mod`, `impl` | its braces, or `;` | its own; an `impl` has none |
+//! | `struct`, `enum`, `union` | its braces, or `;` | its own, and that of a tuple's constructor |
+//! | `const`, `static`, `type` | `;` | its own, unless it is `_` |
+//! | `use a::{b, c as d};` | `;` | `b` and `d`; `*` for a glob |
+//! | `extern crate a;` | `;` | none: the crate has this name anyway |
+//! | `macro_rules! a { … }` | its braces | `a`, of macros |
+//! | `a! { … }`, `a!(…);` | its group, and the `;` | none that are known |
+//!
+//! What begins otherwise is no item, or one that nobody expects there.
 
 use std::ops::Range;
 
@@ -182,6 +197,8 @@ pub(super) fn item(source: &Source<'_>, start: usize) -> Option<Item> {
         "macro_rules" => vec![(space, name(at + 2))],
         // A tuple's constructor is a value as well.
         "struct" => vec![(Space::Any, name(at + 1))],
+        // `const _: () = …`
+        _ if source.at(at + 1) == "_" => Vec::new(),
         _ => vec![(space, name(at + 1))],
     };
     Some(Item {
@@ -252,6 +269,7 @@ mod tests {
             ("pub(crate) async unsafe fn f(a: B) -> C { d } e", "fn", "f"),
             ("const fn f() {} e", "fn", "f"),
             ("const F: u8 = { 1 }; e", "const", "F"),
+            ("const _: () = {}; e", "const", ""),
             ("pub struct S<T>(T); e", "struct", "S"),
             ("impl<T> A for B<T> { fn f() {} } e", "impl", ""),
             (

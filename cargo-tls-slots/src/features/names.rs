@@ -8,6 +8,24 @@
 //! - a name of a glob import, of the prelude, or of another crate, which an item goes before;
 //! - another method of that name: in another `impl` of the type, of a trait, or behind a `Deref`;
 //! - another macro of that name anywhere, as macros are known by the order of the text.
+//!
+//! # Why declarations, and not uses
+//!
+//! One could look for uses of the name in common code instead. A use is hard to tell from a local
+//! variable, a field or a lifetime of the same spelling. A declaration is not: it has a keyword and
+//! stands in a known place. And both builds compile, so each use that common code has finds some
+//! declaration in each of them. It is enough that there is no second one.
+//!
+//! # Name spaces
+//!
+//! A function and a Rust module may have one name, as `mod maybe_done` and `fn maybe_done` do. So a
+//! name counts with its [`Space`]. What a `use` brings is not known from its text, and meets all.
+//!
+//! # Two declarations of which one build has both, or none
+//!
+//! `#[cfg(unix)] use a::X; #[cfg(not(unix))] use b::X;` inside of a Rust module that the feature
+//! adds are two declarations of one name, and no trouble: without the feature there is neither. So
+//! the answer is a list, and who asks looks at the conditions of each declaration in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +36,9 @@ use crate::source::module_files::module;
 use crate::source::tokens::{Kind, Source};
 
 /// Names that every Rust module knows, and that an item of that name goes before.
+///
+/// These are the prelude of the edition 2024, the primitive types, and the crates of the standard
+/// library. A name too many here makes a feature be compared that need not be.
 const PRELUDE: &str = "std core alloc Option Some None Result Ok Err Box String Vec ToString ToOwned \
     Clone Copy Send Sync Sized Drop Fn FnMut FnOnce AsyncFn AsyncFnMut AsyncFnOnce Iterator \
     IntoIterator Extend DoubleEndedIterator ExactSizeIterator FromIterator Default Eq PartialEq Ord \
@@ -31,6 +52,9 @@ const MACROS: &str = "assert assert_eq assert_ne cfg column compile_error concat
     try unimplemented unreachable vec write writeln";
 
 /// Methods of std's traits, which many types have.
+///
+/// A type may get such a method by a derive, or by an `impl` for all types, which no text of the
+/// crate shows.
 const METHODS: &str = "as_mut as_ref borrow borrow_mut clone clone_from cmp default deref deref_mut \
     drop eq fmt from from_str hash into into_iter ne next partial_cmp poll to_owned to_string \
     try_from try_into type_id";
@@ -53,6 +77,7 @@ pub(super) enum Others {
 /// All names of a library.
 #[derive(Default)]
 pub(super) struct Names {
+    /// The declarations of each Rust module, by name.
     items: BTreeMap<(Place, String), Vec<(Space, At)>>,
     /// How often a name is declared anywhere.
     anywhere: BTreeMap<String, usize>,
@@ -60,6 +85,8 @@ pub(super) struct Names {
     globs: BTreeMap<Place, bool>,
     /// The methods, and other associated items, of a name that a type has.
     methods: BTreeMap<(String, String), Vec<At>>,
+    /// The methods of the crate's traits.
+    of_traits: BTreeSet<String>,
     /// The types that dereference to another one.
     derefs: BTreeSet<String>,
     /// The definitions of a macro.
@@ -113,6 +140,10 @@ impl Names {
             }
             if one.keyword == "impl" {
                 self.add_impl(gates, source, at, &one);
+            } else if one.keyword == "trait" {
+                let open = source.tokens[one.range.end - 1].pair;
+                let methods = associated(gates, source, open).into_iter();
+                self.of_traits.extend(methods.map(|(name, _)| name));
             }
             for (space, name) in &one.names {
                 if name == "*" {
@@ -129,7 +160,10 @@ impl Names {
         }
     }
 
-    /// Adds the associated items of an `impl`.
+    /// Adds the associated items of an `impl`, under the last name of the type's path.
+    ///
+    /// Two types of one name in different Rust modules count as one. That can only add to what a
+    /// method may take the place of.
     fn add_impl(&mut self, gates: &Gates<'_>, source: &Source<'_>, file: usize, one: &Item) {
         let open = one.range.end - 1;
         let open = source.tokens[open].pair;
@@ -164,7 +198,13 @@ impl Names {
         let not_own = |at: &At| *at != own;
         match scope {
             Scope::Other => Others::Always,
-            Scope::Type(ty) if self.derefs.contains(ty) || has(METHODS, name) => Others::Always,
+            Scope::Type(ty)
+                if self.derefs.contains(ty)
+                    || self.of_traits.contains(name)
+                    || has(METHODS, name) =>
+            {
+                Others::Always
+            }
             Scope::Type(ty) => {
                 let all = self.methods.get(&(ty.clone(), name.to_owned()));
                 let all = all.into_iter().flatten().copied();
@@ -231,7 +271,8 @@ pub(super) fn items(source: &Source<'_>, open: Option<usize>) -> Vec<Option<Item
     all
 }
 
-/// Behind the `;` or `}` that ends what begins at `at`.
+/// Behind the `;` or `}` that ends what begins at `at`. What is no item that is known must not hide
+/// the items after it.
 fn behind(source: &Source<'_>, mut at: usize, end: usize) -> usize {
     while at < end {
         match (source.tokens[at].kind, source.at(at)) {

@@ -1,4 +1,17 @@
 //! The answer for each feature of a crate.
+//!
+//! 1. The library's files are read. If one cannot be, or if a build script looks at features,
+//!    nothing is known, and every feature is compared.
+//! 2. The [places](super::sites) are found that conditions with features decide about. That is done
+//!    once for all features.
+//! 3. A feature is harmless if it changes none of them; or if it only adds to those that may be
+//!    added to. This is tried without the crate's cfgs, and then with each of them again, as far as
+//!    that goes.
+//! 4. What is left may be harmless where one other feature is on, or off. Only a feature that
+//!    stands in every place that is changed can help. The one that helps most features is taken
+//!    first, and is compared from then on.
+//!
+//! A crate of tokio's size takes a tenth of a second in an optimised build.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,12 +1,33 @@
 //! The places where a feature makes a difference, and whether the difference may be one more item.
+//!
+//! Every file is walked once, token by token. What is understood is marked, and a feature that is
+//! named anywhere else is compared in any case.
+//!
+//! | in the source | a place | may add |
+//! | --- | --- | --- |
+//! | `#[cfg(C)]` before an item | with the condition C | if the [item](super::adds) may be added |
+//! | `#[cfg(C)]` elsewhere, `#![cfg(C)]`, `cfg!(C)` | with the condition C | no |
+//! | `#[cfg_attr(C, lint)]` | none: it changes nothing | |
+//! | `#[cfg_attr(C, derive(Debug))]` | with the condition C | yes |
+//! | `#[cfg_attr(C, repr(C))]` | with the condition C | no |
+//! | `cfg_x! { … }` of a [wrapper](super::gates) | with the wrapper's condition | if each item may |
+//! | a static that may change, a key, `#[no_mangle]` | with all conditions around it | no |
+//! | `impl Drop for T` | likewise, where T is there | no |
+//! | a macro whose name another one has | likewise, where the other one is there | no |
+//! | `#[cfg(C)] compile_error!(…)` | none: a build that failed is none | |
+//! | `#[cfg(C)] type_layout!(…)` | none: the record's table is compared by name | |
+//!
+//! The last four need no attribute of their own: a static in a file whose `mod` has a condition is
+//! there in the builds that have the file. So their condition is all that is around them.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::adds::{Added, Adds};
 use super::condition::Condition;
 use super::gates::Gates;
-use super::items::{Item, Scope, Space, is_core_as_std, item, last_name, scope};
-use super::names::{At, Names, Others, associated, items};
+use super::items::{is_core_as_std, last_name, scope};
+use super::names::{Names, Others};
 use crate::source::library::{File, Library};
 use crate::source::tokens::{Kind, Source};
 
@@ -24,6 +45,9 @@ const INERT: [&str; 9] = [
 ];
 
 /// Derives that add an `impl` of a trait, and nothing else.
+///
+/// A derive may write anything. `ZeroizeOnDrop` writes a `Drop`, and `Copy` changes what becomes of
+/// values. So these are named one by one.
 const DERIVES: [&str; 11] = [
     "Clone",
     "Debug",
@@ -39,6 +63,9 @@ const DERIVES: [&str; 11] = [
 ];
 
 /// Traits whose `impl` changes what happens to values that are there in any case.
+///
+/// `Drop`: the side without it would leave undone what the other side counts on. `Copy`: a value
+/// that was moved is then used twice. The unsizing traits decide how a pointer is made.
 const OF_VALUES: [&str; 5] = [
     "CoerceUnsized",
     "Copy",
@@ -47,7 +74,8 @@ const OF_VALUES: [&str; 5] = [
     "PinnedDrop",
 ];
 
-/// Attributes that the linker or the runtime looks at.
+/// Attributes that the linker or the runtime looks at. What they are about acts without being named
+/// by any code.
 const OF_LINKER: [&str; 8] = [
     "export_name",
     "global_allocator",
@@ -90,14 +118,12 @@ pub(super) struct Sites {
     pub(super) any_feature: bool,
 }
 
-/// The declarations that added items may take the place of. `None`: nothing may be added.
-type Added = Option<Vec<At>>;
-
 /// What is looked at.
 struct Search<'a> {
     library: &'a Library<'a>,
     gates: &'a Gates<'a>,
     names: &'a Names,
+    adds: Adds<'a>,
     found: Sites,
 }
 
@@ -107,6 +133,11 @@ pub(super) fn find(library: &Library<'_>, gates: &Gates<'_>, names: &Names) -> S
         library,
         gates,
         names,
+        adds: Adds {
+            library,
+            gates,
+            names,
+        },
         found: Sites::default(),
     };
     for at in 0..library.files.len() {
@@ -292,12 +323,12 @@ impl Search<'_> {
                     .ancestors(at)
                     .any(|open| self.gates.is_definition(source, open));
                 let start = behind_attributes(source, close + 1);
-                // A build that failed is none.
-                let is_error = source.at(start) == "compile_error";
-                if !is_wrapper && !is_error && !is_core_as_std(source, start) {
+                // A build that failed is none. The record's table of layouts is compared by name.
+                let is_told = ["compile_error", "type_layout"].contains(&source.at(start));
+                if !is_wrapper && !is_told && !is_core_as_std(source, start) {
                     let added = match is_inner {
                         true => None,
-                        false => self.item_behind(file_at, at, start),
+                        false => self.adds.item_behind(file_at, at, start),
                     };
                     let beside = Gates::beside(source, start, open);
                     self.condition(file, at, arguments, beside, added);
@@ -339,104 +370,9 @@ impl Search<'_> {
             return Vec::new();
         };
         let place = scope(self.gates, source, source.tokens[open].parent);
-        let added = self.all_items(file_at, open, &place);
+        let added = self.adds.all_items(file_at, open, &place);
         self.add(file, open, Condition::All(conditions), Vec::new(), added);
         vec![argument]
-    }
-
-    /// What the items in a wrapper's arguments may take the place of.
-    fn all_items(&self, file_at: usize, open: usize, place: &Scope) -> Added {
-        let source = &self.library.files[file_at].source;
-        let mut others = Vec::new();
-        for one in items(source, Some(open)) {
-            others.extend(self.one_item(file_at, &one?, place)?);
-        }
-        Some(others)
-    }
-
-    /// What the item at `start`, behind the attribute at `at`, may take the place of.
-    fn item_behind(&self, file_at: usize, at: usize, start: usize) -> Added {
-        let source = &self.library.files[file_at].source;
-        let place = scope(self.gates, source, source.tokens[at].parent);
-        if place == Scope::Other {
-            return None;
-        }
-        self.one_item(file_at, &item(source, start)?, &place)
-    }
-
-    /// What names may take the place of.
-    fn named<'n>(
-        &self,
-        file_at: usize,
-        place: &Scope,
-        names: impl Iterator<Item = (Space, &'n str, usize)>,
-    ) -> Added {
-        let file = &self.library.files[file_at];
-        let mut all = Vec::new();
-        for (space, name, index) in names {
-            match self
-                .names
-                .others(file, (file_at, index), place, (space, name))
-            {
-                Others::These(others) => all.extend(others),
-                Others::Always => return None,
-            }
-        }
-        Some(all)
-    }
-
-    /// What an item may take the place of.
-    fn one_item(&self, file_at: usize, one: &Item, place: &Scope) -> Added {
-        let source = &self.library.files[file_at].source;
-        let names = one
-            .names
-            .iter()
-            .map(|(space, name)| (*space, &**name, one.index));
-        let own = self.named(file_at, place, names)?;
-        let inside = match (one.keyword, place) {
-            ("!", _) if self.gates.wrapper(source, one.index).is_some() => {
-                self.all_items(file_at, one.index, place)?
-            }
-            ("!", Scope::Module(_)) => self.known_call(file_at, one.index, place)?,
-            ("fn" | "const" | "type", Scope::Type(_)) => Vec::new(),
-            ("impl", Scope::Module(_)) => {
-                let open = source.tokens[one.range.end - 1].pair;
-                match scope(self.gates, source, Some(open)) {
-                    // Of a trait: see `implementation`.
-                    Scope::Other => Vec::new(),
-                    own => {
-                        let names = associated(self.gates, source, open);
-                        let names = names.iter().map(|(name, at)| (Space::Values, &**name, *at));
-                        self.named(file_at, &own, names)?
-                    }
-                }
-            }
-            (_, Scope::Module(_)) => Vec::new(),
-            _ => return None,
-        };
-        Some([own, inside].concat())
-    }
-
-    /// What a call of a macro that is no wrapper may take the place of: it must be known what the
-    /// macro declares.
-    fn known_call(&self, file_at: usize, open: usize, place: &Scope) -> Added {
-        let source = &self.library.files[file_at].source;
-        let path = source.macro_call(open).unwrap_or_default();
-        let mut others = Vec::new();
-        match path.rsplit("::").next() {
-            // Declares the type that stands in it, and traits for it.
-            Some("pin_project") => {
-                for one in items(source, Some(open)) {
-                    let one = one?;
-                    if !["struct", "enum", "impl"].contains(&one.keyword) {
-                        return None;
-                    }
-                    others.extend(self.one_item(file_at, &one, place)?);
-                }
-                Some(others)
-            }
-            _ => None,
-        }
     }
 
     /// Looks at an attribute for the linker: what it is about is state, or has a name that only
@@ -453,6 +389,9 @@ impl Search<'_> {
     }
 
     /// Looks at an `impl` of a trait for values: it must be there wherever the type is.
+    ///
+    /// A type that the feature adds may have its `Drop`. A type that is there without the feature
+    /// must not get one: then a value made in one image is dropped in another way in the other.
     fn implementation(&mut self, file: &File<'_>, at: usize) {
         let source = &file.source;
         let parent = source.tokens[at].parent;

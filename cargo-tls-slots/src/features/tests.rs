@@ -59,6 +59,7 @@ fn what_only_adds_items_is_harmless() {
         r#"#[cfg(all(feature = "f", feature = "g"))] use a::X; #[cfg(all(feature = "f", not(feature = "g")))] use b::X;"#,
         // A build that fails is none, and one for documentation has no images.
         r#"#[cfg(not(feature = "f"))] compile_error!("f is needed");"#,
+        r#"const TYPES: &[TypeLayout] = &[#[cfg(feature = "f")] type_layout!(A)];"#,
         r#"#[cfg(feature = "f")] #[cfg(docsrs)] use a::X; #[cfg(not(docsrs))] use b::X;"#,
         // Places that there are only with the feature.
         r#"#[cfg(feature = "f")] fn a() { if cfg!(feature = "f") {} }"#,
@@ -108,6 +109,7 @@ fn what_changes_what_is_there_is_compared() {
         r#"#[cfg(feature = "f")] fn a() { crate::external_tls::on_host!(A: fn() = a; ()); }"#,
         r#"#[cfg(feature = "f")] #[unsafe(no_mangle)] pub fn malloc() {}"#,
         r#"#[cfg(feature = "f")] mod a { #[global_allocator] static A: B = B; }"#,
+        r#"const TYPES: &[u8] = &[#[cfg(feature = "f")] other!(A)];"#,
         // What code does.
         r#"fn a() { #[cfg(feature = "f")] { b(); } }"#,
         r#"fn a() { match b { #[cfg(feature = "f")] C => {} _ => {} } }"#,
@@ -124,6 +126,7 @@ fn what_changes_what_is_there_is_compared() {
         r#"#[cfg(feature = "f")] macro_rules! a { () => { 1 } } macro_rules! a { () => { 2 } }"#,
         r#"#[cfg(feature = "f")] macro_rules! vec { () => { 1 } }"#,
         r#"struct A; impl A { #[cfg(feature = "f")] fn b() {} } impl B for A { fn b() {} }"#,
+        r#"struct A; trait T { fn b(&self) {} } impl T for A {} #[cfg(feature = "f")] impl A { fn b(&self) {} }"#,
         r#"struct A; impl A { #[cfg(feature = "f")] fn clone(&self) {} }"#,
         r#"struct A; impl Deref for A {} #[cfg(feature = "f")] impl A { fn len(&self) {} }"#,
         // What nobody knows.

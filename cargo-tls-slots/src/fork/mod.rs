@@ -86,4 +86,6 @@ pub use left::{Left, Why};
 pub use make::fork;
 pub use options::{CrateSpec, DEFAULT_OUT, ForkOptions, Pin, Write};
 pub use stamp::STAMP;
+#[cfg(feature = "command")]
+pub(crate) use stamp::digest_of;
 pub use target::fork_folder;

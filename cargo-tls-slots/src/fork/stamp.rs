@@ -122,3 +122,12 @@ impl Stamp {
         )
     }
 }
+
+/// One digest of a fork's files, if the folder is as this command has made it.
+#[cfg(feature = "command")]
+pub(crate) fn digest_of(folder: &Path) -> Option<String> {
+    let stamp = Stamp::read(folder).filter(|stamp| stamp.holds(folder))?;
+    let files = stamp.files.iter();
+    let files = files.map(|(path, digest)| (path.as_str(), digest.as_bytes()));
+    Some(digest::of_files(files))
+}

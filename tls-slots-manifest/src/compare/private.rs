@@ -9,9 +9,10 @@
 //! a key of the fork. A crate whose code is there without its state does no harm, and so fits.
 //!
 //! What is not seen: a second release of a crate beside its fork in one image, where the other side
-//! has that fork, as the file is not read then; state that has another name in the other side's release; a crate that declares
-//! keys and is no fork; an image that is known in memory only. Of a file without symbols only the
-//! paths of its source files are known: there the code of the crate counts as its state.
+//! has that fork, as the file is not read then; state that has another name in the other side's
+//! release; a crate that declares keys and is no fork; an image that is known in memory only. Of a
+//! file without symbols only the paths of its source files are known: there the code of the crate
+//! counts as its state.
 
 use std::collections::BTreeSet;
 
@@ -38,8 +39,8 @@ struct Own<'a> {
     is_seen: bool,
 }
 
-/// Whether the comparison of an image with another one looks at its private state: whether the other
-/// has a fork that the image has not.
+/// Whether the comparison of an image with another one looks at its private state: whether the
+/// other has a fork that the image has not.
 ///
 /// To find it in a file takes time, so a reader asks first.
 pub fn asks_for_private_state(image: &Manifest, other: &Manifest) -> bool {

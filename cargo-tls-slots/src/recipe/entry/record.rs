@@ -2,8 +2,8 @@
 //! `Cargo.toml` tells.
 //!
 //! Without this section the rule of [`self_description`](crate::self_description) holds, which is
-//! strict: every dependency that may have types counts, and so does every feature that a source
-//! names. The section says where less is enough, or more is needed.
+//! strict: every dependency that may have types counts, and so does every feature but those that
+//! [only add items](crate::features). The section says where less is enough, or more is needed.
 
 use serde::Deserialize;
 
@@ -19,8 +19,8 @@ pub(crate) struct Record {
     /// The packages that the crate's layouts depend on; they are pinned. Without it, all
     /// dependencies but those that are known to have no types of their own.
     pub(crate) dependencies: Option<Vec<String>>,
-    /// Features that change neither a layout nor what shared state means, though the sources name
-    /// them.
+    /// Features that change neither a layout nor what shared state means, though the rule cannot
+    /// see it.
     #[serde(default)]
     pub(crate) harmless: Vec<String>,
     /// The path of a `&[TypeLayout]` in a file of ours.
