@@ -112,6 +112,10 @@ where
         )));
     }
     let sections = header.sections(endian, data).map_err(corrupt)?;
+    if sections.is_empty() {
+        // Then there are no names either. Who reads the whole file says what is missing.
+        return Ok(Seen::MayBeModule);
+    }
     let index = header.shstrndx(endian, data).map_err(corrupt)?;
     let names = sections.section(SectionIndex(index as usize));
     let names = names.map_or(0, |names| names.sh_size(endian).into());
@@ -125,7 +129,7 @@ where
         name.is_ok_and(|name| name.starts_with(MANIFEST))
     });
     let is_small = data.len().is_ok_and(|length| length < LARGE);
-    match is_small || sections.is_empty() || manifests.next().is_some() {
+    match is_small || manifests.next().is_some() {
         true => Ok(Seen::MayBeModule),
         false => Ok(Seen::Other(what)),
     }
