@@ -117,6 +117,16 @@ impl Condition {
         }
     }
 
+    /// Whether the condition names that feature.
+    pub(super) fn names(&self, feature: &str) -> bool {
+        match self {
+            Self::Feature(name) => name == feature,
+            Self::Other(_) => false,
+            Self::All(list) | Self::Any(list) => list.iter().any(|one| one.names(feature)),
+            Self::Not(one) => one.names(feature),
+        }
+    }
+
     /// What `feature` does to the condition, in builds in which all of `under` hold without it.
     pub(super) fn effect(&self, feature: &str, under: &[Condition], given: &Given) -> Effect {
         let mut names = BTreeSet::new();
