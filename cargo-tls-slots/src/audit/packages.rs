@@ -10,9 +10,9 @@
 //! | `…/registry/src/index…/foo-bar-1.2.3/src/lib.rs` | `foo-bar`, of a registry |
 //! | `own-thing/src/lib.rs` | `own-thing`, of the user's own |
 //!
-//! A fork's folder is of the first kind, too: its name is the package's with the version. Where both
-//! kinds are there, the version wins: a crate of a registry may have a file `NAME/src/…` of another
-//! in its tests.
+//! A fork's folder is of the first kind, too: its name is the package's with the version. Where
+//! both kinds are there, the version wins: a crate of a registry may have a file `NAME/src/…` of
+//! another in its tests.
 //!
 //! An image without such paths (no code that panics, `-Zlocation-detail=none`) tells nothing. Then
 //! both cures are proposed.

@@ -129,6 +129,9 @@ impl Claim {
 
     /// Whether a path with these words is one of the claim's file: the file's Rust modules stand
     /// in it one after another, as in `tokio::runtime::io` for `src/runtime/io/mod.rs`.
+    ///
+    /// A function or a type in the path adds words and takes none away. A `#[path]` does: such a
+    /// static is found by its name alone.
     fn is_of(&self, words: &[&str]) -> bool {
         let file = self.file.trim_end_matches("**").trim_end_matches('/');
         let module = file.strip_prefix("src/").unwrap_or(file);

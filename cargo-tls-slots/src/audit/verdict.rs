@@ -34,6 +34,9 @@ impl Verdict {
 }
 
 /// What is said of one static.
+///
+/// A verdict that nobody can act on is worth little. So whatever is worse than harmless has a
+/// reason or a cure, and mostly both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Judgement {
     pub(super) verdict: Verdict,

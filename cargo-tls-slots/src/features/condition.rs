@@ -19,8 +19,8 @@
 //!
 //! What no program is built with (`test`, `doc`, …) never holds. What describes the target (`unix`,
 //! `target_os = "linux"`) is the same in both builds, and may have any value. Nothing is known of
-//! how such names hang together: both `unix` and `windows` are tried at once. That makes more builds
-//! than there are, and so a feature may be compared that need not be.
+//! how such names hang together: both `unix` and `windows` are tried at once. That makes more
+//! builds than there are, and so a feature may be compared that need not be.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

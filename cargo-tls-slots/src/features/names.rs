@@ -66,6 +66,8 @@ type Place = (String, String);
 pub(super) type At = (usize, usize);
 
 /// What an added name may take the place of.
+///
+/// No declarations are the best answer: then the name is the only one of its kind.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Others {
     /// These declarations, where they are there.

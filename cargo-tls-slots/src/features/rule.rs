@@ -33,6 +33,8 @@ pub(crate) struct Features {
 }
 
 /// In which builds a feature is harmless.
+///
+/// What it names is compared between the two images, so the answer is the same in both of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Harmless {
     /// Builds with this feature, or without it.

@@ -96,6 +96,9 @@ const OF_STATE: [&str; 4] = [
 ];
 
 /// A place that a condition decides about.
+///
+/// A feature changes the place if the condition depends on it in a build in which all of `under`
+/// hold. That is harmless if the feature only adds, and if `may_add`.
 #[derive(Debug)]
 pub(super) struct Site {
     /// File and line, for a person.
