@@ -110,6 +110,18 @@ macro_rules! other_release {
     };
 }
 
+/// A crate that the host, which shares all of them, has in another release.
+macro_rules! other_release_of_host {
+    ($crate_name:literal, $version:literal) => {
+        both(
+            concat!($crate_name, " ", $version, " for the host"),
+            place(OTHER_RELEASES).and_features("crates"),
+            features($crate_name),
+            Differs(&[concat!($crate_name, ": version")]),
+        )
+    };
+}
+
 #[rustfmt::skip]
 pub(crate) const MISMATCHES: &[Row] = &[
     module("another rustc", OTHER_RUSTC, Differs(&["compiler"])),
@@ -189,7 +201,11 @@ pub(crate) const MISMATCHES: &[Row] = &[
     other_release!("signal-hook-registry", "1.4.7"),
     other_release!("thread_local", "1.1.9"),
     other_release!("tracing-core", "0.1.35"),
-    both("all of these for the host", place(OTHER_RELEASES).and_features("crates"), features("crates"),
+    other_release_of_host!("arc-swap", "1.9.2"),
+    other_release_of_host!("log", "0.4.34"),
+    other_release_of_host!("parking_lot_core", "0.9.11"),
+    other_release_of_host!("tracing-core", "0.1.35"),
+    both("each of these crates in another release for the host", place(OTHER_RELEASES).and_features("crates"), features("crates"),
         Differs(&["arc-swap: version", "crossbeam-epoch: version", "log: version", "parking_lot_core: version",
             "sharded-slab: version", "signal-hook-registry: version", "thread_local: version", "tracing-core: version"])),
     both("feature `kv` of log in the module only", features("crates"), features("log log/kv"),
