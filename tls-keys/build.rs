@@ -25,6 +25,7 @@ fn main() {
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let flags: Vec<&str> = flags.split('\x1f').collect();
     println!("cargo::rustc-env=TLS_KEYS_FLAGS={}", abi_flags(&flags));
+    println!("cargo::rustc-env=TLS_KEYS_ASKED_FOR={}", asked_for(&flags));
 
     let formats = ["tls_keys_elf", "tls_keys_macho", "tls_keys_pe"];
     for name in formats.iter().chain(&["tls_keys_inline"]) {
@@ -48,6 +49,27 @@ fn main() {
     if format == "tls_keys_elf" && known && width == "64" {
         println!("cargo::rustc-cfg=tls_keys_inline");
     }
+}
+
+/// What sources may ask for by `cfg!` beside features of their crate: the target's features, and
+/// the cfgs among the compiler's arguments. Sorted, with spaces between.
+fn asked_for(arguments: &[&str]) -> String {
+    let features = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
+    let mut all: Vec<&str> = features
+        .split(',')
+        .filter(|name| !name.is_empty())
+        .collect();
+    let mut each = arguments.iter();
+    while let Some(argument) = each.next() {
+        match argument.strip_prefix("--cfg=") {
+            Some(cfg) => all.push(cfg),
+            None if *argument == "--cfg" => all.extend(each.next()),
+            None => {}
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    all.join(" ")
 }
 
 /// The compiler's version, such as `rustc 1.95.0 (59807616e 2026-04-14)`, and its commit in full.

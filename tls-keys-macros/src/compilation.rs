@@ -52,7 +52,8 @@ impl Compilation {
         let mut cfgs: Vec<Cfg> = cfgs.into_iter().map(|text| Cfg { text }).collect();
         cfgs.sort();
         cfgs.dedup();
-        let root = fs::canonicalize(root?).ok()?;
+        // Links stay: the compiler looks for `mod`s beside the link.
+        let root = std::path::absolute(root?).ok()?;
         Some(Self { root, cfgs })
     }
 

@@ -114,9 +114,13 @@ impl Found {
         let sources = Sources::read(&compilation.root)?;
         let set = compilation.cfgs.iter();
         let asked = set.filter(|cfg| sources.ask_for(cfg.word()));
+        let mut cfgs: Vec<String> = asked.map(|cfg| cfg.text.clone()).collect();
+        // Which features the target has, the record of tls-keys says.
+        let of_target = "target_feature";
+        cfgs.extend(sources.ask_for(of_target).then(|| of_target.to_owned()));
         Some(Self {
             digest: format!("{:032x}", sources.digest),
-            cfgs: asked.map(|cfg| cfg.text.clone()).collect(),
+            cfgs,
             debug_assertions: sources.ask_for("debug_assertions"),
             files: sources.files,
         })

@@ -1,8 +1,12 @@
 //! The tokens of a crate: its root, and the files that the root's `mod`s and `include!`s lead to.
 //!
-//! Files are found by the rules of the Rust Reference, "Module source filenames". Attributes are
-//! followed but for their conditions: a file that another target or another feature would let in is
-//! read as well, so the digest does not depend on either. What only unit tests compile is left out.
+//! Files are found by the rules of the Rust Reference, "Module source filenames". Conditions of
+//! attributes are not evaluated: a file that another target or another feature would let in is read
+//! as well, so the digest does not depend on either. What only unit tests compile is left out.
+//!
+//! Where a macro makes a `mod` or an `include!`, nobody knows the file before the macro has run. Then
+//! all files below the crate's root are read, but for programs. Files that a build script has made
+//! are read in any case: `include!` of them often stands in somebody else's macro.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,12 +29,21 @@ pub(crate) struct Sources {
 impl Sources {
     /// Reads a crate from its root; `None` if the root cannot be read.
     pub(crate) fn read(root: &Path) -> Option<Self> {
+        let folder = root.parent()?;
         let mut walk = Walk {
             digest: Digest::new(),
             files: Vec::new(),
             words: BTreeSet::new(),
+            has_unknown: false,
         };
-        walk.file(root, root.parent()?)?;
+        walk.file(root, folder)?;
+        if walk.has_unknown {
+            let is_program = |path: &Path| path.ends_with("main.rs") || path.ends_with("bin");
+            walk.folder(folder, &is_program);
+        }
+        if let Some(made) = env::var_os("OUT_DIR") {
+            walk.folder(Path::new(&made), &|_| false);
+        }
         Some(Self {
             digest: walk.digest.finish(),
             files: walk.files,
@@ -58,6 +71,8 @@ struct Walk {
     digest: Digest,
     files: Vec<String>,
     words: BTreeSet<String>,
+    /// Whether the crate may have files that were not found.
+    has_unknown: bool,
 }
 
 impl Walk {
@@ -86,6 +101,21 @@ impl Walk {
         Some(())
     }
 
+    /// Reads all files of Rust in a folder and below it, sorted, but for those to be left out.
+    fn folder(&mut self, folder: &Path, leave_out: &dyn Fn(&Path) -> bool) {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        paths.retain(|path| !leave_out(path));
+        paths.sort();
+        for path in paths {
+            if path.is_dir() {
+                self.folder(&path, leave_out);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                self.file(&path, path.parent().unwrap_or(folder));
+            }
+        }
+    }
+
     fn tokens(&mut self, tokens: TokenStream, place: &Place<'_>) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         // Those of the item that comes next. They count if the item does.
@@ -107,17 +137,22 @@ impl Walk {
                     attributes.clear();
                     continue;
                 }
-                let path = attributes.iter().find_map(path_of);
+                let mut paths = Vec::new();
+                attributes.iter().for_each(|one| paths_of(one, &mut paths));
                 self.attributes(&mut attributes, place);
-                self.module(&name, body, path, place);
+                self.module(&name, body, &paths, place);
                 continue;
             }
             self.attributes(&mut attributes, place);
-            if let Some(included) = included(rest, place.beside) {
-                match included {
-                    (path, true) => self.file(&path, path.parent().unwrap_or(place.beside)),
-                    (path, false) => self.data(&path),
+            self.has_unknown |= makes_module(rest);
+            if let Some((path, is_rust)) = included(rest) {
+                let path = path.map(|path| place.beside.join(path));
+                let found = match (&path, is_rust) {
+                    (Some(path), true) => self.file(path, path.parent().unwrap_or(place.beside)),
+                    (Some(path), false) => self.data(path),
+                    (None, _) => None,
                 };
+                self.has_unknown |= found.is_none();
             }
             self.token(token, place);
             at += 1;
@@ -156,42 +191,44 @@ impl Walk {
         }
     }
 
-    /// A `mod`, whose body is in braces here or else in a file.
+    /// A `mod`, whose body is in braces here or else in a file. `paths` are those of `#[path]`s,
+    /// each of which may hold or not.
     fn module(
         &mut self,
         name: &str,
         body: Option<TokenStream>,
-        path: Option<String>,
+        paths: &[String],
         place: &Place<'_>,
     ) {
         self.digest.add(b'm', name.as_bytes());
         let folder = name.strip_prefix("r#").unwrap_or(name);
-        match (body, path) {
-            (Some(body), path) => {
-                let below = place.below.join(path.as_deref().unwrap_or(folder));
-                let place = Place {
-                    below,
-                    inline: true,
-                    ..*place
-                };
-                self.tokens(body, &place);
-            }
-            (None, Some(path)) => {
-                let start = match place.inline {
-                    true => &place.below,
-                    false => place.beside,
-                };
+        if let Some(body) = body {
+            let below = place
+                .below
+                .join(paths.first().map_or(folder, String::as_str));
+            let place = Place {
+                below,
+                inline: true,
+                ..*place
+            };
+            self.tokens(body, &place);
+        } else {
+            let start = match place.inline {
+                true => &place.below,
+                false => place.beside,
+            };
+            let mut found = false;
+            for path in paths {
                 let file = start.join(path);
                 let below = file.parent().unwrap_or(start).to_owned();
-                self.file(&file, &below);
+                found |= self.file(&file, &below).is_some();
             }
-            (None, None) => {
-                let below = place.below.join(folder);
-                let file = place.below.join(format!("{folder}.rs"));
-                if self.file(&file, &below).is_none() {
-                    self.file(&below.join("mod.rs"), &below);
-                }
+            let below = place.below.join(folder);
+            let file = place.below.join(format!("{folder}.rs"));
+            for file in [file, below.join("mod.rs")] {
+                found |= self.file(&file, &below).is_some();
             }
+            self.has_unknown |= !found;
         }
         self.digest.add(b'e', b"");
     }
@@ -200,6 +237,8 @@ impl Walk {
     fn data(&mut self, path: &Path) -> Option<()> {
         let name = path.to_str()?.to_owned();
         let bytes = fs::read(path).ok()?;
+        // Version control may have changed the ends of lines.
+        let bytes: Vec<u8> = bytes.into_iter().filter(|byte| *byte != b'\r').collect();
         self.digest.add(b'b', &bytes);
         self.files.push(name);
         Some(())
@@ -221,9 +260,22 @@ fn attribute(tokens: &[TokenTree]) -> Option<(TokenStream, usize)> {
     }
 }
 
+/// `doc…`, or `cfg_attr(…, doc…)`.
 fn is_doc(attribute: &TokenStream) -> bool {
-    let first = attribute.clone().into_iter().next();
-    first.is_some_and(|word| word.to_string() == "doc")
+    let mut tokens = attribute.clone().into_iter();
+    let first = tokens.next().map(|word| word.to_string());
+    match (first.as_deref(), tokens.next()) {
+        (Some("doc"), _) => true,
+        (Some("cfg_attr"), Some(TokenTree::Group(group))) => {
+            let tokens: Vec<TokenTree> = group.stream().into_iter().collect();
+            let comma = tokens.iter().position(
+                |token| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ','),
+            );
+            let what = comma.and_then(|at| tokens.get(at + 1));
+            what.is_some_and(|word| word.to_string() == "doc")
+        }
+        _ => false,
+    }
 }
 
 /// `cfg(test)`, or `cfg(all(test, …))`.
@@ -249,16 +301,28 @@ fn module(tokens: &[TokenTree]) -> Option<(String, Option<TokenStream>)> {
     }
 }
 
-/// The value of `path = "…"`.
-fn path_of(attribute: &TokenStream) -> Option<String> {
-    match &attribute.clone().into_iter().collect::<Vec<_>>()[..] {
-        [
-            TokenTree::Ident(word),
-            TokenTree::Punct(_),
-            TokenTree::Literal(value),
-        ] if word.to_string() == "path" => plain(&value.to_string()),
-        _ => None,
+/// The values of `path = "…"`, also within `cfg_attr`.
+fn paths_of(attribute: &TokenStream, paths: &mut Vec<String>) {
+    let tokens: Vec<TokenTree> = attribute.clone().into_iter().collect();
+    for (at, token) in tokens.iter().enumerate() {
+        match (token, tokens.get(at + 1), tokens.get(at + 2)) {
+            (TokenTree::Group(group), ..) => paths_of(&group.stream(), paths),
+            (
+                TokenTree::Ident(word),
+                Some(TokenTree::Punct(_)),
+                Some(TokenTree::Literal(value)),
+            ) if word.to_string() == "path" => {
+                paths.extend(plain(&value.to_string()));
+            }
+            _ => {}
+        }
     }
+}
+
+/// Whether the tokens begin with `mod $name`, in a macro's body.
+fn makes_module(tokens: &[TokenTree]) -> bool {
+    matches!(tokens, [TokenTree::Ident(word), TokenTree::Punct(sign), ..]
+        if word.to_string() == "mod" && sign.as_char() == '$')
 }
 
 /// How many tokens the visibility is that the tokens begin with: `pub`, or `pub(…)`.
@@ -274,9 +338,10 @@ fn visibility(tokens: &[TokenTree]) -> usize {
     }
 }
 
-/// The file that `include!`, `include_str!` or `include_bytes!` names, if the tokens begin with one
-/// of them, and whether that file is Rust. It is a literal path, or one below a folder of cargo's.
-fn included(tokens: &[TokenTree], beside: &Path) -> Option<(PathBuf, bool)> {
+/// The path that `include!`, `include_str!` or `include_bytes!` names, if the tokens begin with one of
+/// them, and whether the file is Rust. No path where it is more than literals and variables of the
+/// environment.
+fn included(tokens: &[TokenTree]) -> Option<(Option<String>, bool)> {
     let [
         TokenTree::Ident(word),
         TokenTree::Punct(bang),
@@ -291,44 +356,37 @@ fn included(tokens: &[TokenTree], beside: &Path) -> Option<(PathBuf, bool)> {
         "include_str" | "include_bytes" => false,
         _ => return None,
     };
-    if bang.as_char() != '!' {
-        return None;
-    }
-    let path = match group.stream().into_iter().collect::<Vec<_>>().as_slice() {
-        [TokenTree::Literal(path), ..] => plain(&path.to_string())?,
-        [TokenTree::Ident(word), _, TokenTree::Group(parts), ..]
-            if word.to_string() == "concat" =>
-        {
-            below_variable(parts.stream())?
-        }
-        _ => return None,
-    };
-    Some((beside.join(path), is_rust))
+    (bang.as_char() == '!').then(|| (text_of(group.stream()), is_rust))
 }
 
-/// The path of `env!("NAME"), "…"`.
-fn below_variable(parts: TokenStream) -> Option<String> {
-    let parts: Vec<TokenTree> = parts.into_iter().collect();
-    let [
-        TokenTree::Ident(word),
-        _,
-        TokenTree::Group(name),
-        _,
-        TokenTree::Literal(path),
-        ..,
-    ] = &parts[..]
-    else {
-        return None;
-    };
-    if word.to_string() != "env" {
-        return None;
+/// The text that `"…"`, `concat!(…)` or `env!("…")` stands for.
+fn text_of(tokens: TokenStream) -> Option<String> {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let comma =
+        |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
+    let mut text = String::new();
+    for part in tokens.split(comma).filter(|part| !part.is_empty()) {
+        text += &match part {
+            [TokenTree::Literal(literal)] => plain(&literal.to_string())?,
+            [
+                TokenTree::Ident(word),
+                TokenTree::Punct(_),
+                TokenTree::Group(group),
+            ] => match word.to_string().as_str() {
+                "concat" => text_of(group.stream())?,
+                "env" => env::var(text_of(group.stream())?).ok()?,
+                _ => return None,
+            },
+            _ => return None,
+        };
     }
-    let name = plain(&name.stream().to_string())?;
-    Some(env::var(name).ok()? + &plain(&path.to_string())?)
+    Some(text)
 }
 
 /// The value of a literal text without escapes.
 fn plain(literal: &str) -> Option<String> {
-    let text = literal.strip_prefix('"')?.strip_suffix('"')?;
-    (!text.contains('\\')).then(|| text.to_owned())
+    let raw = literal.strip_prefix('r');
+    let text = raw.unwrap_or(literal).trim_matches('#');
+    let text = text.strip_prefix('"')?.strip_suffix('"')?;
+    (raw.is_some() || !text.contains('\\')).then(|| text.to_owned())
 }

@@ -207,13 +207,19 @@ impl Module {
     ) -> Result<(), LoadError> {
         let signature = std::any::type_name::<S>();
         // SAFETY: the module is loaded, and its manifest says that the same compiler built it.
-        if unsafe { entry.has_same_types::<S>() } {
+        let same_ids = unsafe { entry.has_same_types::<S>() };
+        if same_ids && self.agreed.same_answers {
             return Ok(());
         }
-        let agreed = |name: &&str| {
-            ["std", "core", "alloc"].contains(name) || self.loaded.agreed.contains(*name)
+        let is_std = |name: &&str| ["std", "core", "alloc"].contains(name);
+        let mut others = crates_of(signature).filter(|name| !is_std(name)).peekable();
+        // Of std alone the ids are equal. If not, somebody has given a crate the name of one of std's.
+        let unknown = match others.peek() {
+            None if same_ids => None,
+            None => crates_of(signature).next(),
+            Some(_) => others.find(|name| !self.agreed.crates.contains(*name)),
         };
-        match crates_of(signature).find(|name| !agreed(name)) {
+        match unknown {
             None => Ok(()),
             Some(package) => Err(LoadError::Types {
                 path: self.loaded.path.clone(),
@@ -283,7 +289,9 @@ pub(crate) enum Shutdown {
 fn crates_of(type_name: &str) -> impl Iterator<Item = &str> {
     let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let paths = type_name.split(move |c| !is_path(c));
-    paths.filter_map(|path| Some(path.split_once("::")?.0))
+    // A type that is declared in a closure or a method has more such parts, without a name.
+    let crates = paths.filter_map(|path| Some(path.split_once("::")?.0));
+    crates.filter(|name| !name.is_empty())
 }
 
 /// An `async` entry of a module.
@@ -474,5 +482,9 @@ mod tests {
             ["serde_json", "core", "a", "c_d", "f", "core"]
         );
         assert!(all("fn(u8, &'static str) -> ()").is_empty());
+        assert_eq!(
+            all("fn(a::f::{{closure}}::T, a::<impl b::S>::m::T)"),
+            ["a", "a", "b"]
+        );
     }
 }

@@ -29,6 +29,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -298,7 +299,8 @@ unsafe fn load(options: &LoadOptions, path: &Path) -> Result<Module, LoadError> 
     if let Some(expected) = options.sha256 {
         check::digest(path, &file.content, expected)?;
     }
-    let headers = check::check(path, &file.content, &options.allowed)?;
+    let mut headers = check::check(path, &file.content, &options.allowed)?;
+    let agreed = Arc::new(mem::take(&mut headers.agreed));
     if let Some(verify) = &options.verify {
         verify(&file.content).map_err(|source| LoadError::Rejected {
             path: path.to_owned(),
@@ -312,11 +314,11 @@ unsafe fn load(options: &LoadOptions, path: &Path) -> Result<Module, LoadError> 
         .iter()
         .find(|image| !options.new_instance && image.is_of(&file));
     if let Some(earlier) = earlier {
-        return Ok(Module::new(earlier));
+        return Ok(Module::new(earlier, &agreed));
     }
     // SAFETY: the caller promises it for this file, and all checks have passed.
     let image = unsafe { open::image::open(options.source, file, &options.allowed)? };
     let loaded = Arc::new(Loaded::new(image, headers, Arc::clone(&list)));
     images.push(Arc::clone(&loaded));
-    Ok(Module::new(&loaded))
+    Ok(Module::new(&loaded, &agreed))
 }

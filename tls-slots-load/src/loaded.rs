@@ -3,7 +3,7 @@
 //! The problem: two loads of one file should give one image. The system decides that by the path,
 //! and a copy has another path each time. So this list decides it, by the file's path and content.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -45,8 +45,6 @@ pub(crate) struct Loaded {
     pub(crate) path: PathBuf,
     /// The names of its entries, sorted.
     pub(crate) entries: Vec<String>,
-    /// The crates that it and the host have agreed on: values of their types may cross.
-    pub(crate) agreed: BTreeSet<String>,
     pub(crate) image: Image,
     /// `None` when it is closed. Invariant: it is not `None` while there is a `Module`, except
     /// inside of `unload/`.
@@ -91,7 +89,6 @@ impl Loaded {
         Self {
             path: open.file.path,
             entries: headers.entries,
-            agreed: headers.agreed,
             image: Image {
                 start: open.start.addr(),
                 memory: open.memory,

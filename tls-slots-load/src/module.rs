@@ -16,6 +16,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use tls_slots_manifest::Agreed;
+
 use crate::loaded::Loaded;
 use crate::open::error::LoadError;
 
@@ -25,20 +27,24 @@ use crate::open::error::LoadError;
 /// [`unload`](Self::unload).
 pub struct Module {
     pub(crate) loaded: Arc<Loaded>,
+    /// What it and the host have agreed on, by the options of this load: values of these crates'
+    /// types may cross.
+    pub(crate) agreed: Arc<Agreed>,
 }
 
 impl Module {
-    pub(crate) fn new(loaded: &Arc<Loaded>) -> Self {
+    pub(crate) fn new(loaded: &Arc<Loaded>, agreed: &Arc<Agreed>) -> Self {
         loaded.modules.fetch_add(1, Ordering::Relaxed);
         Self {
             loaded: Arc::clone(loaded),
+            agreed: Arc::clone(agreed),
         }
     }
 }
 
 impl Clone for Module {
     fn clone(&self) -> Self {
-        Self::new(&self.loaded)
+        Self::new(&self.loaded, &self.agreed)
     }
 }
 

@@ -25,6 +25,7 @@
 //! | another crate with keys that both have: version | yes, if cargo would take the two as one | there would be two of each key |
 //! | … sources: tokens, without comments and unit tests | yes, or the host trusts them | types change while a version stays; so do the names of keys |
 //! | … features and cfgs that its sources ask for | yes, each | as those of a forked crate |
+//! | … features of the target, if its sources ask for one | yes, all | its types may depend on one |
 //! | … keys | as those of a forked crate | as there |
 //! | a forked crate that the host lacks altogether, or has only in a version that cargo would let stand beside the module's | no | its keys are private to the module: host and module link it each for themselves |
 //! | keys that both have | size, alignment, type | the module uses the host's value |
@@ -35,7 +36,7 @@
 //! | std | each its own | a std that two images share has panics and thread ids that the host takes for two |
 //! | global allocator | not here | a file does not tell which one it is; the host tries it when the module is loaded |
 //! | opt-level, LTO, codegen units, strip, debug info, overflow checks, `-Z ub-checks`, other dependencies, target folder | not recorded | no layout depends on them, and no call |
-//! | target-cpu, and target features that no calling convention needs | not recorded | functions of the Rust ABI take and give vectors by a pointer, whatever the CPU; rustc refuses an `extern "C"` function with a vector type whose feature is off. (Seen in the code that rustc 1.95 makes for x86-64, x86-64-v3 and x86-64-v4.) |
+//! | target-cpu, and target features that no calling convention needs | only where sources ask for them | functions of the Rust ABI take and give vectors by a pointer, whatever the CPU; rustc refuses an `extern "C"` function with a vector type whose feature is off. (Seen in the code that rustc 1.95 makes for x86-64, x86-64-v3 and x86-64-v4.) |
 //!
 //! Layouts follow from all the rest. They are compared only where the rest is equal, so that a
 //! message names the cause and not its consequences.
@@ -98,7 +99,8 @@ pub fn compare(
     let pairs = crates::pairs(host, module, &mut found);
     for pair in &pairs {
         let same_profile = host.compiler.debug_assertions == module.compiler.debug_assertions;
-        crates::compare(pair, same_profile, allowed, &mut found);
+        let answers = [host, module].map(|one| one.compiler.asked_for.as_str());
+        crates::compare(pair, same_profile, answers, allowed, &mut found);
     }
     if found.is_empty() {
         for pair in &pairs {

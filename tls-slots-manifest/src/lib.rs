@@ -66,7 +66,7 @@ mod state;
 pub use allowed::Allowed;
 #[cfg(feature = "file")]
 pub use bounded::Bounded;
-pub use compare::agreed::agreed;
+pub use compare::agreed::{Agreed, agreed};
 pub use compare::compare;
 pub use compare::difference::Difference;
 pub use compare::mismatch::Mismatch;

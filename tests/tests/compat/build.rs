@@ -314,6 +314,9 @@ macro_rules! shared_crate {
 shared_crate! {
     OTHER_TYPE: "type", "type Width = u32;" => "type Width = i32;";
     OTHER_BODY: "body", "-> u32 {\n    1\n}" => "-> u32 {\n    2\n}";
+    BY_ATTRIBUTE: "by-attribute", "SIZE: usize = 1;" => "SIZE: usize = 11;";
+    BY_MACRO: "by-macro", "SIZE: usize = 2;" => "SIZE: usize = 12;";
+    INCLUDED: "included", "INCLUDED: usize = 3;" => "INCLUDED: usize = 13;";
     OTHER_KEY: "key", "    pub static CELL" => "    pub static MORE: u8 = 0;\n    pub static CELL";
     OTHER_KIND: "kind", "    pub static MADE: RefCell<Made> = RefCell::new(Made { by: maker });" => "}\ntls_keys::process_local! {\n    pub static MADE: std::sync::Mutex<Made> = std::sync::Mutex::new(Made { by: maker });\n}\ntls_keys::thread_local! {";
     OTHER_STATIC: "static", "AtomicU64" => "AtomicI64";

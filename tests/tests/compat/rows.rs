@@ -5,11 +5,11 @@ use std::path::Path;
 use cargo_tls_slots::check::{self, Verdict};
 
 use crate::build::{
-    ABI_2, ADDRESS, BASE, Build, COMMENT_ABOVE, COMMENT_INSIDE, ELSEWHERE, NAMED_TARGET,
-    OTHER_BODY, OTHER_BYTES, OTHER_FORMAT, OTHER_KEY, OTHER_KIND, OTHER_MIO, OTHER_OWN_VERSION,
-    OTHER_RELEASES, OTHER_RUSTC, OTHER_SMALLVEC, OTHER_SOCKET2, OTHER_STATIC, OTHER_TYPE, RELEASE,
-    SOFT_FLOAT, Skipped, TOKIO, TOKIO_1_53, UNIT_TEST, built, config, env, features, last,
-    own_config, place, rustflags, tokio, unstable,
+    ABI_2, ADDRESS, BASE, BY_ATTRIBUTE, BY_MACRO, Build, COMMENT_ABOVE, COMMENT_INSIDE, ELSEWHERE,
+    INCLUDED, NAMED_TARGET, OTHER_BODY, OTHER_BYTES, OTHER_FORMAT, OTHER_KEY, OTHER_KIND,
+    OTHER_MIO, OTHER_OWN_VERSION, OTHER_RELEASES, OTHER_RUSTC, OTHER_SMALLVEC, OTHER_SOCKET2,
+    OTHER_STATIC, OTHER_TYPE, RELEASE, SOFT_FLOAT, Skipped, TOKIO, TOKIO_1_53, UNIT_TEST, built,
+    config, env, features, last, own_config, place, rustflags, tokio, unstable,
 };
 use crate::told::{Told, expect_not_opened};
 
@@ -186,6 +186,9 @@ pub(crate) const MISMATCHES: &[Row] = &[
     module("another type in a shared crate of the same version", place(OTHER_TYPE), Differs(&["keys-iface: sources"])),
     host("another type in a shared crate of the same version, in the host", place(OTHER_TYPE), Differs(&["keys-iface: sources"])),
     module("another function's body in a shared crate", place(OTHER_BODY), Differs(&["keys-iface: sources"])),
+    module("another file of a shared crate that `cfg_attr(…, path)` names", place(BY_ATTRIBUTE), Differs(&["keys-iface: sources"])),
+    module("another file of a shared crate that a macro names", place(BY_MACRO), Differs(&["keys-iface: sources"])),
+    module("another file that a shared crate includes", place(INCLUDED), Differs(&["keys-iface: sources"])),
     module("another key in a shared crate", place(OTHER_KEY), Differs(&["keys-iface: sources"])),
     host("another key in a shared crate, in the host", place(OTHER_KEY), Differs(&["keys-iface: sources"])),
     module("a thread-local that became a static, in a shared crate", place(OTHER_KIND), Differs(&["keys-iface: sources"])),

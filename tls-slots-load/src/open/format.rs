@@ -4,14 +4,13 @@
 //! format, if it gives an error at all. Here each way of not being a module for this machine is
 //! told apart. On the way, the exported names that the loader needs are collected.
 
-use std::collections::BTreeSet;
-
 use object::{
     Architecture, BinaryFormat, Endianness, FileKind, Object as _, ObjectKind, ObjectSymbol as _,
     ReadRef,
 };
 
 use tls_keys::names::ENTRY_PREFIX;
+use tls_slots_manifest::Agreed;
 
 use super::{elf, never_unmapped};
 
@@ -23,8 +22,8 @@ pub(crate) struct Headers {
     host_symbols: Vec<String>,
     /// What is known to keep the file mapped for ever, a sentence each.
     pub(crate) kept_mapped_by: Vec<String>,
-    /// The crates that host and module have agreed on; set once the two were compared.
-    pub(crate) agreed: BTreeSet<String>,
+    /// What host and module have agreed on; set once the two were compared.
+    pub(crate) agreed: Agreed,
 }
 
 impl Headers {
@@ -167,7 +166,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Headers, Unfit> {
         entries,
         host_symbols,
         kept_mapped_by: never_unmapped::of(bytes, kind),
-        agreed: BTreeSet::new(),
+        agreed: Agreed::default(),
     })
 }
 

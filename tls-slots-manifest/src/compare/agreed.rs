@@ -1,26 +1,106 @@
 //! The crates that two images have agreed on: their types may cross.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::allowed::Allowed;
 use crate::manifest::Manifest;
 
-/// The crates of which both images say what they were built from, by the names that paths have
-/// (`serde_json`); and those that the host trusts.
-///
-/// For two images that fit: [`compare`](crate::compare) has found these crates equal.
-pub fn agreed(host: &Manifest, module: &Manifest, allowed: &Allowed) -> BTreeSet<String> {
-    fn told(one: &Manifest) -> BTreeSet<(&str, &str)> {
-        let crates = one.crates.iter().map(|one| (&*one.name, &*one.version));
-        let keys = one.keys.iter().filter(|key| !key.sources.is_empty());
-        crates
-            .chain(keys.map(|key| (&*key.package, &*key.version)))
-            .collect()
-    }
+use super::crates;
+use super::difference::Differences;
+
+/// What two images that fit have agreed on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Agreed {
+    /// The crates of which both images say what they were built from, by the names that paths have
+    /// (`serde_json`); and those that the host trusts. [`compare`](crate::compare) has found these
+    /// crates equal. Each image has one version of each.
+    pub crates: BTreeSet<String>,
+    /// Whether sources that ask for features of the target, or for a cfg of `RUSTFLAGS`, got one
+    /// answer in both images. If not, the compiler's ids of types tell nothing of the types.
+    pub same_answers: bool,
+}
+
+/// What the two images have agreed on.
+pub fn agreed(host: &Manifest, module: &Manifest, allowed: &Allowed) -> Agreed {
     let (ours, theirs) = (told(host), told(module));
-    let both = ours.intersection(&theirs).map(|(name, _)| *name);
+    let pairs = crates::pairs(host, module, &mut Differences::default());
+    let paired = |name: &str| pairs.iter().any(|pair| pair.host.name == name);
+    let with_keys = |name: &str| {
+        let has_keys = |one: &Manifest| {
+            let mut keys = one.keys.iter();
+            keys.any(|key| key.package == name && !key.sources.is_empty())
+        };
+        has_keys(host) && has_keys(module)
+    };
+    let both = theirs.iter().filter(|(name, versions)| {
+        versions.len() == 1
+            && ours.get(*name) == Some(*versions)
+            && (paired(name) || with_keys(name))
+    });
+    let both = both.map(|(name, _)| *name);
     let trusted = allowed.sources.iter().map(String::as_str);
-    both.chain(trusted)
-        .map(|name| name.replace('-', "_"))
-        .collect()
+    Agreed {
+        crates: both
+            .chain(trusted)
+            .map(|name| name.replace('-', "_"))
+            .collect(),
+        same_answers: host.compiler.asked_for == module.compiler.asked_for,
+    }
+}
+
+/// The versions of each package that an image tells of.
+fn told(one: &Manifest) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut told = BTreeMap::<_, BTreeSet<_>>::new();
+    let crates = one.crates.iter().map(|one| (&*one.name, &*one.version));
+    let keys = one.keys.iter().map(|key| (&*key.package, &*key.version));
+    for (name, version) in crates.chain(keys) {
+        told.entry(name).or_default().insert(version);
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{host, own};
+    use super::*;
+
+    fn crates(host: &Manifest, module: &Manifest) -> Vec<String> {
+        let agreed = agreed(host, module, &Allowed::default());
+        agreed.crates.into_iter().collect()
+    }
+
+    #[test]
+    fn what_both_tell_in_one_version() {
+        assert_eq!(crates(&host(), &host()), ["app", "tokio"]);
+        // A second version in one of them: a path does not tell which is meant.
+        let mut module = host();
+        module.keys.push(own("0.2.0", "OTHER"));
+        assert_eq!(crates(&host(), &module), ["tokio"]);
+        // Two records of one version that differ are compared with nothing.
+        let mut module = host();
+        let mut twice = module.crates[0].clone();
+        twice.source = "another".to_owned();
+        module.crates.push(twice);
+        assert_eq!(crates(&host(), &module), ["app"]);
+        // A record that tells nothing.
+        let untold = || {
+            let mut image = host();
+            image.crates[0].checksum.clear();
+            image.crates[0].source.clear();
+            image
+        };
+        assert_eq!(crates(&untold(), &untold()), ["app"]);
+        let mut allowed = Allowed::default();
+        allowed.sources.insert("serde-json".to_owned());
+        let agreed = agreed(&host(), &host(), &allowed);
+        assert!(agreed.crates.contains("serde_json") && agreed.same_answers);
+    }
+
+    #[test]
+    fn other_answers() {
+        let mut module = host();
+        module.compiler.asked_for = "avx2 sse2".to_owned();
+        assert!(!agreed(&host(), &module, &Allowed::default()).same_answers);
+    }
 }

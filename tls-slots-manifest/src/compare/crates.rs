@@ -70,14 +70,18 @@ pub(super) fn other_sources(name: &str, version: &str) -> String {
     )
 }
 
-/// Crates by name and version; `None` where there are several.
+/// Crates by name and version; `None` where there are several that differ.
+///
+/// A crate may have several records that are equal, as `agree!` in two files gives them. A record
+/// without a digest tells nothing: that of `agree!` in a crate that is forked as well.
 fn by_name(manifest: &Manifest) -> BTreeMap<&str, BTreeMap<&str, Option<&Crate>>> {
-    let mut crates = BTreeMap::<_, BTreeMap<_, _>>::new();
-    for one in &manifest.crates {
+    let mut crates = BTreeMap::<_, BTreeMap<_, Option<&Crate>>>::new();
+    let told = |one: &&Crate| !(one.checksum.is_empty() && one.source.is_empty());
+    for one in manifest.crates.iter().filter(told) {
         let versions = crates.entry(one.name.as_str()).or_default();
         versions
             .entry(one.version.as_str())
-            .and_modify(|known| *known = None)
+            .and_modify(|known| *known = known.filter(|known| *known == one))
             .or_insert(Some(one));
     }
     crates
@@ -100,11 +104,28 @@ pub(super) fn compatible(one: &str, other: &str) -> bool {
     significant(one) == significant(other)
 }
 
+/// What the sources of a crate ask for, if they ask for a feature of the target.
+pub(super) const TARGET_FEATURE: &str = "target_feature";
+
+/// The two images' features of the target, for a crate whose sources ask for one.
+pub(super) fn compare_answers(name: &str, answers: [&str; 2], found: &mut Differences) {
+    let [ours, theirs] = answers;
+    if ours != theirs {
+        let fix = format!(
+            "Build both with the same `-C target-cpu`, `-C target-feature` and `--cfg`s: the sources \
+             of {name} ask for features of the target."
+        );
+        found.add(format!("{name}: features of the target"), ours, theirs, fix);
+    }
+}
+
 /// Compares how a crate was built. `same_profile`: the debug assertions of the whole images are the
-/// same, so those of the crate are news.
+/// same, so those of the crate are news. `answers`: what the images' compilers answer to sources
+/// that ask for features of the target.
 pub(super) fn compare(
     pair: &Pair<'_>,
     same_profile: bool,
+    answers: [&str; 2],
     allowed: &Allowed,
     found: &mut Differences,
 ) {
@@ -112,7 +133,7 @@ pub(super) fn compare(
         compare_sources(pair, found);
     }
     compare_features(pair, found);
-    compare_cfgs(pair, same_profile, found);
+    compare_cfgs(pair, same_profile, answers, found);
     compare_dependencies(pair, found);
 }
 
@@ -164,13 +185,16 @@ fn compare_features(pair: &Pair<'_>, found: &mut Differences) {
     }
 }
 
-fn compare_cfgs(pair: &Pair<'_>, same_profile: bool, found: &mut Differences) {
+fn compare_cfgs(pair: &Pair<'_>, same_profile: bool, answers: [&str; 2], found: &mut Differences) {
     fn set(one: &Crate) -> BTreeSet<&str> {
         let set = one.cfgs.iter().filter(|cfg| cfg.enabled);
         set.map(|cfg| cfg.name.as_str()).collect()
     }
     let name = &pair.host.name;
     let (ours, theirs) = (set(pair.host), set(pair.module));
+    if ours.contains(TARGET_FEATURE) {
+        compare_answers(name, answers, found);
+    }
     for cfg in ours.symmetric_difference(&theirs).take(MOST) {
         let fix = match *cfg {
             "debug_assertions" if !same_profile => continue,

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::allowed::Allowed;
 use crate::manifest::{Key, KeyKind, Manifest};
 
-use super::crates::{Pair, compatible, other_sources};
+use super::crates::{Pair, TARGET_FEATURE, compare_answers, compatible, other_sources};
 use super::difference::{Differences, MOST, on_or_off, sized};
 
 /// The package that makes a program a host. It declares a key, so that a manifest shows whether an
@@ -50,7 +50,14 @@ pub(super) fn compare_packages(
         for (version, theirs) in versions {
             match ours.get(version) {
                 Some(_) if allowed.sources.contains(*name) => {}
-                Some(ours) => compare_sources(name, version, ours, theirs, found),
+                Some(ours) => {
+                    compare_sources(name, version, ours, theirs, found);
+                    let mut cfgs = ours.values().flatten();
+                    if cfgs.any(|cfg| *cfg == TARGET_FEATURE) {
+                        let answers = [host, module].map(|one| one.compiler.asked_for.as_str());
+                        compare_answers(name, answers, found);
+                    }
+                }
                 None if allowed.private.contains(*name) => {}
                 None => {
                     let mut ours = ours.keys();
@@ -126,6 +133,9 @@ pub(super) fn compare(
     found: &mut Differences,
 ) {
     let (ours, theirs) = (by_identity(host), by_identity(module));
+    // A fork may be linked twice, as in the unit tests of a crate that its own dependencies use.
+    let own = module.keys.iter().filter(|key| !key.sources.is_empty());
+    let own: BTreeSet<&str> = own.map(|key| key.package.as_str()).collect();
     let may_be_private = |package: &str, path: &str| {
         allowed.private.contains(package) || allowed.private.contains(path)
     };
@@ -143,9 +153,22 @@ pub(super) fn compare(
         let (kind, package, version, path, name, _) = identity;
         let path = format!("{path}::{name}");
         let what = format!("{kind} {path}");
+        let is_of_fork = !own.contains(package);
         match (ours.get(&identity), theirs) {
             (Some(Some(ours)), Some(theirs)) => compare_key(what, ours, theirs, found),
             // An image that has two keys of one identity shares neither.
+            (Some(ours), theirs) if !is_of_fork && !may_be_private(package, &path) => {
+                let times = |key: &Option<&Key>| match key {
+                    Some(_) => "is there once",
+                    None => "is there twice",
+                };
+                let fix = format!(
+                    "Declare the key in one crate of {package}, such as its library, and let the \
+                     package's program use that one: two keys of one name are shared with nobody. If \
+                     that is meant: `LoadOptions::allow_private(\"{path}\")`."
+                );
+                found.add(what, times(ours), times(&theirs), fix);
+            }
             (Some(_), _) => {}
             (None, _)
                 if with_keys.contains(&(package, version)) && !may_be_private(package, &path) =>
@@ -202,6 +225,13 @@ fn by_identity(manifest: &Manifest) -> BTreeMap<Identity<'_>, Option<&Key>> {
             .entry((key.line, key.column))
             .and_modify(|known| *known = None)
             .or_insert(Some(key));
+    }
+    // Keys of two crates of one package: their order in the sources tells nothing.
+    for places in places.values_mut() {
+        let sources: BTreeSet<&str> = places.values().flatten().map(|key| &*key.sources).collect();
+        if sources.len() > 1 {
+            places.values_mut().for_each(|key| *key = None);
+        }
     }
     let keys = places.into_iter().flat_map(|((kind, path), places)| {
         let (package, version, module, name) = path;

@@ -17,7 +17,7 @@ fn compared(host: &Manifest, module: &Manifest) -> Result<(), Mismatch> {
     compare(&host, &module, &Allowed::default())
 }
 
-fn host() -> Manifest {
+pub(super) fn host() -> Manifest {
     let feature = |name: &str, enabled, group| Feature {
         name: name.to_owned(),
         enabled,
@@ -41,6 +41,7 @@ fn host() -> Manifest {
             panic: "unwind".to_owned(),
             debug_assertions: true,
             layout_probe: 1,
+            asked_for: "sse2".to_owned(),
             flags: Vec::new(),
         },
         crates: vec![Crate {
@@ -90,7 +91,7 @@ fn key(package: &str, version: &str, name: &str) -> Key {
 }
 
 /// A key of a crate that is no fork.
-fn own(version: &str, name: &str) -> Key {
+pub(super) fn own(version: &str, name: &str) -> Key {
     Key {
         sources: "c0ffee".to_owned(),
         cfgs: vec!["feature=\"wide\"".to_owned()],
@@ -416,11 +417,28 @@ Build both with the same features of app 0.1.0, the same cfgs and the same versi
     });
     // A comment moved it.
     fits(|module| module.keys[1].line = 9);
-    // Two in one place are shared with nobody.
-    fits(|module| {
-        module.keys[1].size = 8;
-        module.keys.push(own("0.1.0", "OWN"));
+    // Two of one name are shared with nobody. Of a fork, the unit tests of a crate that its own
+    // dependencies use have two.
+    fits(|module| module.keys.push(key("tokio", "1.54.1", "CONTEXT")));
+    refused(
+        |module| module.keys.push(own("0.1.0", "OWN")),
+        "\
+the module does not fit its host in 1 point:
+  what                            host           module
+  thread-local app::runtime::OWN  is there once  is there twice
+Declare the key in one crate of app, such as its library, and let the package's program use that one: two keys of one name are shared with nobody. If that is meant: `LoadOptions::allow_private(\"app::runtime::OWN\")`.",
+    );
+    // In two crates of the package, whose order in the sources tells nothing.
+    let mismatch = change(|module| {
+        let other = Key {
+            line: 9,
+            sources: "decade".to_owned(),
+            ..own("0.1.0", "OWN")
+        };
+        module.keys.push(other);
     });
+    let differences = mismatch.unwrap_err().differences;
+    assert!(differences.iter().any(|one| one.what == "app: sources"));
     // Several of one name, in order.
     let mut host = host();
     host.keys.push(Key {
@@ -484,6 +502,17 @@ Build both with one version of app: its keys would be two in the process, one fo
     );
     // Which cargo links side by side.
     fits(|module| module.keys[1].version = "0.2.0".to_owned());
+    // Sources that ask for features of the target.
+    let asking = |asked_for: &str| {
+        let mut image = host();
+        image.keys[1].cfgs = vec!["target_feature".to_owned()];
+        image.compiler.asked_for = asked_for.to_owned();
+        image
+    };
+    assert_eq!(compared(&asking("sse2"), &asking("sse2")), Ok(()));
+    let mismatch = compared(&asking("sse2"), &asking("avx sse2")).unwrap_err();
+    assert_eq!(mismatch.differences[0].what, "app: features of the target");
+    fits(|module| module.compiler.asked_for = "avx sse2".to_owned());
     // The binary interface has a version of its own.
     let with_key = |cfgs: &[&str]| {
         let mut image = host();

@@ -130,8 +130,12 @@ impl<'a> Record<'a> {
             "layout_probe",
         ];
         let mut flags = Vec::new();
+        let mut asked_for = String::new();
         let [abi, rustc, commit, target, panic, debug, probe] =
             self.fields(names, |tag, bytes| {
+                if tag == 9 {
+                    asked_for = self.as_text(bytes)?;
+                }
                 if tag == 8 {
                     for flag in self.as_text(bytes)?.split_ascii_whitespace() {
                         let (name, value) = flag.split_once('=').ok_or(self.impossible("flags"))?;
@@ -152,6 +156,7 @@ impl<'a> Record<'a> {
                 panic: self.text(&panic)?,
                 debug_assertions: self.flag(&debug)?,
                 layout_probe: self.number(&probe)?,
+                asked_for,
                 flags,
             },
         ))

@@ -37,7 +37,7 @@ mod records;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use tls_slots_manifest::{Allowed, Description, Manifest, Mismatch, PrivateState, compare};
+use tls_slots_manifest::{Allowed, Description, Manifest, Mismatch, compare};
 
 use mutate::Random;
 

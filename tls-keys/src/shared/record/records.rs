@@ -42,6 +42,7 @@ impl CompilerRecord {
             .number(6, cfg!(debug_assertions) as u64)
             .number(7, __layout_probe!())
             .text(8, env!("TLS_KEYS_FLAGS"))
+            .text(9, env!("TLS_KEYS_ASKED_FOR"))
     }
 }
 
