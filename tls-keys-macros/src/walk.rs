@@ -4,9 +4,9 @@
 //! attributes are not evaluated: a file that another target or another feature would let in is read
 //! as well, so the digest does not depend on either. What only unit tests compile is left out.
 //!
-//! Where a macro makes a `mod` or an `include!`, nobody knows the file before the macro has run. Then
-//! all files below the crate's root are read, but for programs. Files that a build script has made
-//! are read in any case: `include!` of them often stands in somebody else's macro.
+//! Where a macro makes a `mod` or an `include!`, nobody knows the file before the macro has run.
+//! Then all files below the crate's root are read, but for programs. Files that a build script has
+//! made are read in any case: `include!` of them often stands in somebody else's macro.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -338,9 +338,9 @@ fn visibility(tokens: &[TokenTree]) -> usize {
     }
 }
 
-/// The path that `include!`, `include_str!` or `include_bytes!` names, if the tokens begin with one of
-/// them, and whether the file is Rust. No path where it is more than literals and variables of the
-/// environment.
+/// The path that `include!`, `include_str!` or `include_bytes!` names, if the tokens begin with one
+/// of them, and whether the file is Rust. No path where it is more than literals and variables of
+/// the environment.
 fn included(tokens: &[TokenTree]) -> Option<(Option<String>, bool)> {
     let [
         TokenTree::Ident(word),

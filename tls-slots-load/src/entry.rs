@@ -213,7 +213,8 @@ impl Module {
         }
         let is_std = |name: &&str| ["std", "core", "alloc"].contains(name);
         let mut others = crates_of(signature).filter(|name| !is_std(name)).peekable();
-        // Of std alone the ids are equal. If not, somebody has given a crate the name of one of std's.
+        // Of std alone the ids are equal. If not, somebody has given a crate the name of one of
+        // std's.
         let unknown = match others.peek() {
             None if same_ids => None,
             None => crates_of(signature).next(),

@@ -40,8 +40,8 @@ pub struct Compiler {
     pub debug_assertions: bool,
     /// A hash of how the compiler laid out some structs. `-Z randomize-layout` changes it.
     pub layout_probe: u64,
-    /// The features of the target that are on, and the cfgs of `RUSTFLAGS`: what crates may ask for,
-    /// and what no other record of a crate without a fork tells.
+    /// The features of the target that are on, and the cfgs of `RUSTFLAGS`: what crates may ask
+    /// for, and what no other record of a crate without a fork tells.
     pub asked_for: String,
     /// The flags for rustc that change the binary interface and are set, sorted by name.
     ///
