@@ -37,6 +37,8 @@ mod records;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "file")]
+use tls_slots_manifest::PrivateState;
 use tls_slots_manifest::{Allowed, Description, Manifest, Mismatch, compare};
 
 use mutate::Random;
