@@ -52,16 +52,22 @@ thread_local! {
     static ALLOWED: RefCell<Option<Allowed>> = const { RefCell::new(None) };
 }
 
-/// Opens an image that a loader has compared, and that may differ in what is allowed. For the
-/// images that `open` opens, on this thread.
+/// Opens an image that a loader has compared, and that may differ in what is allowed.
+///
+/// This holds for each image that `open` opens on this thread: also for libraries that the image
+/// needs. It ends with `open`, also where `open` panics.
 pub fn with_allowed<R>(allowed: &Allowed, open: impl FnOnce() -> R) -> R {
+    /// Puts back what was allowed before.
+    struct Before(Option<Allowed>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            _ = ALLOWED.try_with(|it| it.replace(self.0.take()));
+        }
+    }
     // A thread whose thread-locals are gone allows nothing.
     let before = ALLOWED.try_with(|it| it.replace(Some(allowed.clone())));
-    let result = open();
-    if let Ok(before) = before {
-        ALLOWED.set(before);
-    }
-    result
+    let _before = before.map(Before);
+    open()
 }
 
 /// Whether an image fits this host, as far as memory tells. What comes past a loader is compared by
@@ -112,4 +118,28 @@ unsafe fn describe(image: &Image) -> Result<Description, ParseError> {
         description.std = StdCopy::Shared { file };
     }
     Ok(description)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_allowed_ends_with_the_call_also_by_a_panic() {
+        let allowed = |package: &str| {
+            let mut allowed = Allowed::default();
+            allowed.private.insert(package.to_owned());
+            allowed
+        };
+        let now = || ALLOWED.with(|it| it.borrow().clone());
+        with_allowed(&allowed("outer"), || {
+            assert_eq!(now(), Some(allowed("outer")));
+            let inner = allowed("inner");
+            let panics = || with_allowed(&inner, || std::panic::panic_any(now()));
+            let panic = std::panic::catch_unwind(panics).expect_err("it panics");
+            assert_eq!(panic.downcast_ref(), Some(&Some(allowed("inner"))));
+            assert_eq!(now(), Some(allowed("outer")));
+        });
+        assert_eq!(now(), None);
+    }
 }
