@@ -163,8 +163,8 @@ impl LoadOptions {
     /// Loads a module though a package that declares keys has other sources there than in the host.
     ///
     /// `package` is its name in `Cargo.toml`. The caller promises that the types that cross, and
-    /// what they mean, are the same in both. The promise is also about the libraries that the module
-    /// needs and that this load brings into the process. Several calls add up.
+    /// what they mean, are the same in both. The promise is also about the libraries that the
+    /// module needs and that this load brings into the process. Several calls add up.
     pub fn trust_sources(&mut self, package: impl Into<String>) -> &mut Self {
         self.allowed.sources.insert(package.into());
         self

@@ -5,7 +5,7 @@
 //! with the same words. The host's own manifest is read once.
 
 use std::cell::RefCell;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use tls_slots_manifest::{Allowed, Description, Manifest, ParseError, StdCopy, compare};
 
@@ -37,12 +37,11 @@ pub fn manifest() -> Result<&'static Manifest, ParseError> {
 ///
 /// As [`manifest`].
 pub fn description() -> Result<&'static Description, ParseError> {
-    static OWN: OnceLock<Result<Description, ParseError>> = OnceLock::new();
-    let own = OWN.get_or_init(|| {
+    static OWN: LazyLock<Result<Description, ParseError>> = LazyLock::new(|| {
         // SAFETY: this executable is loaded, and its section holds nothing but bytes.
         unsafe { describe(&host::image()) }
     });
-    own.as_ref().map_err(Clone::clone)
+    OWN.as_ref().map_err(Clone::clone)
 }
 
 thread_local! {
@@ -65,8 +64,7 @@ pub fn with_allowed<R>(allowed: &Allowed, open: impl FnOnce() -> R) -> R {
         }
     }
     // A thread whose thread-locals are gone allows nothing.
-    let before = ALLOWED.try_with(|it| it.replace(Some(allowed.clone())));
-    let _before = before.map(Before);
+    let _before = ALLOWED.try_with(|it| Before(it.replace(Some(allowed.clone()))));
     open()
 }
 
