@@ -14,16 +14,23 @@
 //! | crate | is known by |
 //! | --- | --- |
 //! | a fork | the digests of its files, if the folder is as `fork` has made it |
-//! | of a registry | name and version |
-//! | any other | the `-C metadata` of cargo, which stays as it is |
+//! | of a registry | name and version, if it is where cargo has unpacked it |
+//! | any other, also a vendored one | the `-C metadata` of cargo, which stays as it is |
+//! | one with a build script | also by the files in `OUT_DIR` and by the script's `rustc-env` |
 //!
-//! and of its cfgs (features are some), its edition, its `-Z` flags, the panic strategy, debug
-//! assertions, and these same digests of all crates that it uses. So where the digests are equal,
-//! the types are: cargo's own ids ignore the cfgs of `RUSTFLAGS`, and these do not.
+//! and of its cfgs (features are some), its edition, its `-Z` flags, `target-cpu` and
+//! `target-feature`, the panic strategy, debug assertions, and these same digests of all crates
+//! that it uses.
+//!
+//! So two crates with equal digests have the same sources, and the compiler evaluates the same
+//! conditions in them. Their types are equal, unless the crate or a macro reads something else: a
+//! variable by `option_env!`, a file outside of the package, what the CPU is behind
+//! `target-cpu=native`. cargo's own ids ignore all of `RUSTFLAGS`.
 //!
 //! Each crate's digest is written beside what rustc makes of it, for the crates that use it. It is
 //! written before rustc runs, because cargo starts those crates when rustc is half done.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -53,6 +60,8 @@ struct Call {
     externs: Vec<PathBuf>,
     /// Cfgs, the edition, `-Z` flags.
     settings: Vec<String>,
+    /// `target-cpu` and `target-feature`, in their order: the last one wins.
+    target: Vec<String>,
     /// Whether it is optimised: then debug assertions are off, unless a flag says otherwise.
     optimised: bool,
     /// As a flag says.
@@ -104,6 +113,7 @@ impl Call {
                     self.debug_assertions = Some(!["off", "no", "n", "false"].contains(&value));
                 }
                 ("panic", strategy) => self.panic = Some(strategy.to_owned()),
+                ("target-cpu" | "target-feature", _) => self.target.push(value.to_owned()),
                 _ => {}
             },
             _ => {}
@@ -137,21 +147,57 @@ impl Call {
         let panic = self.panic.as_deref().unwrap_or("unwind");
         let flags = format!("debug assertions {debug_assertions}, panic {panic}");
         let lines = [&self.name, itself, &flags].into_iter();
-        let lines = lines.chain(self.settings.iter().chain(&used).map(String::as_str));
+        let more = self.settings.iter().chain(&self.target).chain(&used);
+        let lines = lines.chain(more.map(String::as_str));
         Ok(digest::of_files(lines.map(|line| (line, &[][..]))))
     }
 }
 
-/// What a package's contents are known by, if they are known. `folder` is the package's.
-fn contents(folder: &Path, name: &str, version: &str) -> Option<String> {
-    if let Some(files) = fork::digest_of(folder) {
-        return Some(files);
+/// What a package's contents are known by, if they are known. `folder` is the package's, and `out`
+/// is the `OUT_DIR` of its build script, if it has one.
+fn contents(folder: &Path, name: &str, version: &str, out: Option<&Path>) -> Option<String> {
+    let sources = fork::digest_of(folder).or_else(|| {
+        // A copy of such a folder may have been edited.
+        let package = format!("{name}-{version}");
+        let cache = folder.parent()?.parent()?;
+        let is_unpacked = cache.ends_with("registry/src")
+            && folder.ends_with(package)
+            && folder.join(".cargo-ok").exists();
+        is_unpacked.then(|| format!("{name} {version}"))
+    })?;
+    match out {
+        None => Some(sources),
+        Some(out) => Some(format!("{sources} {}", made(out)?)),
     }
-    // A registry's package is unpacked beside the first file, and vendored beside the second. A
-    // git repository has the first as well.
-    let is_unpacked = folder.join(".cargo-ok").exists() && !folder.join(".git").exists();
-    let of_registry = is_unpacked || folder.join(".cargo-checksum.json").exists();
-    of_registry.then(|| format!("{name} {version}"))
+}
+
+/// A digest of what a build script has made: the files in its `OUT_DIR`, and the variables that it
+/// has set. `None` if they cannot be read.
+fn made(out: &Path) -> Option<String> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![out.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).ok()? {
+            let path = entry.ok()?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let inside = path.strip_prefix(out).ok()?.to_str()?.to_owned();
+                files.insert(inside, fs::read(path).ok()?);
+            }
+        }
+    }
+    // What the script has printed. cargo keeps it beside the folder.
+    let printed = fs::read_to_string(out.with_file_name("output")).ok()?;
+    let variables = printed.lines().filter(|line| {
+        let line = line.strip_prefix("cargo:").unwrap_or_default();
+        line.trim_start_matches(':').starts_with("rustc-env=")
+    });
+    let variables = variables.map(|line| (line, &[][..]));
+    let files = files
+        .iter()
+        .map(|(path, bytes)| (path.as_str(), &bytes[..]));
+    Some(digest::of_files(files.chain(variables)))
 }
 
 /// Runs rustc, if that is what the arguments say, and returns its exit status: cargo has started
@@ -188,6 +234,7 @@ fn run(rustc: &Path, arguments: &[OsString]) -> io::Result<ExitCode> {
             Path::new(&variable("CARGO_MANIFEST_DIR")),
             &variable("CARGO_PKG_NAME"),
             &variable("CARGO_PKG_VERSION"),
+            env::var_os("OUT_DIR").as_deref().map(Path::new),
         );
         let id = call.digest(known.as_deref().unwrap_or(metadata))?;
         let file = format!("{}{}.{ENDING}", call.name, call.extra);
@@ -259,9 +306,13 @@ mod tests {
             "-Cdebug-assertions=on",
             "-Copt-level=0",
             "-Cpanic=abort",
+            "-Ctarget-cpu=x86-64-v3",
+            "-Ctarget-feature=+aes",
         ] {
             assert_ne!(id(&[other]), id(&[]), "{other}");
         }
+        let cpus = ["-Ctarget-cpu=x86-64-v2", "-Ctarget-cpu=x86-64-v3"];
+        assert_ne!(id(&cpus), id(&[cpus[1], cpus[0]]), "the last one wins");
         assert_ne!(
             call(&[]).digest("one 1.0.1").expect("nothing is used"),
             id(&[])
@@ -280,5 +331,59 @@ mod tests {
             using.digest("one 1.0.0").expect("it has a digest")
         };
         assert_ne!(digest_with("a"), digest_with("b"));
+    }
+
+    /// A package `one` 1.0.0 in that folder, as cargo unpacks it.
+    fn unpacked(folder: &Path) -> &Path {
+        fs::create_dir_all(folder).expect("a folder");
+        fs::write(folder.join(".cargo-ok"), "{}").expect("a file");
+        folder
+    }
+
+    #[test]
+    fn only_what_cargo_has_unpacked_is_of_a_registry() {
+        let temporary = tempfile::tempdir().expect("a temporary folder");
+        let of = |folder: &str| {
+            let folder = temporary.path().join(folder);
+            contents(unpacked(&folder), "one", "1.0.0", None)
+        };
+        let known = Some("one 1.0.0".to_owned());
+        assert_eq!(of("registry/src/index-0a/one-1.0.0"), known);
+        // Copies, which somebody may have edited.
+        for copy in [
+            "one-1.0.0",
+            "vendor/one",
+            "registry/src/one-1.0.0",
+            "registry/src/index/one",
+        ] {
+            fs::create_dir_all(temporary.path().join(copy)).expect("a folder");
+            let checksums = temporary.path().join(copy).join(".cargo-checksum.json");
+            fs::write(checksums, "{}").expect("a file");
+            assert_eq!(of(copy), None, "{copy}");
+        }
+        let half = temporary.path().join("registry/src/index/one-1.0.0");
+        fs::create_dir_all(&half).expect("a folder");
+        assert_eq!(contents(&half, "one", "1.0.0", None), None);
+    }
+
+    #[test]
+    fn what_a_build_script_makes_is_in_a_digest() {
+        let temporary = tempfile::tempdir().expect("a temporary folder");
+        let folder = temporary.path().join("registry/src/index/one-1.0.0");
+        let out = temporary.path().join("one-0a/out");
+        fs::create_dir_all(out.join("more")).expect("a folder");
+        let of = || contents(unpacked(&folder), "one", "1.0.0", Some(&out));
+        assert_eq!(of(), None, "nobody knows what the script has printed");
+        let print = |text: &str| fs::write(out.with_file_name("output"), text).expect("a file");
+        print("cargo:rustc-link-search=/here\ncargo:rustc-env=LANES=4\n");
+        let first = of().expect("it is known");
+        assert_ne!(first, "one 1.0.0");
+        print("cargo:rustc-link-search=/there\ncargo:rustc-env=LANES=4\n");
+        assert_eq!(of(), Some(first.clone()));
+        print("cargo::rustc-env=LANES=8\n");
+        let other = of().expect("it is known");
+        assert_ne!(other, first);
+        fs::write(out.join("more/generated.rs"), "struct A;").expect("a file");
+        assert_ne!(of(), Some(other));
     }
 }

@@ -122,7 +122,8 @@ pub enum RecipeError {
         /// What is wrong, and where.
         source: toml::de::Error,
     },
-    /// An entry does not say why it exists, or says nothing where it says when it can go.
+    /// An entry does not say why it exists, or says nothing where it says when it can go. Or
+    /// `breaks` is empty.
     #[error("patches/{name}.toml has an entry without a reason: {entry}")]
     NoReason {
         /// The upstream crate.
@@ -138,20 +139,22 @@ impl Recipe {
     /// # Errors
     ///
     /// [`RecipeError::Parse`] if the text does not have the form of a recipe,
-    /// [`RecipeError::NoReason`] if an entry does not say why it exists.
+    /// [`RecipeError::NoReason`] if an entry does not say why it exists, or if `breaks` says
+    /// nothing.
     pub(crate) fn parse(name: &str, text: &str) -> Result<Self, RecipeError> {
         let recipe: Recipe = toml::from_str(text).map_err(|source| RecipeError::Parse {
             name: name.to_owned(),
             source,
         })?;
+        let says_nothing = |text: &String| text.trim().is_empty();
         let bad = |(_, _, why): &(&str, &str, &Why)| !why.is_complete();
-        match recipe.reasons().into_iter().find(bad) {
-            None => Ok(recipe),
-            Some((kind, file, _)) => Err(RecipeError::NoReason {
-                name: name.to_owned(),
-                entry: format!("{kind} of {file}"),
-            }),
-        }
+        let entry = match recipe.reasons().into_iter().find(bad) {
+            Some((kind, file, _)) => format!("{kind} of {file}"),
+            None if recipe.breaks.as_ref().is_some_and(says_nothing) => "breaks".to_owned(),
+            None => return Ok(recipe),
+        };
+        let name = name.to_owned();
+        Err(RecipeError::NoReason { name, entry })
     }
 
     /// The recipe that the command carries for an upstream crate, if it carries one.
@@ -260,6 +263,12 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "patches/a.toml has an entry without a reason: share of src/lib.rs"
+        );
+        let text = "crate = 'a'\nsince = '1.0.0'\ndefault = '1.0.0'\nuntil = 'x'\nbreaks = ' '\n";
+        let error = Recipe::parse("a", text).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "patches/a.toml has an entry without a reason: breaks"
         );
     }
 }

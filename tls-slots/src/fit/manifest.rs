@@ -5,7 +5,7 @@
 //! with the same words. The host's own manifest is read once.
 
 use std::cell::RefCell;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use tls_slots_manifest::{Allowed, Description, Manifest, ParseError, StdCopy, compare};
 
@@ -37,12 +37,11 @@ pub fn manifest() -> Result<&'static Manifest, ParseError> {
 ///
 /// As [`manifest`].
 pub fn description() -> Result<&'static Description, ParseError> {
-    static OWN: OnceLock<Result<Description, ParseError>> = OnceLock::new();
-    let own = OWN.get_or_init(|| {
+    static OWN: LazyLock<Result<Description, ParseError>> = LazyLock::new(|| {
         // SAFETY: this executable is loaded, and its section holds nothing but bytes.
         unsafe { describe(&host::image()) }
     });
-    own.as_ref().map_err(Clone::clone)
+    OWN.as_ref().map_err(Clone::clone)
 }
 
 thread_local! {
@@ -52,16 +51,21 @@ thread_local! {
     static ALLOWED: RefCell<Option<Allowed>> = const { RefCell::new(None) };
 }
 
-/// Opens an image that a loader has compared, and that may differ in what is allowed. For the
-/// images that `open` opens, on this thread.
+/// Opens an image that a loader has compared, and that may differ in what is allowed.
+///
+/// This holds for each image that `open` opens on this thread: also for libraries that the image
+/// needs. It ends with `open`, also where `open` panics.
 pub fn with_allowed<R>(allowed: &Allowed, open: impl FnOnce() -> R) -> R {
-    // A thread whose thread-locals are gone allows nothing.
-    let before = ALLOWED.try_with(|it| it.replace(Some(allowed.clone())));
-    let result = open();
-    if let Ok(before) = before {
-        ALLOWED.set(before);
+    /// Puts back what was allowed before.
+    struct Before(Option<Allowed>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            _ = ALLOWED.try_with(|it| it.replace(self.0.take()));
+        }
     }
-    result
+    // A thread whose thread-locals are gone allows nothing.
+    let _before = ALLOWED.try_with(|it| Before(it.replace(Some(allowed.clone()))));
+    open()
 }
 
 /// Whether an image fits this host, as far as memory tells. What comes past a loader is compared by
@@ -112,4 +116,28 @@ unsafe fn describe(image: &Image) -> Result<Description, ParseError> {
         description.std = StdCopy::Shared { file };
     }
     Ok(description)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_allowed_ends_with_the_call_also_by_a_panic() {
+        let allowed = |package: &str| {
+            let mut allowed = Allowed::default();
+            allowed.private.insert(package.to_owned());
+            allowed
+        };
+        let now = || ALLOWED.with(|it| it.borrow().clone());
+        with_allowed(&allowed("outer"), || {
+            assert_eq!(now(), Some(allowed("outer")));
+            let inner = allowed("inner");
+            let panics = || with_allowed(&inner, || std::panic::panic_any(now()));
+            let panic = std::panic::catch_unwind(panics).expect_err("it panics");
+            assert_eq!(panic.downcast_ref(), Some(&Some(allowed("inner"))));
+            assert_eq!(now(), Some(allowed("outer")));
+        });
+        assert_eq!(now(), None);
+    }
 }
