@@ -259,9 +259,10 @@ impl Module {
     /// - The file is not malicious, and its code has no undefined behaviour. A damaged header is an
     ///   error. Other damage and malice are not noticed (see [`LoadOptions::sha256`]).
     /// - Types that cross the boundary are the same on both sides, if they belong to crates that
-    ///   the manifests do not list. Forked crates and what they depend on are compared. Arguments
-    ///   and results of entries are compared by name, size and alignment. A field that has changed
-    ///   its meaning but not its size is not noticed.
+    ///   the manifests do not list. Forked crates and what they depend on are compared, and so are
+    ///   crates that declare keys or say `tls_keys::agree!`. The other crates that an entry's
+    ///   signature names are compared by the compiler's ids of their types. What crosses in another
+    ///   way, or inside of another crate's type, is not noticed.
     /// - Memory that crosses the boundary is freed by the allocator that it came from, where the
     ///   manifests do not tell the allocators apart.
     /// - The module's constructors load no modules.
