@@ -7,7 +7,7 @@
 //! | function, type, trait, constant, Rust module, `use` | if its name takes no other's place |
 //! | the same in an `impl` of a type | if no method of the type, or of a trait, has its name |
 //! | `impl` of a type | if that holds for all that is in it |
-//! | `impl` of a trait | yes; [`Drop`, `Clone` and the like](super::impls) are looked at by themselves |
+//! | `impl` of a trait | yes; [`Drop` and the like](super::impls) are looked at by themselves |
 //! | Rust module with an `impl` of a type | likewise: each `impl` is looked at by itself |
 //! | what stands in the call of a [wrapper](super::gates) | if that holds for each of its items |
 //! | the call of another macro | no: nobody knows what it declares. `pin_project!` is known |
@@ -101,8 +101,8 @@ impl Adds<'_> {
         Some([own, inside].concat())
     }
 
-    /// What the methods may take the place of that stand in the braces of an `impl`. Those of a trait
-    /// are not looked at here: [`impls`](super::impls) does that.
+    /// What the methods may take the place of that stand in the braces of an `impl`. Those of a
+    /// trait are not looked at here: [`impls`](super::impls) does that.
     pub(super) fn methods(&self, file_at: usize, open: usize) -> Added {
         let source = &self.library.files[file_at].source;
         match scope(self.gates, source, Some(open)) {

@@ -18,8 +18,9 @@
 //! | `#[cfg(C)] compile_error!(…)` | none: a build that failed is none | |
 //! | `#[cfg(C)] type_layout!(…)` | none: the record's table is compared by name | |
 //!
-//! Statics, each `impl` and macros need no attribute of their own: a static in a file whose `mod` has a condition is
-//! there in the builds that have the file. So their condition is all that is around them.
+//! Statics, each `impl` and macros need no attribute of their own: a static in a file whose `mod`
+//! has a condition is there in the builds that have the file. So their condition is all that is
+//! around them.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
