@@ -217,17 +217,15 @@ impl Harmless {
 /// variables there are.
 ///
 /// A script may consist of several files. These are looked for outside of the library's sources,
-/// and a script that takes in others by their path may do anything.
+/// and a script that takes in others by their path may do anything. A file beside it is looked at.
 fn script_asks(tree: &Tree, layout: &Layout) -> bool {
-    const ASKS: [&str; 8] = [
+    const ASKS: [&str; 6] = [
         "CARGO_FEATURE",
         "CARGO_CFG_FEATURE",
         "feature =",
         "feature=",
         "vars()",
         "vars_os()",
-        "include!",
-        "#[path",
     ];
     let cargo_toml = tree
         .get("Cargo.toml")
@@ -262,6 +260,17 @@ fn script_asks(tree: &Tree, layout: &Layout) -> bool {
         .filter(|(path, _)| is_script(path))
         .any(|(_, bytes)| {
             let text = String::from_utf8_lossy(bytes);
-            ASKS.iter().any(|word| text.contains(word))
+            ASKS.iter().any(|word| text.contains(word)) || takes_in_others(&text)
         })
+}
+
+/// Whether a script's file takes in one that is not beside it.
+fn takes_in_others(text: &str) -> bool {
+    let is_beside = |rest: &str| {
+        let name = rest.trim_start_matches(['(', ' ', '=']).strip_prefix('"');
+        let name = name.and_then(|name| name.split('"').next());
+        name.is_some_and(|name| name.ends_with(".rs") && !name.contains(['/', '\\']))
+    };
+    let mut takes = ["include!", "#[path"].into_iter();
+    takes.any(|word| !text.split(word).skip(1).all(is_beside))
 }

@@ -250,6 +250,9 @@ fn a_build_script_that_looks_at_features_says_nothing() {
         with("#[path = \"src/a.rs\"] mod a; fn main() {}"),
         "unknown"
     );
+    assert_eq!(with("include!(\"../a.rs\"); fn main() {}"), "unknown");
+    // crossbeam-utils has such a list.
+    assert_eq!(with("include!(\"no_atomic.rs\"); fn main() {}"), "true");
     // One of another name, and none.
     let named = |build: &str| {
         let cargo_toml = format!("[package]\nname = 'a'\nbuild = {build}\n");
