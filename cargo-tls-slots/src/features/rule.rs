@@ -217,7 +217,7 @@ impl Harmless {
 /// variables there are.
 ///
 /// A script may consist of several files. These are looked for outside of the library's sources,
-/// and a script that takes in others by their path may do anything. A file beside it is looked at.
+/// and a script that takes in others by their path may do anything. One beside it is looked at.
 fn script_asks(tree: &Tree, layout: &Layout) -> bool {
     const ASKS: [&str; 6] = [
         "CARGO_FEATURE",
