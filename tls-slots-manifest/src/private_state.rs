@@ -10,7 +10,7 @@
 //! | the file has | the crate's state is | its version is |
 //! | --- | --- | --- |
 //! | symbols | there, if a symbol in writable memory says so | by paths, where one names the package |
-//! | no symbols (`strip`) | taken to be there, if a path names the package | by the same path |
+//! | no symbols (`strip`) | taken to be there, if a path names the package | by the same path, if it has one |
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +24,9 @@ pub struct PrivateState {
     pub(crate) symbols: Option<BTreeMap<String, Vec<String>>>,
     /// Versions by package, from the paths of source files.
     pub(crate) packages: BTreeMap<String, BTreeSet<String>>,
+    /// Folders that sources are in and that have no version in their name. `cargo vendor` names
+    /// them by the package.
+    pub(crate) folders: BTreeSet<String>,
 }
 
 impl PrivateState {

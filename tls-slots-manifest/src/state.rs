@@ -2,13 +2,22 @@
 //!
 //! One pass over the table of symbols, which looks at the names of those only that stand in
 //! writable memory, and one over the constants, for paths of source files. A path is found by the
-//! `/src/` in it: `…/arc-swap-1.9.2/src/debt/list.rs` names package and version, as cargo's
-//! registry, vendored sources and forks have them.
+//! `/src/` in it:
+//!
+//! | path | names |
+//! | --- | --- |
+//! | `…/arc-swap-1.9.2/src/debt/list.rs`, of cargo's registry and of forks | package and version |
+//! | `…/vendor/arc-swap/src/debt/list.rs`, by `cargo vendor` | a folder, which has the package's name |
+//!
+//! A folder may have that name by chance, so it is believed only where there are no symbols.
+//!
+//! What is not found: paths that `--remap-path-prefix` has cut at the package itself, as no `/`
+//! stands before the name then; and a vendored crate whose file is not in `src`.
 //!
 //! `.data.rel.ro` is no state, as the system makes it read-only. Neither are the sections that
 //! describe an image (`tls_slots_…`): a key is a symbol of `tls_slots_keys_v1`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use memchr::memmem;
 use object::{File, Object, ObjectSection, ObjectSymbol, ReadRef, SectionKind};
@@ -30,7 +39,7 @@ impl PrivateState {
     pub(crate) fn of<'a>(file: &File<'a, impl ReadRef<'a>>, length: u64) -> Self {
         Self {
             symbols: symbols(file, length.saturating_mul(MOST_READ)),
-            packages: packages(file, length.saturating_mul(MOST_READ)),
+            ..sources(file, length.saturating_mul(MOST_READ))
         }
     }
 }
@@ -85,13 +94,9 @@ fn is_writable<'a>(section: &impl ObjectSection<'a>) -> bool {
     kind && section.name().is_ok_and(is_state)
 }
 
-/// The packages that paths of source files name, with their versions. Reads no more than that many
-/// bytes.
-fn packages<'a>(
-    file: &File<'a, impl ReadRef<'a>>,
-    mut left: u64,
-) -> BTreeMap<String, BTreeSet<String>> {
-    let mut packages = BTreeMap::<String, BTreeSet<String>>::new();
+/// The packages that paths of source files name. Reads no more than that many bytes.
+fn sources<'a>(file: &File<'a, impl ReadRef<'a>>, mut left: u64) -> PrivateState {
+    let mut found = PrivateState::default();
     for section in file.sections() {
         use SectionKind::{ReadOnlyData, ReadOnlyString};
         let is_constant = matches!(section.kind(), ReadOnlyData | ReadOnlyString);
@@ -116,22 +121,26 @@ fn packages<'a>(
                 let Some((name, version)) = package(&bytes[..at]) else {
                     continue;
                 };
-                if !packages
-                    .get(name)
-                    .is_some_and(|known| known.contains(version))
-                {
-                    let versions = packages.entry(name.to_owned()).or_default();
+                let Some(version) = version else {
+                    if !found.folders.contains(name) {
+                        found.folders.insert(name.to_owned());
+                    }
+                    continue;
+                };
+                let known = found.packages.get(name);
+                if !known.is_some_and(|known| known.contains(version)) {
+                    let versions = found.packages.entry(name.to_owned()).or_default();
                     versions.insert(version.to_owned());
                 }
             }
         }
     }
-    packages
+    found
 }
 
-/// The package that a path ends with, as `NAME-VERSION`. `None` for std's own dependencies, which
-/// every image has.
-fn package(path: &[u8]) -> Option<(&str, &str)> {
+/// The package that a path ends with, as `NAME-VERSION` or as `NAME`. `None` for std and its own
+/// dependencies, which every image has.
+fn package(path: &[u8]) -> Option<(&str, Option<&str>)> {
     /// The longest name of a folder that is looked at.
     const LONGEST: usize = 128;
     let start = path.len().saturating_sub(LONGEST);
@@ -139,13 +148,17 @@ fn package(path: &[u8]) -> Option<(&str, &str)> {
         .iter()
         .rposition(|one| matches!(one, b'/' | b'\\'))?;
     let (folders, folder) = path.split_at(start + slash);
-    if folders.ends_with(b"/rust/deps") {
+    if folders.ends_with(b"/rust/deps") || folders.ends_with(b"/library") {
         return None;
     }
     let folder = str::from_utf8(&folder[1..]).ok()?;
     let mut dashes = folder.match_indices('-');
-    let (at, _) = dashes.find(|(at, _)| is_version(&folder[at + 1..]))?;
-    Some((&folder[..at], &folder[at + 1..]))
+    if let Some((at, _)) = dashes.find(|(at, _)| is_version(&folder[at + 1..])) {
+        return Some((&folder[..at], Some(&folder[at + 1..])));
+    }
+    let is_of_name = |one: u8| one.is_ascii_alphanumeric() || matches!(one, b'-' | b'_');
+    let is_name = !folder.is_empty() && folder.bytes().all(is_of_name);
+    is_name.then_some((folder, None))
 }
 
 /// Whether it is a version as cargo has them: three numbers, and what may follow.
@@ -165,12 +178,15 @@ mod tests {
         let of = |path: &'static str| package(path.as_bytes());
         let registry = "/root/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f";
         let path: &str = Box::leak(format!("x{registry}/arc-swap-1.9.5").into_boxed_str());
-        assert_eq!(of(path), Some(("arc-swap", "1.9.5")));
-        assert_eq!(of("forks/a-1.0.0-rc.1+x"), Some(("a", "1.0.0-rc.1+x")));
-        assert_eq!(of("C:\\forks\\b-2-0.1.0"), Some(("b-2", "0.1.0")));
+        assert_eq!(of(path), Some(("arc-swap", Some("1.9.5"))));
+        let fork = Some(("a", Some("1.0.0-rc.1+x")));
+        assert_eq!(of("forks/a-1.0.0-rc.1+x"), fork);
+        assert_eq!(of("C:\\forks\\b-2-0.1.0"), Some(("b-2", Some("0.1.0"))));
+        assert_eq!(of("/app/vendor/arc-swap"), Some(("arc-swap", None)));
         for none in [
             "/rust/deps/hashbrown-0.16.1",
-            "/srv/forks/tokio",
+            "/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/backtrace",
+            "/srv/my project",
             "a-1.0.0",
             "/a-1.0",
             "",

@@ -7,7 +7,8 @@
 //! | function, type, trait, constant, Rust module, `use` | if its name takes no other's place |
 //! | the same in an `impl` of a type | if no method of the type, or of a trait, has its name |
 //! | `impl` of a type | if that holds for all that is in it |
-//! | `impl` of a trait | yes; [`Drop` and the like](super::sites) are looked at by themselves |
+//! | `impl` of a trait | yes; [`Drop` and the like](super::impls) are looked at by themselves |
+//! | Rust module with an `impl` of a type | likewise: each `impl` is looked at by itself |
 //! | what stands in the call of a [wrapper](super::gates) | if that holds for each of its items |
 //! | the call of another macro | no: nobody knows what it declares. `pin_project!` is known |
 //! | a field, a variant, a statement, an item of a trait | no: these are no items of their own |
@@ -27,6 +28,7 @@ pub(super) type Added = Option<Vec<At>>;
 ///
 /// What an item may take the place of does not depend on the feature, so each item is judged once
 /// for all features that decide about it.
+#[derive(Clone, Copy)]
 pub(super) struct Adds<'a> {
     pub(super) library: &'a Library<'a>,
     pub(super) gates: &'a Gates<'a>,
@@ -91,20 +93,27 @@ impl Adds<'_> {
             ("fn" | "const" | "type", Scope::Type(_)) => Vec::new(),
             ("impl", Scope::Module(_)) => {
                 let open = source.tokens[one.range.end - 1].pair;
-                match scope(self.gates, source, Some(open)) {
-                    // Of a trait: see `implementation`.
-                    Scope::Other => Vec::new(),
-                    own => {
-                        let names = associated(self.gates, source, open);
-                        let names = names.iter().map(|(name, at)| (Space::Values, &**name, *at));
-                        self.named(file_at, &own, names)?
-                    }
-                }
+                self.methods(file_at, open)?
             }
             (_, Scope::Module(_)) => Vec::new(),
             _ => return None,
         };
         Some([own, inside].concat())
+    }
+
+    /// What the methods may take the place of that stand in the braces of an `impl`. Those of a
+    /// trait are not looked at here: [`impls`](super::impls) does that.
+    pub(super) fn methods(&self, file_at: usize, open: usize) -> Added {
+        let source = &self.library.files[file_at].source;
+        match scope(self.gates, source, Some(open)) {
+            own @ Scope::Type(_) => {
+                let names = associated(self.gates, source, open);
+                let names = names.iter();
+                let names = names.map(|(name, at)| (Space::Values, &**name, *at));
+                self.named(file_at, &own, names)
+            }
+            _ => Some(Vec::new()),
+        }
     }
 
     /// What a call of a macro that is no wrapper may take the place of: it must be known what the

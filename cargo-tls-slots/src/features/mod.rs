@@ -20,7 +20,7 @@
 //! 3. No added item takes another's [place](adds): two backends with one name, a name that a glob
 //!    import may bring, a method that a trait has as well.
 //! 4. No state is added: no static that may change, no key, nothing that the linker knows by name.
-//! 5. No type that is there without the feature gets a `Drop` by it, or becomes `Copy`.
+//! 5. No type that is there without the feature gets a `Drop` by it, or becomes `Copy` or `Clone`.
 //! 6. What a `#[cfg_attr]` adds are lints, documentation and derives of known traits.
 //! 7. No build script looks at features, and none is named where nobody knows what it does, as in a
 //!    macro's body or as `feature = $name`.
@@ -73,11 +73,14 @@
 //! - A macro of another crate that reads features from a text.
 //! - An added `use` of another crate's trait, whose method goes before one that common code calls.
 //!   The compiler takes that for an error in most cases.
+//! - An added `impl` of a trait for a type whose `Deref` target has the trait as well, or whose
+//!   reference has it: common code then calls the added method. `Clone` is looked at.
 //! - A feature of another crate, which a feature of this one turns on: it is compared.
 //!
 //! | file | what |
 //! | --- | --- |
 //! | [`sites`] | the places where a feature makes a difference |
+//! | [`impls`] | where an `impl` changes what is there without it |
 //! | [`adds`] | what an added item may take the place of |
 //! | [`names`] | which names are declared where |
 //! | [`items`] | where an item stands and ends |
@@ -87,6 +90,7 @@
 mod adds;
 mod condition;
 mod gates;
+mod impls;
 mod items;
 mod names;
 mod sites;

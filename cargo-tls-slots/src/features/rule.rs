@@ -15,7 +15,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use toml::Table;
+use toml::{Table, Value};
 
 use super::condition::{Effect, Given};
 use super::gates::Gates;
@@ -58,7 +58,7 @@ impl Features {
     ) -> Option<Self> {
         let layout = Layout::read(tree).ok()?;
         let (files, unread) = read(tree, |path| layout.has(path));
-        if !unread.is_empty() || script_asks(tree) {
+        if !unread.is_empty() || script_asks(tree, &layout) {
             return None;
         }
         let library = Library::new(&files);
@@ -215,27 +215,62 @@ impl Harmless {
 
 /// Whether a build script may look at features: by their variables, by conditions, or at all
 /// variables there are.
-fn script_asks(tree: &Tree) -> bool {
+///
+/// A script may consist of several files. These are looked for outside of the library's sources,
+/// and a script that takes in others by their path may do anything. One beside it is looked at.
+fn script_asks(tree: &Tree, layout: &Layout) -> bool {
+    const ASKS: [&str; 6] = [
+        "CARGO_FEATURE",
+        "CARGO_CFG_FEATURE",
+        "feature =",
+        "feature=",
+        "vars()",
+        "vars_os()",
+    ];
     let cargo_toml = tree
         .get("Cargo.toml")
         .map(|bytes| String::from_utf8_lossy(bytes));
     let cargo_toml: Table = cargo_toml.unwrap_or_default().parse().unwrap_or_default();
-    let named = || cargo_toml.get("package")?.get("build")?.as_str();
-    let named = named().unwrap_or("build.rs").trim_start_matches("./");
-    let is_script = |path: &str| path == named || path.starts_with("build/") || path == "build.rs";
+    let build = cargo_toml
+        .get("package")
+        .and_then(|package| package.get("build"));
+    let scripts: Vec<&str> = match build {
+        Some(Value::Boolean(false)) => return false,
+        Some(Value::String(path)) => vec![path],
+        Some(Value::Array(paths)) => paths.iter().filter_map(Value::as_str).collect(),
+        _ => vec!["build.rs"],
+    };
+    let scripts: Vec<&str> = scripts
+        .into_iter()
+        .map(|path| path.trim_start_matches("./"))
+        .collect();
+    if !scripts.iter().any(|path| tree.contains_key(*path)) {
+        // One that is not there is outside of the package.
+        return build.is_some_and(|build| build.as_bool() != Some(true));
+    }
+    let is_other = |path: &str| {
+        let of_others = ["src/", "tests/", "benches/", "examples/"];
+        layout.has(path) || of_others.iter().any(|folder| path.starts_with(folder))
+    };
+    let is_script = |path: &str| {
+        let may_be = path.ends_with(".rs") && !is_other(path);
+        may_be || scripts.contains(&path)
+    };
     tree.iter()
         .filter(|(path, _)| is_script(path))
         .any(|(_, bytes)| {
             let text = String::from_utf8_lossy(bytes);
-            [
-                "CARGO_FEATURE",
-                "CARGO_CFG_FEATURE",
-                "feature =",
-                "feature=",
-                "vars()",
-                "vars_os()",
-            ]
-            .iter()
-            .any(|word| text.contains(word))
+            ASKS.iter().any(|word| text.contains(word)) || takes_in_others(&text)
         })
+}
+
+/// Whether a script's file takes in one that is not beside it.
+fn takes_in_others(text: &str) -> bool {
+    let is_beside = |rest: &str| {
+        let name = rest.trim_start_matches(['(', ' ', '=']).strip_prefix('"');
+        let name = name.and_then(|name| name.split('"').next());
+        name.is_some_and(|name| name.ends_with(".rs") && !name.contains(['/', '\\']))
+    };
+    let mut takes = ["include!", "#[path"].into_iter();
+    takes.any(|word| !text.split(word).skip(1).all(is_beside))
 }

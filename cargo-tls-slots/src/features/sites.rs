@@ -9,16 +9,18 @@
 //! | `#[cfg(C)]` elsewhere, `#![cfg(C)]`, `cfg!(C)` | with the condition C | no |
 //! | `#[cfg_attr(C, lint)]` | none: it changes nothing | |
 //! | `#[cfg_attr(C, derive(Debug))]` | with the condition C | yes |
+//! | `#[cfg_attr(C, derive(Clone))]` | likewise, where the type is there | no |
 //! | `#[cfg_attr(C, repr(C))]` | with the condition C | no |
 //! | `cfg_x! { … }` of a [wrapper](super::gates) | with the wrapper's condition | if each item may |
 //! | a static that may change, a key, `#[no_mangle]` | with all conditions around it | no |
-//! | `impl Drop for T` | likewise, where T is there | no |
+//! | an [`impl`](super::impls) of `Drop`, or with methods | likewise, where T is there | no |
 //! | a macro whose name another one has | likewise, where the other one is there | no |
 //! | `#[cfg(C)] compile_error!(…)` | none: a build that failed is none | |
 //! | `#[cfg(C)] type_layout!(…)` | none: the record's table is compared by name | |
 //!
-//! The last four need no attribute of their own: a static in a file whose `mod` has a condition is
-//! there in the builds that have the file. So their condition is all that is around them.
+//! Statics, each `impl` and macros need no attribute of their own: a static in a file whose `mod`
+//! has a condition is there in the builds that have the file. So their condition is all that is
+//! around them.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -26,7 +28,8 @@ use std::ops::Range;
 use super::adds::{Added, Adds};
 use super::condition::Condition;
 use super::gates::Gates;
-use super::items::{is_core_as_std, last_name, scope};
+use super::impls::Impls;
+use super::items::{is_core_as_std, scope};
 use super::names::{Names, Others};
 use crate::source::library::{File, Library};
 use crate::source::tokens::{Kind, Source};
@@ -60,18 +63,6 @@ const DERIVES: [&str; 11] = [
     "PartialOrd",
     "Serialize",
     "Error",
-];
-
-/// Traits whose `impl` changes what happens to values that are there in any case.
-///
-/// `Drop`: the side without it would leave undone what the other side counts on. `Copy`: a value
-/// that was moved is then used twice. The unsizing traits decide how a pointer is made.
-const OF_VALUES: [&str; 5] = [
-    "CoerceUnsized",
-    "Copy",
-    "DispatchFromDyn",
-    "Drop",
-    "PinnedDrop",
 ];
 
 /// Attributes that the linker or the runtime looks at. What they are about acts without being named
@@ -127,20 +118,27 @@ struct Search<'a> {
     gates: &'a Gates<'a>,
     names: &'a Names,
     adds: Adds<'a>,
+    impls: Impls<'a>,
     found: Sites,
 }
 
 /// Finds all places.
 pub(super) fn find(library: &Library<'_>, gates: &Gates<'_>, names: &Names) -> Sites {
+    let adds = Adds {
+        library,
+        gates,
+        names,
+    };
     let mut search = Search {
         library,
         gates,
         names,
-        adds: Adds {
+        impls: Impls {
             library,
             gates,
-            names,
+            adds,
         },
+        adds,
         found: Sites::default(),
     };
     for at in 0..library.files.len() {
@@ -178,7 +176,9 @@ impl Search<'_> {
             } else if self.gates.wrapper(source, at).is_some() {
                 covered.extend(self.call(file_at, at));
             } else if source.is_ident(at, "impl") {
-                self.implementation(file, at);
+                for under in self.impls.changes(file_at, at) {
+                    self.thing(file, at, under);
+                }
             } else if source.is_ident(at, "macro_rules") {
                 self.definition(file_at, at);
             } else if OF_STATE.contains(&source.at(at)) && source.at(at + 1) == "!" {
@@ -351,7 +351,15 @@ impl Search<'_> {
                 let is_inert = |part: &Range<usize>| INERT.contains(&source.at(part.start));
                 let adds = |part: &Range<usize>| is_inert(part) || is_derive(source, part.clone());
                 if !all(&is_inert) {
-                    let added = all(&adds).then(Vec::new);
+                    // Where the type is there, it is so with its `Clone` or without.
+                    let start = behind_attributes(source, close + 1);
+                    let mut derives = attributes.iter();
+                    let clones = derives.any(|part| derives_clone(source, part.clone()));
+                    let added = match clones {
+                        true => vec![(file_at, start)],
+                        false => Vec::new(),
+                    };
+                    let added = all(&adds).then_some(added);
                     self.condition(file, at, condition, Vec::new(), added);
                 }
                 covered
@@ -391,48 +399,6 @@ impl Search<'_> {
         }
     }
 
-    /// Looks at an `impl` of a trait for values: it must be there wherever the type is.
-    ///
-    /// A type that the feature adds may have its `Drop`. A type that is there without the feature
-    /// must not get one: then a value made in one image is dropped in another way in the other.
-    fn implementation(&mut self, file: &File<'_>, at: usize) {
-        let source = &file.source;
-        let parent = source.tokens[at].parent;
-        let own = |index: &usize| source.tokens[*index].parent == parent;
-        let Some(open) = (at..source.tokens.len())
-            .filter(own)
-            .find(|index| matches!(source.at(*index), "{" | ";" | ")" | ","))
-        else {
-            return;
-        };
-        let Some(of) = (at..open)
-            .filter(own)
-            .find(|index| source.is_ident(*index, "for"))
-        else {
-            return;
-        };
-        let is_of_values =
-            last_name(source, at + 1, of).is_some_and(|name| OF_VALUES.contains(&name.as_str()));
-        if !is_of_values {
-            return;
-        }
-        let name = last_name(source, of + 1, open).unwrap_or_default();
-        let of_file = |file: &File<'_>| -> Vec<Vec<Condition>> {
-            let types = types_of(&file.source, &name);
-            types.map(|index| self.gates.of(file, index)).collect()
-        };
-        // The type is in the same file, or it is the only one of its name.
-        let types = match of_file(file) {
-            here if here.is_empty() => self.library.files.iter().flat_map(of_file).collect(),
-            here => here,
-        };
-        let under = match types.as_slice() {
-            [conditions] => conditions.clone(),
-            _ => Vec::new(),
-        };
-        self.thing(file, at, under);
-    }
-
     /// Looks at all statics that may be state.
     fn statics(&mut self) {
         for (at, found) in self.library.statics() {
@@ -444,13 +410,6 @@ impl Search<'_> {
             }
         }
     }
-}
-
-/// Where the types of a name are defined.
-fn types_of<'s>(source: &'s Source<'_>, name: &'s str) -> impl Iterator<Item = usize> + 's {
-    (0..source.tokens.len()).filter(move |index| {
-        source.at(index + 1) == name && ["struct", "enum", "union"].contains(&source.at(*index))
-    })
 }
 
 /// Where the item begins whose next attribute, or else the item itself, stands at `at`.
@@ -485,4 +444,9 @@ fn is_derive(source: &Source<'_>, part: Range<usize>) -> bool {
         "serde" => true,
         _ => false,
     }
+}
+
+/// Whether an attribute in a `cfg_attr` derives `Clone`.
+fn derives_clone(source: &Source<'_>, mut part: Range<usize>) -> bool {
+    source.at(part.start) == "derive" && part.any(|at| source.is_ident(at, "Clone"))
 }

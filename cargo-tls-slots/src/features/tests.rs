@@ -46,7 +46,12 @@ fn what_only_adds_items_is_harmless() {
         r#"#[cfg(feature = "f")] pub use dep::{self as other, Thing};"#,
         r#"#[cfg(feature = "f")] extern crate alloc; struct A { a: u8 }"#,
         r#"#![cfg_attr(not(feature = "f"), no_std)] #![cfg_attr(feature = "f", allow(dead_code))]"#,
-        r#"#[cfg_attr(feature = "f", derive(Clone, serde::Serialize), serde(rename = "b"))] struct A;"#,
+        r#"#[cfg_attr(feature = "f", derive(Debug, serde::Serialize), serde(rename = "b"))] struct A;"#,
+        // A type that there is only with the feature.
+        r#"#[cfg(feature = "f")] #[cfg_attr(feature = "f", derive(Clone))] struct A;"#,
+        r#"#[cfg(feature = "f")] mod m { pub struct A; impl Clone for A { fn clone(&self) -> A { A } } }"#,
+        r#"#[cfg(feature = "f")] mod m { pub struct A; impl Deref for A {} impl A { fn len(&self) {} } }"#,
+        r#"struct A; #[cfg(feature = "f")] mod m { impl super::A { fn b(&self) {} } }"#,
         r#"#[cfg(feature = "f")] struct A; #[cfg(feature = "f")] impl Drop for A { fn drop(&mut self) {} }"#,
         r#"#[cfg(all(test, not(feature = "f")))] struct A; #[cfg(test)] mod tests { use super::*; }"#,
         r#"#[test] fn a() { if cfg!(feature = "f") {} }"#,
@@ -102,6 +107,10 @@ fn what_changes_what_is_there_is_compared() {
         r#"struct A; #[cfg(feature = "f")] impl Drop for A { fn drop(&mut self) {} }"#,
         r#"struct A; #[cfg(feature = "f")] mod a { impl<T> core::ops::Drop for super::A {} }"#,
         r#"#[derive(Clone)] struct A; #[cfg(feature = "f")] impl Copy for A {}"#,
+        // `(&a).clone()` is a reference without it, and an `A` with it.
+        r#"#[cfg_attr(feature = "f", derive(Clone))] struct A;"#,
+        r#"struct A; #[cfg(feature = "f")] impl Clone for A { fn clone(&self) -> A { A } }"#,
+        r#"struct A; #[cfg(feature = "f")] mod m { impl Clone for super::A {} }"#,
         // State.
         r#"#[cfg(feature = "f")] static A: AtomicU8 = AtomicU8::new(0);"#,
         r#"#[cfg(feature = "f")] fn a() { static mut A: u8 = 0; }"#,
@@ -129,6 +138,9 @@ fn what_changes_what_is_there_is_compared() {
         r#"struct A; trait T { fn b(&self) {} } impl T for A {} #[cfg(feature = "f")] impl A { fn b(&self) {} }"#,
         r#"struct A; impl A { #[cfg(feature = "f")] fn clone(&self) {} }"#,
         r#"struct A; impl Deref for A {} #[cfg(feature = "f")] impl A { fn len(&self) {} }"#,
+        r#"struct A; impl Deref for A {} #[cfg(feature = "f")] mod m { impl super::A { fn len(&self) {} } }"#,
+        r#"struct A; trait T { fn b(&self) {} } impl T for A {} #[cfg(feature = "f")] mod m { impl super::A { fn b(&self) {} } }"#,
+        r#"struct A; #[cfg(feature = "f")] mod m { mod n { impl crate::A { fn clone(&self) {} } } }"#,
         // What nobody knows.
         r#"#[cfg(feature = "f")] dep::declare!(A);"#,
         r#"macro_rules! a { () => { #[cfg(feature = "f")] fn b() {} } }"#,
@@ -164,6 +176,12 @@ fn files_have_the_conditions_of_their_mod() {
         of("mod a;", &format!("#![cfg(feature = \"f\")] {state}")),
         "false"
     );
+    // Methods of a type of another file.
+    let method = "impl crate::A { pub fn len(&self) {} }";
+    let derefs = "pub struct A(Vec<u8>); impl Deref for A {}";
+    let gated = r#"#[cfg(feature = "f")] mod a;"#;
+    assert_eq!(of(&format!("{gated} {derefs}"), method), "false");
+    assert_eq!(of(&format!("{gated} pub struct A;"), method), "true");
     // A field of a type that is there only with the feature.
     let field = r#"pub struct A { #[cfg(feature = "f")] a: u8, #[cfg(not(feature = "f"))] b: u8 }"#;
     assert_eq!(of(r#"#[cfg(feature = "f")] mod a;"#, field), "true");
@@ -217,4 +235,37 @@ fn a_build_script_that_looks_at_features_says_nothing() {
         assert_eq!(with(script), "unknown", "{script}");
     }
     assert_eq!(answer_of(&[("src/lib.rs", "fn f( {")]), "unknown");
+    // The script's own files.
+    let asks = "fn main() { if cfg!(feature = \"f\") {} }";
+    let script = ("build.rs", "mod support; fn main() {}");
+    for path in ["support.rs", "support/mod.rs", "build/support.rs"] {
+        let found = answer_of(&[("src/lib.rs", ""), script, (path, asks)]);
+        assert_eq!(found, "unknown", "{path}");
+    }
+    for path in ["tests/a.rs", "README.md"] {
+        let found = answer_of(&[("src/lib.rs", ""), script, (path, asks)]);
+        assert_eq!(found, "true", "{path}");
+    }
+    assert_eq!(
+        with("#[path = \"src/a.rs\"] mod a; fn main() {}"),
+        "unknown"
+    );
+    assert_eq!(with("include!(\"../a.rs\"); fn main() {}"), "unknown");
+    // crossbeam-utils has such a list.
+    assert_eq!(with("include!(\"no_atomic.rs\"); fn main() {}"), "true");
+    // One of another name, and none.
+    let named = |build: &str| {
+        let cargo_toml = format!("[package]\nname = 'a'\nbuild = {build}\n");
+        let files = [
+            ("src/lib.rs", ""),
+            ("build.rs", asks),
+            ("other/main.rs", ""),
+        ];
+        answer_of(&[&[("Cargo.toml", cargo_toml.as_str())], &files[..]].concat())
+    };
+    assert_eq!(named("'build.rs'"), "unknown");
+    assert_eq!(named("'./build.rs'"), "unknown");
+    assert_eq!(named("'../build.rs'"), "unknown");
+    assert_eq!(named("['other/main.rs', 'build.rs']"), "unknown");
+    assert_eq!(named("false"), "true");
 }

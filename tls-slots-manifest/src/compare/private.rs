@@ -12,7 +12,7 @@
 //! has that fork, as the file is not read then; state that has another name in the other side's
 //! release; a crate that declares keys and is no fork; an image that is known in memory only. Of a
 //! file without symbols only the paths of its source files are known: there the code of the crate
-//! counts as its state.
+//! counts as its state, and a folder with the crate's name as its code.
 
 use std::collections::BTreeSet;
 
@@ -91,13 +91,16 @@ fn own<'a>(
     let mut unrecorded = of_paths.iter().copied().filter(|it| !recorded.contains(it));
     let version = unrecorded.find(|it| compatible(it, &one.version));
     // Some version of it must be there that shares nothing, and that cargo would take for the same.
-    if version.is_none() && !(recorded.is_empty() && of_paths.is_empty()) {
+    // A vendored crate may have any version.
+    let is_vendored = !private.has_symbols() && private.folders.contains(&one.name);
+    if version.is_none() && !(recorded.is_empty() && (of_paths.is_empty() || is_vendored)) {
         return None;
     }
     let is_of = |key: &&Key| key.package == one.name && key.version == one.version;
     let mut keys = fork.keys.iter().filter(is_of);
     if !private.has_symbols() {
-        return (version.is_some() && keys.next().is_some()).then_some(Own {
+        let is_linked = version.is_some() || is_vendored;
+        return (is_linked && keys.next().is_some()).then_some(Own {
             version,
             is_seen: false,
         });
@@ -124,7 +127,8 @@ fn add(one: &Crate, forked: Forked, own: &Own<'_>, found: &mut Differences) {
     let private = match (own.version, own.is_seen) {
         (Some(own), true) => format!("its own ({own}, not the fork)"),
         (Some(own), false) => format!("linked without the fork ({own})"),
-        (None, _) => "its own (not the fork)".to_owned(),
+        (None, true) => "its own (not the fork)".to_owned(),
+        (None, false) => "linked without the fork (version unknown)".to_owned(),
     };
     let (with, without, host, module) = match forked {
         Forked::Host => ("host", "module", shared, private),

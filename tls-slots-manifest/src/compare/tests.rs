@@ -635,6 +635,7 @@ fn unforked(symbols: Option<&[&str]>, packages: &[(&str, &str)]) -> Description 
     module.private = PrivateState {
         symbols: symbols.map(|symbols| [("tokio".to_owned(), names(symbols))].into()),
         packages: Default::default(),
+        folders: Default::default(),
     };
     for (name, version) in packages {
         let versions = module.private.packages.entry((*name).to_owned());
@@ -680,6 +681,31 @@ fn state_without_the_fork_is_found_in_both_directions() {
     assert_eq!(private(&newer), text("its own (1.55.0, not the fork)"));
     let stripped = unforked(None, &[("tokio", "1.55.0")]);
     assert_eq!(private(&stripped), text("linked without the fork (1.55.0)"));
+}
+
+#[test]
+fn a_vendored_crate_has_a_path_without_a_version() {
+    let vendored = |symbols, packages: &[(&str, &str)]| {
+        let mut module = unforked(symbols, packages);
+        module.private.folders.insert("tokio".to_owned());
+        module
+    };
+    let own = "linked without the fork (version unknown)";
+    let shared = "shared (fork of 1.54.1)";
+    let text = Some([
+        format!("tokio: its state | {shared} | {own}"),
+        format!("tokio: its state | {own} | {shared}"),
+    ]);
+    assert_eq!(private(&vendored(None, &[])), text);
+    // Beside another release, `cargo vendor` gives a version to one of the two only.
+    assert_eq!(private(&vendored(None, &[("tokio", "2.0.0")])), text);
+    // Symbols would tell the state, and a folder may have any name.
+    assert_eq!(private(&vendored(Some(&[]), &[])), None);
+    // The folder is that of the fork.
+    let mut module = vendored(None, &[]);
+    module.manifest = host();
+    let host = Description::from(host());
+    assert_eq!(compare(&host, &module, &Allowed::default()), Ok(()));
 }
 
 #[test]
