@@ -34,6 +34,7 @@ Usage: cargo tls-slots <COMMAND>
 
 Commands:
   fork         Make the forked crates, and print the patch lines for them
+  agree        Have host and modules compare the crates whose types cross between them
   build        Build hosts and modules, each by a cargo of its own, with the patches in place
   watch        Build modules again whenever their sources change
   check        Compare modules with the host that is to load them
