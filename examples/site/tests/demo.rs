@@ -774,15 +774,22 @@ fn an_edited_module_shows_in_the_next_page() {
         assert!(http.get("/").contains("<p>again</p>"));
         site.line_with("markdown: build 2 is unloaded");
 
-        // What all of them depend on.
-        edit(
-            "contract/src/lib.rs",
-            "pub fn current_page() -> Arc<str> {\n",
-            "pub fn current_page() -> Arc<str> {\n    let _built = \"anew\";\n",
-        );
+        // What all of them depend on. A comment changes no meaning.
+        let current_page = "pub fn current_page() -> Arc<str> {\n";
+        let commented = format!("// A comment.\n{current_page}");
+        edit("contract/src/lib.rs", current_page, &commented);
         for line in ["markdown: build 4", "math: build 3", "style: build 2"] {
             site.line_with(line);
         }
+        assert!(http.get("/style.css").starts_with("/* style's build 2 */"));
+        // Anything else might, and the host is not built anew.
+        let changed = format!("{current_page}    let _built = \"anew\";\n");
+        edit("contract/src/lib.rs", current_page, &changed);
+        for name in ["markdown", "math", "style"] {
+            site.line_with(&format!("{name}: the new build is not taken"));
+            site.line_with("site-contract: sources");
+        }
+        assert!(http.get("/").contains("<p>again</p>"));
         assert!(http.get("/style.css").starts_with("/* style's build 2 */"));
         drop(end);
         for client in clients {
