@@ -11,12 +11,13 @@ use crate::needed;
 use crate::private_state::PrivateState;
 
 impl Description {
-    /// Reads the bytes of an executable or a shared object, as [`Manifest::from_object`] does. Its
-    /// private state is left out: it is for who [is asked](crate::asks_for_private_state).
+    /// Reads the bytes of an executable or a shared object, as
+    /// [`Manifest::from_object`](crate::Manifest::from_object) does. Its private state is left out:
+    /// it is for who [is asked](crate::asks_for_private_state).
     ///
     /// # Errors
     ///
-    /// As [`Manifest::from_object`].
+    /// As [`Manifest::from_object`](crate::Manifest::from_object).
     pub fn from_object(bytes: &[u8]) -> Result<Self, FileError> {
         Self::of(bytes)
     }
@@ -26,7 +27,8 @@ impl Description {
     ///
     /// # Errors
     ///
-    /// As [`Manifest::from_object`]. A file that cannot be read counts as corrupt.
+    /// As [`Manifest::from_object`](crate::Manifest::from_object). A file that cannot be read
+    /// counts as corrupt.
     pub fn from_reader(file: impl io::Read + io::Seek) -> Result<Self, FileError> {
         Self::of(Bounded(&ReadCache::new(file)))
     }
