@@ -17,7 +17,8 @@
 //! one constructor hands the image's keys to the host. The host resolves each key: a key that the
 //! host's image has too is shared, every other key is private to the image that declares it. The
 //! host's half is the crate `tls-slots`. This crate only *declares* the host's symbols, so no
-//! combination of features can turn a module into a host. It has no dependencies and no `std`.
+//! combination of features can turn a module into a host. It has no `std`, and no dependency
+//! but `tls-keys-macros`, which is in no image: it runs in the compiler.
 //!
 //! A program that uses keys must link `tls-slots` (`use tls_slots as _;`). That holds for tests
 //! too. Without `tls-slots` the linker reports undefined symbols called `tls_slots_…`.
