@@ -83,8 +83,7 @@ mod tests {
 
     #[test]
     fn paths_say_where_a_crate_comes_from() {
-        let bytes =
-            b"\0/home/me/.cargo/registry/src/index-0123456789abcdef/foo-bar-1.2.3/src/\
+        let bytes = b"\0/home/me/.cargo/registry/src/index-0123456789abcdef/foo-bar-1.2.3/src/\
             lib.rsown-thing/src/lib.rs/c/registry/src/x/sha-1-0.10.1/src/a.rs\0src/main.rs\0\
             forks/log-0.4.35-rc.1+x/src/a.rs no/thing/src/here\0";
         let packages = Packages::read(bytes);
