@@ -13,7 +13,8 @@
 //! A procedural macro runs inside of the compiler and knows its arguments. So it knows the file
 //! that is compiled, follows the `mod`s from there, and takes a digest of the tokens of all these
 //! files. Comments, documentation, line breaks and unit tests do not count, and no path does: the
-//! digest is the same in two workspaces, on two machines, and with `--remap-path-prefix`.
+//! digest is the same in two workspaces, on two machines, and with `--remap-path-prefix`, unless a
+//! build script of the crate writes times or paths into files of Rust.
 //!
 //! # How it fits
 //!
@@ -33,6 +34,7 @@ mod digest;
 mod walk;
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use proc_macro::{Literal, TokenStream, TokenTree};
 
@@ -135,10 +137,14 @@ impl Found {
     /// A constant expression: the digest, and these cfgs. The compiler takes each file for a source
     /// of the crate, and cargo builds the crate again when one changes.
     fn expand(&self, cfgs: &str) -> TokenStream {
+        /// A crate may have many keys, and one of them is enough to name its files.
+        static NAMED: AtomicBool = AtomicBool::new(false);
         let mut code = String::from("{");
-        for file in &self.files {
-            let file = literal(file);
-            code += &format!("const _: &[u8] = ::core::include_bytes!({file});");
+        if !NAMED.swap(true, Ordering::Relaxed) {
+            for file in &self.files {
+                let file = literal(file);
+                code += &format!("const _: &[u8] = ::core::include_bytes!({file});");
+            }
         }
         code += &format!("({}, {cfgs}) }}", literal(&self.digest));
         code.parse().expect("it is Rust")
