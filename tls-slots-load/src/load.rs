@@ -29,7 +29,6 @@
 
 use std::error::Error;
 use std::fmt;
-use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -149,10 +148,10 @@ impl LoadOptions {
 
     /// Loads a module though a crate's state is shared on one side and private on the other.
     ///
-    /// `package` is the crate's name in `Cargo.toml`, such as `arc-swap`. Without this, such a
-    /// module is refused with [`LoadError::Mismatch`]: it was most likely meant to use the fork. It
-    /// is safe to load where no value of the crate crosses between host and module, and no value
-    /// that contains one.
+    /// `package` is the crate's name in `Cargo.toml`, such as `arc-swap`, or the path of one key,
+    /// such as `app::counters::TOTAL`. Without this, such a module is refused with
+    /// [`LoadError::Mismatch`]: it was most likely meant to use the fork. It is safe to load where
+    /// no value of the crate crosses between host and module, and no value that contains one.
     ///
     /// Several calls add up. It holds for this load only, and for no other difference. It also
     /// holds for the libraries that the module needs and that this load brings into the process.
@@ -302,8 +301,8 @@ unsafe fn load(options: &LoadOptions, path: &Path) -> Result<Module, LoadError> 
     if let Some(expected) = options.sha256 {
         check::digest(path, &file.content, expected)?;
     }
-    let mut headers = check::check(path, &file.content, &options.allowed)?;
-    let agreed = Arc::new(mem::take(&mut headers.agreed));
+    let (headers, agreed) = check::check(path, &file.content, &options.allowed)?;
+    let agreed = Arc::new(agreed);
     if let Some(verify) = &options.verify {
         verify(&file.content).map_err(|source| LoadError::Rejected {
             path: path.to_owned(),

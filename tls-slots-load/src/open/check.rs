@@ -1,15 +1,15 @@
 //! Checks that the bytes of a file are a module for this host.
 //!
-//! The problem: the parts of this answer come from three places: the file's headers
-//! (`format.rs`), its manifest, and the host's manifest. Here they come together. Each way of not
-//! fitting becomes one error of its own.
+//! The problem: the parts of this answer come from three places: the file's headers (`format.rs`),
+//! its manifest, and the host's manifest. Here they come together. Each way of not fitting becomes
+//! one error of its own.
 
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 use tls_slots::loader;
 use tls_slots_manifest::{
-    Allowed, Description, FileError, PrivateState, Unforked, asks_for_private_state,
+    Agreed, Allowed, Description, FileError, PrivateState, Unforked, asks_for_private_state,
 };
 
 use super::error::{HostProblem, LoadError};
@@ -34,16 +34,20 @@ pub(crate) fn digest(path: &Path, bytes: &[u8], expected: [u8; 32]) -> Result<()
     })
 }
 
-/// Checks everything else that can be known of the bytes before they are loaded.
+/// Checks everything else that can be known of the bytes before they are loaded. Gives what the
+/// headers tell, and what host and module have agreed on.
 ///
 /// # Errors
 ///
 /// [`LoadError::NotShared`], `Architecture`, `Corrupt`, `ContainsHost`, `NoManifest`, `Dylib`,
-/// `Manifest`,
-/// `Abi`, `Mismatch`; or `Host`, if the host has no manifest.
-pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Headers, LoadError> {
+/// `Manifest`, `Abi`, `Mismatch`; or `Host`, if the host has no manifest.
+pub(crate) fn check(
+    path: &Path,
+    bytes: &[u8],
+    allowed: &Allowed,
+) -> Result<(Headers, Agreed), LoadError> {
     let path = path.to_owned();
-    let mut seen = format::read(bytes).map_err(|reason| unfit(&path, reason))?;
+    let seen = format::read(bytes).map_err(|reason| unfit(&path, reason))?;
     if let Some(symbol) = seen.host_symbol() {
         return Err(LoadError::ContainsHost {
             path,
@@ -78,9 +82,8 @@ pub(crate) fn check(path: &Path, bytes: &[u8], allowed: &Allowed) -> Result<Head
     if asks_for_private_state(&module.manifest, &host.manifest) {
         module.private = PrivateState::from_object(bytes);
     }
-    seen.agreed = tls_slots_manifest::agreed(&host.manifest, &module.manifest, allowed);
-    match tls_slots_manifest::compare(own::with_state(host, &module), &module, allowed) {
-        Ok(()) => Ok(seen),
-        Err(source) => Err(LoadError::Mismatch { path, source }),
-    }
+    tls_slots_manifest::compare(own::with_state(host, &module), &module, allowed)
+        .map_err(|source| LoadError::Mismatch { path, source })?;
+    let agreed = tls_slots_manifest::agreed(&host.manifest, &module.manifest, allowed);
+    Ok((seen, agreed))
 }

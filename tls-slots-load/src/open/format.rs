@@ -10,7 +10,6 @@ use object::{
 };
 
 use tls_keys::names::ENTRY_PREFIX;
-use tls_slots_manifest::Agreed;
 
 use super::{elf, never_unmapped};
 
@@ -22,8 +21,6 @@ pub(crate) struct Headers {
     host_symbols: Vec<String>,
     /// What is known to keep the file mapped for ever, a sentence each.
     pub(crate) kept_mapped_by: Vec<String>,
-    /// What host and module have agreed on; set once the two were compared.
-    pub(crate) agreed: Agreed,
 }
 
 impl Headers {
@@ -166,7 +163,6 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Headers, Unfit> {
         entries,
         host_symbols,
         kept_mapped_by: never_unmapped::of(bytes, kind),
-        agreed: Agreed::default(),
     })
 }
 

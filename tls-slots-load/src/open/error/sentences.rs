@@ -76,8 +76,8 @@ impl Display for LoadError {
             } => write!(
                 f,
                 "the entry `{name}` of {at} is a `{signature}`, but host and module have built \
-                 {package} in different ways (version, features, profile, RUSTFLAGS or dependencies), so its \
-                 types may differ though their names and sizes agree; build {package} alike, or have \
+                 {package} in different ways (version, features, profile, RUSTFLAGS or \
+                 dependencies), so its types may differ though their names and sizes agree; build {package} alike, or have \
                  both sides compare it: by `cargo tls-slots agree {package}` in both projects, or by \
                  `tls_keys::agree!();` in {package} if it is your own; or say \
                  `LoadOptions::trust_sources(\"{package}\")` if you know that they are the same"
