@@ -42,12 +42,7 @@ impl Audit {
 
     /// All of the audit: a table of the crates, then a section for each verdict.
     pub fn render_all(&self) -> String {
-        let mut text = self.head();
-        text += &table(&self.crates);
-        for (verdict, title) in SECTIONS {
-            text += &section(&self.crates, verdict, title);
-        }
-        text
+        self.head() + &all(&self.crates)
     }
 
     /// The first line, about the file, and an empty one.
@@ -80,12 +75,7 @@ impl Both {
 
     /// All that both have and do not share: a section for each verdict.
     pub fn render_all(&self) -> String {
-        let mut text = self.head();
-        text += &table(&self.crates);
-        for (verdict, title) in SECTIONS {
-            text += &section(&self.crates, verdict, title);
-        }
-        text
+        self.head() + &all(&self.crates)
     }
 
     /// The first line, about the files, and an empty one.
@@ -104,6 +94,15 @@ impl Both {
             self.shared
         )
     }
+}
+
+/// A table of the crates, then a section for each verdict.
+fn all(crates: &[CrateState]) -> String {
+    let mut text = table(crates);
+    for (verdict, title) in SECTIONS {
+        text += &section(crates, verdict, title);
+    }
+    text
 }
 
 /// One line for each crate that has state with a worse verdict than harmless, and one for each
