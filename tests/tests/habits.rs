@@ -154,12 +154,19 @@ fn a_module_with_a_key_of_another_size_is_refused() {
 }
 
 /// The functions of libc that `tls-slots-load` defines in its host.
-const TAKEN_OVER: [&str; 5] = [
+const TAKEN_OVER: [&str; 12] = [
+    "__cxa_at_quick_exit",
+    "__cxa_atexit",
     "__cxa_thread_atexit_impl",
+    "on_exit",
     "pthread_create",
     "pthread_key_create",
     "pthread_key_delete",
     "pthread_setspecific",
+    "sigaction",
+    "thrd_create",
+    "timer_create",
+    "timer_delete",
 ];
 
 /// Which of those a program defines itself.

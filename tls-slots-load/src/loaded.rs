@@ -13,6 +13,7 @@ use libloading::Library;
 use tls_keys::abi::Key;
 use tls_slots::loader::lock;
 
+use crate::alive::companions::{self, Companions};
 use crate::alive::counters;
 use crate::open::copy::openable::Openable;
 use crate::open::file::{self, ReadFile, Stamp};
@@ -76,6 +77,7 @@ pub(crate) struct GateState {
 impl Loaded {
     /// An image that was just opened. The caller puts it in this list.
     pub(crate) fn new(open: OpenImage, headers: Headers, images: Images) -> Self {
+        companions::hold(&open.memory);
         let mut kept_mapped_by = headers.kept_mapped_by;
         let row = counters::row_of(open.start);
         if row.is_none() {
@@ -109,6 +111,30 @@ impl Loaded {
     pub(crate) fn modules(&self) -> usize {
         // Acquire: pairs with the release in the drop of a `Module`.
         self.modules.load(Ordering::Acquire)
+    }
+
+    /// The images that go when this one is closed.
+    pub(crate) fn companions(&self) -> Companions {
+        companions::of(&self.image.memory)
+    }
+
+    /// Where this image lies, and the libraries that go along with it.
+    pub(crate) fn ranges(&self, companions: &Companions) -> Vec<Range<usize>> {
+        let own = std::iter::once(&self.image.memory);
+        own.chain(&companions.libraries).cloned().collect()
+    }
+
+    /// Where all images lie that go when this one is closed, with this one.
+    pub(crate) fn all_ranges(&self) -> Vec<Range<usize>> {
+        let companions = self.companions();
+        let modules = companions
+            .modules
+            .iter()
+            .map(|module| module.memory.clone());
+        self.ranges(&companions)
+            .into_iter()
+            .chain(modules)
+            .collect()
     }
 
     /// The address that a symbol stands for, as a pointer or a function pointer.

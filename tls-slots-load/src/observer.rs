@@ -63,6 +63,7 @@ unsafe fn image_left(image: AcceptedImage) {
 
 /// Adds the table.
 extern "C" fn add() {
+    libc::program_starts();
     // SAFETY: this is a constructor of the executable. It runs before `main`, and the system's
     // loader unloads nothing while constructors run.
     unsafe { observe(&OBSERVER) }

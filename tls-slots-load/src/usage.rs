@@ -6,9 +6,12 @@
 //! search for pointers takes longer.
 
 use std::fmt;
+use std::ops::Range;
 
+use tls_keys::abi::Key;
 use tls_slots::loader;
 
+use crate::alive::companions::{self, Companion};
 use crate::alive::{counters, holds, libc, pointers, shared_state};
 use crate::loaded::Loaded;
 use crate::module::Module;
@@ -53,8 +56,13 @@ pub struct Usage {
     pub deferred: usize,
     /// Values of the module's private keys that need to be dropped.
     pub values: Vec<ThreadUse>,
-    /// Signals whose action is a function of the module.
+    /// Signals whose action is a function of the module, or has replaced one and may call it.
     pub signal_actions: Vec<i32>,
+    /// Timers that call a function of the module (`timer_create` with `SIGEV_THREAD`).
+    pub timers: usize,
+    /// Functions of the module that run when the process exits, and that nobody can take back
+    /// (`on_exit`, `at_quick_exit`).
+    pub exit_functions: usize,
     /// Shared thread-locals and statics that point into the module, a sentence each.
     pub pointers: Vec<String>,
     /// What the module has registered with shared crates that have a recipe, and must take back:
@@ -65,6 +73,28 @@ pub struct Usage {
     pub taken_out: Vec<(String, usize)>,
     /// What keeps the system from unmapping the file, a sentence each.
     pub kept_mapped_by: Vec<String>,
+    /// Other modules that go when this one is closed, as far as something of them is alive.
+    pub goes_along: Vec<GoesAlong>,
+}
+
+/// A module that goes when another one is closed: the other one needs it, and nothing else does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GoesAlong {
+    /// Its file.
+    pub file: String,
+    /// Whether the other module is linked to it. If not, code of that module has opened it, and may
+    /// close it. Then its values of thread-locals stay until that happens.
+    pub is_linked: bool,
+    /// What of it is alive.
+    pub usage: Usage,
+}
+
+impl GoesAlong {
+    /// Whether nothing is alive but what is dropped together with the other module's.
+    fn is_only_on_threads(&self) -> bool {
+        self.usage.is_only_on_threads() && (self.is_linked || self.usage.is_on_no_thread())
+    }
 }
 
 impl Usage {
@@ -76,6 +106,7 @@ impl Usage {
             && self.deferred == 0
             && !elsewhere(&self.destructors)
             && !elsewhere(&self.values)
+            && self.goes_along.iter().all(|it| it.usage.allows_unload())
     }
 
     /// Whether nothing is alive but values of thread-locals, and deferred functions.
@@ -84,14 +115,30 @@ impl Usage {
             && self.holds.is_empty()
             && self.threads.is_empty()
             && self.signal_actions.is_empty()
+            && self.timers + self.exit_functions == 0
             && self.pointers.is_empty()
             && self.registered.is_empty()
             && self.kept_mapped_by.is_empty()
+            && self.goes_along.iter().all(GoesAlong::is_only_on_threads)
     }
 
     /// Whether there is no value of a thread-local, and no deferred function.
     pub(crate) fn is_on_no_thread(&self) -> bool {
-        self.destructors.is_empty() && self.values.is_empty() && self.deferred == 0
+        self.destructors.is_empty()
+            && self.values.is_empty()
+            && self.deferred == 0
+            && self.goes_along.iter().all(|it| it.usage.is_on_no_thread())
+    }
+
+    /// How many functions are deferred, with those of modules that go along.
+    pub(crate) fn all_deferred(&self) -> usize {
+        let along = self.goes_along.iter().map(|it| it.usage.all_deferred());
+        self.deferred + along.sum::<usize>()
+    }
+
+    /// Whether there are tasks, which can be aborted.
+    pub(crate) fn has_tasks(&self) -> bool {
+        self.tasks > 0 || self.goes_along.iter().any(|it| it.usage.has_tasks())
     }
 }
 
@@ -162,11 +209,20 @@ impl fmt::Display for Usage {
         for signal in &self.signal_actions {
             parts.push(format!("the action of signal {signal}"));
         }
+        parts.extend(counted(self.timers, "timer", "timers"));
+        parts.extend(counted(
+            self.exit_functions,
+            "function that runs when the process exits",
+            "functions that run when the process exits",
+        ));
         for (what, count) in &self.registered {
             parts.extend(counted(*count, what, what));
         }
         parts.extend(self.pointers.iter().cloned());
         parts.extend(self.kept_mapped_by.iter().cloned());
+        for GoesAlong { file, usage, .. } in &self.goes_along {
+            parts.push(format!("of {file}, which goes when it is closed: {usage}"));
+        }
         match parts.is_empty() {
             true => f.write_str("nothing"),
             false => f.write_str(&parts.join("; ")),
@@ -198,15 +254,77 @@ impl Loaded {
     /// What of this image is alive. `own` [`Module`]s are the caller's and are not counted.
     pub(crate) fn usage(&self, own: usize) -> Usage {
         let memory = &self.image.memory;
-        let found = match pointers::pointers_into(memory) {
+        let needed_by = companions::needed_by(memory).into_iter();
+        let needed_by = needed_by.map(|file| format!("{file}, which is linked to it"));
+        let known = self.image.kept_mapped_by.iter().cloned();
+        let mut usage = self.all_of(Group::usage);
+        usage.modules = self.modules().saturating_sub(own);
+        usage.kept_mapped_by.splice(..0, known.chain(needed_by));
+        usage
+    }
+
+    /// The part of the report that is found out quickly: what is counted.
+    pub(crate) fn counts(&self, own: usize) -> Usage {
+        let mut usage = self.all_of(Group::counts);
+        usage.modules = self.modules().saturating_sub(own);
+        usage
+    }
+
+    /// What is found of this image and its libraries, and of the modules that go along.
+    fn all_of(&self, look: impl Fn(&Group) -> Usage) -> Usage {
+        let companions = self.companions();
+        let own = Group {
+            start: self.image.start(),
+            row: self.image.row,
+            ranges: self.ranges(&companions),
+        };
+        let along = companions.modules.iter().map(|module| GoesAlong {
+            file: loader::file::of(module.start.cast()).unwrap_or_default(),
+            is_linked: module.is_linked,
+            usage: look(&Group::of(module)),
+        });
+        let is_alive =
+            |it: &GoesAlong| !it.usage.is_only_on_threads() || !it.usage.is_on_no_thread();
+        let along = along.filter(is_alive).collect();
+        Usage {
+            goes_along: along,
+            ..look(&own)
+        }
+    }
+}
+
+/// An image that has registered, and the libraries that go along with it.
+struct Group {
+    start: *const Key,
+    row: usize,
+    /// Where the image lies, and then each of the libraries.
+    ranges: Vec<Range<usize>>,
+}
+
+impl Group {
+    fn of(module: &Companion) -> Self {
+        Self {
+            start: module.start,
+            // The host's row counts nothing, but then the image has come before the loader.
+            row: counters::row_of(module.start).unwrap_or(0),
+            ranges: vec![module.memory.clone()],
+        }
+    }
+
+    /// What is found out quickly, and the rest.
+    fn usage(&self) -> Usage {
+        let each = || self.ranges.iter();
+        let pointers = each().flat_map(|memory| match pointers::pointers_into(memory) {
             Ok(pointers) => pointers.iter().map(ToString::to_string).collect(),
             Err(error) => vec![format!(
                 "shared state that may point to it, as it cannot be looked through: {error}"
             )],
-        };
-        let known = self.image.kept_mapped_by.iter().cloned();
-        // SAFETY: the image is loaded. It is closed only by `unload/`, which calls this before.
-        let left = unsafe { shared_state::left(memory) };
+        });
+        // SAFETY: the images are loaded. They are closed only by `unload/`, which calls this
+        // before.
+        let left: Vec<_> = each()
+            .flat_map(|memory| unsafe { shared_state::left(memory) })
+            .collect();
         let of_kind = |refuses| {
             let of_kind = left.iter().filter(move |left| left.refuses == refuses);
             of_kind
@@ -216,37 +334,35 @@ impl Loaded {
         Usage {
             registered: of_kind(true),
             taken_out: of_kind(false),
-            signal_actions: libc::signal_actions(memory),
-            pointers: found,
-            kept_mapped_by: known.chain(libc::kept_mapped_by(memory)).collect(),
-            ..self.counts(own)
+            signal_actions: each().flat_map(libc::signal_actions).collect(),
+            pointers: pointers.collect(),
+            kept_mapped_by: each().flat_map(libc::kept_mapped_by).collect(),
+            ..self.counts()
         }
     }
 
-    /// The part of the report that is found out quickly: what is counted.
-    pub(crate) fn counts(&self, own: usize) -> Usage {
-        let image = self.image.start();
-        let memory = &self.image.memory;
-        let alive = counters::alive(self.image.row);
-        let threads = libc::threads(memory)
+    /// What is found out quickly.
+    fn counts(&self) -> Usage {
+        let alive = counters::alive(self.row);
+        let threads = libc::threads(&self.ranges)
             .into_iter()
             .map(|it| ThreadUse::new(it.name, it.is_current, 1));
-        let destructors = libc::destructors(memory)
-            .into_iter()
-            .map(|it| ThreadUse::new(it.name, it.is_current, it.count));
-        let values = loader::to_be_dropped(&loader::private_thread_locals(image))
+        let destructors = self.ranges.iter().flat_map(libc::destructors);
+        let destructors = destructors.map(|it| ThreadUse::new(it.name, it.is_current, it.count));
+        let values = loader::to_be_dropped(&loader::private_thread_locals(self.start))
             .into_iter()
             .map(|(name, is_current, count)| ThreadUse::new(name, is_current, count));
         Usage {
-            modules: self.modules().saturating_sub(own),
             calls: alive.calls,
             tasks: alive.tasks,
             blocking_calls: alive.blocking,
             deferred: alive.deferred,
-            holds: holds::of(image),
+            holds: holds::of(self.start),
             threads: sorted(threads),
             destructors: sorted(destructors),
             values: sorted(values),
+            timers: libc::timers(&self.ranges),
+            exit_functions: libc::exit_functions(&self.ranges),
             ..Usage::default()
         }
     }
@@ -294,7 +410,17 @@ mod tests {
             pointers: vec!["the static `log::LOGGER` points to it".to_owned()],
             registered: vec![("actions for signals".to_owned(), 2)],
             taken_out: vec![("callsites".to_owned(), 7)],
+            timers: 2,
+            exit_functions: 1,
             kept_mapped_by: Vec::new(),
+            goes_along: vec![GoesAlong {
+                file: "/lib/libinner.so".to_owned(),
+                is_linked: true,
+                usage: Usage {
+                    tasks: 1,
+                    ..Usage::default()
+                },
+            }],
         };
         assert_eq!(
             usage.to_string(),
@@ -302,7 +428,9 @@ mod tests {
              1 thread that it has started (`poller`); destructors of thread-locals (2 on thread \
              `worker`, 1 on thread `main`, the calling one); 3 functions deferred with \
              `crossbeam-epoch`; values of private keys (1 on thread `worker`); the action of \
-             signal 15; 2 actions for signals; the static `log::LOGGER` points to it"
+             signal 15; 2 timers; 1 function that runs when the process exits; 2 actions for \
+             signals; the static `log::LOGGER` points to it; of /lib/libinner.so, which goes when it \
+             is closed: 1 task"
         );
         assert!(!usage.allows_unload());
         let own = Usage {

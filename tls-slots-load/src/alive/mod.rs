@@ -9,15 +9,20 @@
 //! | --- | --- |
 //! | `counters.rs` | tasks, blocking calls, calls of entries, deferred functions: each thread counts for itself |
 //! | `holds.rs` | named holds, in a list |
-//! | `libc/` | what the image's std leaves with libc: destructors, pthread keys, threads, signal actions |
+//! | `libc/` | what the image leaves with libc: destructors, pthread keys, threads, signal actions, timers |
+//! | `linked.rs` | the images of the process, and which needs which |
+//! | `companions.rs` | the images that go when the image is closed |
 //! | `shared_state.rs` | what the image has registered with shared crates |
 //! | `pointers.rs` | pointers into the image, in values of shared keys |
 //!
 //! No file here knows a [`Module`](crate::Module). An image is known by its first key, or by its
 //! memory.
 
+pub(crate) mod companions;
 pub(crate) mod counters;
 pub(crate) mod holds;
 pub(crate) mod libc;
+#[cfg(tls_slots_interpose)]
+pub(crate) mod linked;
 pub(crate) mod pointers;
 pub(crate) mod shared_state;

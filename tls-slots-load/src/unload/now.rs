@@ -11,7 +11,6 @@ use super::error::{UnloadError, UnloadProblem};
 use super::gate::Gate;
 use super::outside::{self, SOON};
 use super::requests;
-use crate::alive::holds;
 use crate::module::Module;
 
 impl Module {
@@ -39,8 +38,8 @@ impl Module {
     ///   [`Entry`](crate::Entry).
     /// - Memory from a global allocator of the module's own. (With `host_allocator!` the allocator
     ///   is the host's.)
-    /// - What C code of the module has registered elsewhere. Only TLS destructors, pthread keys and
-    ///   signal actions are counted.
+    /// - What C code of the module has registered elsewhere than with libc. Threads, TLS
+    ///   destructors, pthread keys, signal actions, timers and functions for `exit` are counted.
     ///
     /// # Examples
     ///
@@ -82,15 +81,15 @@ unsafe fn unload_now(gate: &Gate) -> Result<(), UnloadProblem> {
         gate.stay_closed();
         // SAFETY: the module is loaded. No thread runs its code, as nothing of it is alive and no
         // call can begin.
-        unsafe { requests::drop_own_values(loaded.image.start(), &loaded.image.memory) }
+        unsafe { requests::drop_own_values(&loaded.groups()) }
         // A destructor may have started something.
         let usage = loaded.usage(1);
         if !(usage.is_only_on_threads() && usage.is_on_no_thread()) {
             return Err(UnloadProblem::InUse(Box::new(usage)));
         }
     }
-    let last_hold = holds::last_end(loaded.image.start());
-    outside::wait(&loaded.image.memory, last_hold, Instant::now() + SOON)
+    let last_hold = loaded.last_hold();
+    outside::wait(&loaded.all_ranges(), last_hold, Instant::now() + SOON)
         .map_err(UnloadProblem::NotSeenOutside)?;
     // From here on the library is closed, even if the memory stays mapped.
     gate.stay_closed();

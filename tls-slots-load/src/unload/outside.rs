@@ -61,14 +61,14 @@ pub(super) fn can_be_seen() -> Result<(), String> {
     }
 }
 
-/// Waits until every thread but the calling one has been seen outside of `memory`. The last hold
-/// ended at `last_hold`.
+/// Waits until every thread but the calling one has been seen outside of each range of `memory`.
+/// The last hold ended at `last_hold`.
 ///
 /// # Errors
 ///
 /// Which threads have not been seen outside by the deadline, or why nothing can be seen.
 pub(super) fn wait(
-    memory: &Range<usize>,
+    memory: &[Range<usize>],
     last_hold: Option<Instant>,
     deadline: Instant,
 ) -> Result<(), String> {
@@ -133,10 +133,10 @@ fn processor_time(thread: u32) -> u64 {
 
 /// Whether a thread was seen outside of `memory`, or has run on since its processor time was
 /// `then`.
-fn has_left(thread: u32, then: u64, memory: &Range<usize>) -> bool {
+fn has_left(thread: u32, then: u64, memory: &[Range<usize>]) -> bool {
     if let Ok(state) = fs::read_to_string(format!("/proc/self/task/{thread}/syscall")) {
         return match program_counter(&state) {
-            Some(at) => !memory.contains(&at),
+            Some(at) => !memory.iter().any(|range| range.contains(&at)),
             None => has_run(thread, then),
         };
     }
@@ -197,7 +197,14 @@ mod tests {
             }
         });
         let deadline = Instant::now() + Duration::from_secs(60);
-        assert_eq!(wait(&(0..1), Some(Instant::now()), deadline), Ok(()));
+        assert_eq!(
+            wait(
+                std::slice::from_ref(&(0..1)),
+                Some(Instant::now()),
+                deadline
+            ),
+            Ok(())
+        );
         STOP.store(true, Ordering::Relaxed);
         drop(end);
         assert!(sleeper.join().unwrap().is_err());
@@ -219,7 +226,7 @@ mod tests {
         is_ready.recv().expect("the thread runs");
         // Wherever it sleeps is inside of this range.
         let soon = Instant::now() + Duration::from_millis(5);
-        let error = wait(&(0..usize::MAX), None, soon).unwrap_err();
+        let error = wait(std::slice::from_ref(&(0..usize::MAX)), None, soon).unwrap_err();
         assert!(error.contains("`sleeper` ("), "{error}");
         drop(end);
         assert!(sleeper.join().unwrap().is_err());

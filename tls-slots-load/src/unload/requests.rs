@@ -23,20 +23,56 @@
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use tls_keys::abi::Key;
 use tls_keys::panic::discard_panic;
 use tls_keys::quiescence::{self, Runtime};
 use tls_slots::loader::{self, lock};
 
-use crate::alive::{libc, shared_state};
+use crate::alive::{holds, libc, shared_state};
+use crate::loaded::Loaded;
 
 /// A module that threads are asked about. None of its code will run, except for destructors.
 #[derive(Clone)]
 struct Pending {
-    /// What identifies the image, as in the registry.
+    /// What identifies the module's image, as in the registry.
     image: usize,
-    memory: Range<usize>,
+    groups: Vec<Group>,
+}
+
+/// An image whose values are dropped, and libraries that go along with it.
+#[derive(Clone)]
+pub(super) struct Group {
+    /// What identifies the image, as in the registry.
+    pub(super) image: usize,
+    /// Where the image lies, and then each of the libraries.
+    pub(super) ranges: Vec<Range<usize>>,
+}
+
+impl Loaded {
+    /// This image and the modules that it is linked to and that go along: the images whose values
+    /// are dropped. This image comes first.
+    pub(super) fn groups(&self) -> Vec<Group> {
+        let companions = self.companions();
+        let own = Group {
+            image: self.image.start().addr(),
+            ranges: self.ranges(&companions),
+        };
+        let linked = companions.modules.iter().filter(|it| it.is_linked);
+        let linked = linked.map(|module| Group {
+            image: module.start.addr(),
+            ranges: vec![module.memory.clone()],
+        });
+        std::iter::once(own).chain(linked).collect()
+    }
+
+    /// When the last hold of these images has ended.
+    pub(super) fn last_hold(&self) -> Option<Instant> {
+        let ends = self.groups().into_iter();
+        ends.filter_map(|group| holds::last_end(group.image as *const Key))
+            .max()
+    }
 }
 
 /// The modules that threads are asked about.
@@ -55,16 +91,16 @@ static RUNTIMES: Mutex<Vec<Arc<dyn Runtime>>> = Mutex::new(Vec::new());
 pub(super) struct Request(usize);
 
 impl Request {
-    /// Asks all threads to drop their values of a module.
+    /// Asks all threads to drop their values of a module, and of what goes along with it.
     ///
     /// # Safety
     ///
     /// Until the request is dropped, and until [`is_a_thread_dropping`] is false after that, the
-    /// module must be loaded. No thread may run code of it, except for destructors of
+    /// images must be loaded. No thread may run code of them, except for destructors of
     /// thread-locals.
-    pub(super) unsafe fn to_all_threads(image: *const Key, memory: Range<usize>) -> Self {
-        let image = image as usize;
-        lock(&PENDING).push(Pending { image, memory });
+    pub(super) unsafe fn to_all_threads(groups: Vec<Group>) -> Self {
+        let image = groups[0].image;
+        lock(&PENDING).push(Pending { image, groups });
         quiescence::pending().fetch_add(1, Ordering::SeqCst);
         Self(image)
     }
@@ -87,28 +123,43 @@ pub(super) fn wake_runtimes() {
     }
 }
 
-/// Aborts the tasks of a module in all runtimes. Gives how many there were.
-pub(super) fn abort_tasks(memory: &Range<usize>) -> usize {
+/// Aborts the tasks of these images in all runtimes.
+pub(super) fn abort_tasks(groups: &[Group]) {
     let runtimes = lock(&RUNTIMES);
-    runtimes
-        .iter()
-        .map(|runtime| runtime.abort(memory.clone()))
-        .sum()
+    for runtime in &*runtimes {
+        for group in groups {
+            runtime.abort(group.ranges[0].clone());
+        }
+    }
 }
 
-/// Drops the calling thread's values of a module: first those that the module's std has left with
-/// libc, then those of the module's private keys.
+/// Drops the calling thread's values of these images: first those that an image's std has left with
+/// libc, then those of the image's private keys.
 ///
 /// # Safety
 ///
-/// The module must be loaded, and this thread must run no code of it.
-pub(super) unsafe fn drop_own_values(image: *const Key, memory: &Range<usize>) {
+/// The images must be loaded, and this thread must run no code of them.
+pub(super) unsafe fn drop_own_values(groups: &[Group]) {
+    for group in groups {
+        // SAFETY: the caller promises the same.
+        unsafe { drop_own_values_of(group) }
+    }
+}
+
+/// As [`drop_own_values`], for one group.
+///
+/// # Safety
+///
+/// As [`drop_own_values`].
+unsafe fn drop_own_values_of(group: &Group) {
     // A destructor may make new values of either kind. It may do so for ever, so there is an end.
     const TIMES: usize = 8;
+    let image = group.image as *const Key;
     for _ in 0..TIMES {
-        // SAFETY: the caller promises that the module is loaded, and that no code of it is further
-        // up on this thread.
-        let ran = unsafe { libc::run_here(memory) };
+        let each = group.ranges.iter();
+        // SAFETY: the caller promises that the images are loaded, and that no code of them is
+        // further up on this thread.
+        let ran: usize = each.map(|memory| unsafe { libc::run_here(memory) }).sum();
         let mut dropped = 0;
         let private = loader::private_thread_locals(image);
         // SAFETY: only code of the module refers to values of its private keys, and the caller
@@ -119,7 +170,7 @@ pub(super) unsafe fn drop_own_values(image: *const Key, memory: &Range<usize>) {
         }
     }
     // Last, because the destructors may have deferred something.
-    discard_panic(|| shared_state::quiescent(memory));
+    discard_panic(|| shared_state::quiescent(&group.ranges[0]));
 }
 
 /// The calling thread is in a quiescent state: it drops its values of the modules that are pending.
@@ -130,7 +181,7 @@ pub(super) unsafe fn drop_own_values(image: *const Key, memory: &Range<usize>) {
 pub(crate) unsafe fn quiescent_state() {
     // Not in the head of the loop: a temporary there, such as the lock, lives as long as the loop.
     let pending = lock(&PENDING).clone();
-    for Pending { image, memory } in pending {
+    for Pending { image, groups } in pending {
         // The lock is not held here, so the request may have ended. But the unloading thread waits
         // for whoever is dropping.
         let _dropping = Dropping::begin(image);
@@ -139,7 +190,7 @@ pub(crate) unsafe fn quiescent_state() {
             // SAFETY: the module is listed, so it is loaded by the promise to `to_all_threads`, and
             // stays so until `_dropping` is gone. The caller promises that this thread runs no code
             // of it.
-            unsafe { drop_own_values(image as *const Key, &memory) }
+            unsafe { drop_own_values(&groups) }
         }
     }
 }

@@ -10,17 +10,18 @@ use tls_keys::panic::discard_panic;
 use tls_slots::loader::{self, lock};
 
 use super::error::UnloadProblem;
-use crate::alive::{libc, shared_state};
+use crate::alive::{companions, libc, shared_state};
 use crate::loaded::{self, Loaded};
 use crate::open::system;
 
 impl Loaded {
-    /// Runs the functions that the module has deferred, as far as this thread can.
+    /// Runs the functions that the module has deferred, and those of modules that go along, as far
+    /// as this thread can.
     pub(super) fn run_deferred_functions(&self) {
-        let mut left = self.counts(1).deferred;
+        let mut left = self.counts(1).all_deferred();
         while left != 0 {
             discard_panic(|| shared_state::quiescent(&self.image.memory));
-            let now = self.counts(1).deferred;
+            let now = self.counts(1).all_deferred();
             if now >= left {
                 // Other threads have the rest, or may still read what it would free.
                 break;
@@ -42,25 +43,35 @@ impl Loaded {
     /// belongs to it.
     pub(super) unsafe fn unmap(&self) -> Result<(), UnloadProblem> {
         // From here on no thread begins to run a destructor of a pthread key's value. But a thread
-        // that ended just before may be in one.
+        // that ended just before may be in one. No thread has values of other images that go along.
         libc::forget(&self.image.memory);
-        if !libc::threads(&self.image.memory).is_empty() {
+        if !libc::threads(&self.all_ranges()).is_empty() {
             return Err(UnloadProblem::InUse(Box::new(self.usage(1))));
         }
+        let libraries = self.companions().libraries.into_iter();
+        let libraries: Vec<_> = libraries
+            .map(|memory| (libc::library(&memory), memory))
+            .collect();
         let Some(library) = lock(&self.library).take() else {
             return Ok(());
         };
         let start: *const u8 = self.image.start().cast();
+        companions::release(&self.image.memory);
         // The only error is that the system knows no such image, and then it is not mapped.
         let _ = library.close();
         let opened_as = self.opened_from.path.to_string_lossy();
         let is_there = loader::memory::of(start).is_some()
             && loader::file::opened_as(start).is_some_and(|opened| opened == opened_as);
         if !is_there {
+            let gone = libraries
+                .iter()
+                .filter(|(_, memory)| !loader::memory::is_mapped(memory));
+            gone.for_each(|(library, _)| libc::forget_gone(library));
             loader::file::forget_copy(&opened_as);
             loaded::forget_list(&self.images);
             return Ok(());
         }
+        companions::hold(&self.image.memory);
         *lock(&self.library) = system::open_again(&self.opened_from.path);
         Err(UnloadProblem::StillMapped {
             kept_mapped_by: self.image.kept_mapped_by.clone(),

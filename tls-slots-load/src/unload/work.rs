@@ -14,7 +14,6 @@ use super::error::{UnloadError, UnloadProblem};
 use super::gate::Gate;
 use super::outside::{self, SOON};
 use super::requests;
-use crate::alive::holds;
 use crate::loaded::Loaded;
 use crate::module::Module;
 use crate::usage::Usage;
@@ -66,12 +65,11 @@ pub(super) unsafe fn work(
 ) -> Result<(), UnloadProblem> {
     let loaded = &gate.loaded;
     let image = loaded.image.start();
-    let memory = &loaded.image.memory;
     outside::can_be_seen().map_err(UnloadProblem::NotSeenOutside)?;
     loop {
         wait_until(shared, deadline, loaded, |usage| {
-            if Instant::now() >= abort_at && usage.tasks > 0 {
-                requests::abort_tasks(memory);
+            if Instant::now() >= abort_at && usage.has_tasks() {
+                requests::abort_tasks(&loaded.groups());
             }
             usage.is_only_on_threads() && lock(&shared.state).is_shut_down
         })?;
@@ -83,7 +81,7 @@ pub(super) unsafe fn work(
         // SAFETY: nothing of the module is alive but thread-locals, and no call can begin, so no
         // code of it runs. It stays loaded until no thread is dropping its values, as the loop
         // below waits for that.
-        let request = unsafe { requests::Request::to_all_threads(image, memory.clone()) };
+        let request = unsafe { requests::Request::to_all_threads(loaded.groups()) };
         let dropped = wait_until(shared, deadline, loaded, |usage| {
             requests::wake_runtimes();
             shared.wake();
@@ -100,8 +98,8 @@ pub(super) unsafe fn work(
         // A destructor may have started something. Then all begins again.
     }
     outside::wait(
-        memory,
-        holds::last_end(image),
+        &loaded.all_ranges(),
+        loaded.last_hold(),
         deadline.max(Instant::now() + SOON),
     )
     .map_err(UnloadProblem::NotSeenOutside)

@@ -13,22 +13,27 @@
 //!
 //! # The way
 //!
-//! The host defines `__cxa_thread_atexit_impl`, `pthread_key_create`, `pthread_key_delete`,
-//! `pthread_setspecific` and `pthread_create`. Every image finds a definition in the executable
-//! before libc's, so each call of these functions comes here. If the call is about a module that
-//! the registry has accepted, the address is kept here. All other calls go on to libc, unchanged.
+//! The host defines the functions that register such addresses. Every image finds a definition in
+//! the executable before libc's, so each call of these functions comes here. If the call is about a
+//! module that the registry has accepted, or about a library that may go with a module, the address
+//! is kept here. All other calls go on to libc, unchanged.
 //!
-//! | file | what | libc gets instead |
-//! | --- | --- | --- |
-//! | `gnu/destructors.rs` | destructors of thread-locals, in a list for each thread | a function of the host's at the same place of libc's list |
-//! | `gnu/pthread_keys.rs` | destructors of pthread keys, in a table | one of 256 functions of the host's |
-//! | `gnu/threads.rs` | threads whose start routine is a module's, and threads that have such a list | a function of the host's that calls the routine |
-//! | `gnu/signals.rs` | signal actions, which are asked for and not taken over | |
-//! | `gnu/images.rs` | tells which module an address is in | |
-//! | `gnu/next.rs` | libc's own functions | |
+//! | file | functions | what is kept | libc gets instead |
+//! | --- | --- | --- | --- |
+//! | `gnu/destructors.rs` | `__cxa_thread_atexit_impl` | destructors of thread-locals, in a list for each thread | a function of the host's at the same place of libc's list |
+//! | `gnu/pthread_keys.rs` | `pthread_key_create`, `pthread_key_delete`, `pthread_setspecific` | destructors of pthread keys, in a table | one of 256 functions of the host's |
+//! | `gnu/starts.rs` | `pthread_create`, `thrd_create` | start routines of threads | a function of the host's that calls the routine |
+//! | `gnu/threads.rs` | | threads that run such a routine or have such a list | |
+//! | `gnu/timers.rs` | `timer_create`, `timer_delete` | timers that call a function | a function of the host's that calls the timer's |
+//! | `gnu/exit_functions.rs` | `__cxa_atexit`, `on_exit`, `__cxa_at_quick_exit` | functions that `exit` calls and nobody takes back | the same |
+//! | `gnu/signals.rs` | `sigaction` | signal actions that were replaced; the others are asked for | the same |
+//! | `gnu/callers.rs` | | whose a start routine is, where that is not plain | |
+//! | `gnu/images.rs` | | tells which image an address is in | |
+//! | `gnu/next.rs` | | libc's own functions | |
 //!
-//! So libc never has an address of a module. The host can count what a module has registered. It
-//! can run destructors on their thread before that thread ends, or drop them.
+//! So libc has no address of a module, except for signal actions and functions of `exit`. The host
+//! can count what a module has registered. It can run destructors on their thread before that
+//! thread ends, or drop them.
 //!
 //! # Order of destructors
 //!
@@ -39,8 +44,10 @@
 //! # What is not seen
 //!
 //! - pthread keys without a destructor. Such a key is leaked, unless the module deletes it.
-//! - Threads that C11's `thrd_create` starts, because libc does not call `pthread_create` for it.
-//!   And threads of a C++ library's `std::thread`, whose start routine is in libstdc++.
+//! - Threads that are made by `clone` without libc, and threads that libc starts for itself and
+//!   that call a function later: `mq_notify`, `aio_read`, `getaddrinfo_a`.
+//! - With glibc before 2.34 and GNU ld: `thrd_create`, `timer_create` and `timer_delete`, if the
+//!   host is not linked to the library that has them.
 //! - Modules that were opened by `RTLD_DEEPBIND`, because they find libc's functions first.
 //!
 //! A statically linked program has none of this, and no modules either. On other systems nothing is
@@ -67,6 +74,11 @@ use tls_slots::loader::{AcceptedImage, memory};
 
 use types::Span;
 pub use types::{ThreadDestructors, ThreadInfo};
+
+/// Takes note of the images that are there when the program starts. For its first constructor.
+pub(crate) fn program_starts() {
+    system::program_starts();
+}
 
 /// Takes note of a module that the registry has accepted.
 pub(crate) fn image_came(image: AcceptedImage) {
@@ -114,10 +126,31 @@ pub(crate) fn destructors(range: &Range<usize>) -> Vec<ThreadDestructors> {
     system::destructors(range.into())
 }
 
-/// The threads that run a function that an image gave to libc, or are about to run it: a start
-/// routine, or the destructor of a pthread key.
-pub(crate) fn threads(range: &Range<usize>) -> Vec<ThreadInfo> {
-    system::threads(range.into())
+/// The threads that run a function that one of these images gave to libc, or are about to run it: a
+/// start routine, or the destructor of a pthread key.
+pub(crate) fn threads(ranges: &[Range<usize>]) -> Vec<ThreadInfo> {
+    system::threads(&spans(ranges))
+}
+
+/// How many timers call a function of one of these images.
+pub(crate) fn timers(ranges: &[Range<usize>]) -> usize {
+    system::timers(&spans(ranges))
+}
+
+/// How many functions of these images run when the process exits, and are not taken out when the
+/// images are closed together.
+pub(crate) fn exit_functions(ranges: &[Range<usize>]) -> usize {
+    system::exit_functions(&spans(ranges))
+}
+
+fn spans(ranges: &[Range<usize>]) -> Vec<Span> {
+    ranges.iter().map(Span::from).collect()
+}
+
+/// The modules that were opened by code of a module.
+pub(crate) fn opened_by(range: &Range<usize>) -> Vec<Range<usize>> {
+    let opened = system::opened_by(range.into()).into_iter();
+    opened.map(|span| span.start..span.end).collect()
 }
 
 /// How many pthread keys with a destructor an image has.
@@ -125,7 +158,7 @@ pub(crate) fn pthread_keys(range: &Range<usize>) -> usize {
     system::pthread_keys(range.into())
 }
 
-/// The signals whose action is a function of an image.
+/// The signals whose action is a function of an image, or may call one that it has replaced.
 pub(crate) fn signal_actions(range: &Range<usize>) -> Vec<std::ffi::c_int> {
     system::signal_actions(range.into())
 }
@@ -160,4 +193,17 @@ pub(crate) unsafe fn run_here(range: &Range<usize>) -> usize {
 /// [`threads`] still report are running.
 pub(crate) fn forget(range: &Range<usize>) {
     system::forget(range.into());
+}
+
+/// What is to be forgotten of a library that is no module, when it is gone.
+pub(crate) struct Library(system::Library);
+
+/// Takes note of what is to be forgotten of a library. It must be mapped.
+pub(crate) fn library(range: &Range<usize>) -> Library {
+    Library(system::library(range.into()))
+}
+
+/// Forgets a library that is unmapped, and deletes its pthread keys. Nobody has values of them.
+pub(crate) fn forget_gone(library: &Library) {
+    system::forget_gone(&library.0);
 }

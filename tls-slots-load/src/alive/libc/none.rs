@@ -7,6 +7,8 @@ use std::ffi::c_int;
 
 use super::types::{Span, ThreadDestructors, ThreadInfo};
 
+pub(super) fn program_starts() {}
+
 pub(super) fn register(_: Span) {}
 
 /// # Safety
@@ -20,7 +22,19 @@ pub(super) fn destructors(_: Span) -> Vec<ThreadDestructors> {
     Vec::new()
 }
 
-pub(super) fn threads(_: Span) -> Vec<ThreadInfo> {
+pub(super) fn threads(_: &[Span]) -> Vec<ThreadInfo> {
+    Vec::new()
+}
+
+pub(super) fn timers(_: &[Span]) -> usize {
+    0
+}
+
+pub(super) fn exit_functions(_: &[Span]) -> usize {
+    0
+}
+
+pub(super) fn opened_by(_: Span) -> Vec<Span> {
     Vec::new()
 }
 
@@ -44,3 +58,12 @@ pub(super) unsafe fn run_here(_: Span) -> usize {
 }
 
 pub(super) fn forget(_: Span) {}
+
+/// There is nothing to forget.
+pub(super) struct Library;
+
+pub(super) fn library(_: Span) -> Library {
+    Library
+}
+
+pub(super) fn forget_gone(_: &Library) {}

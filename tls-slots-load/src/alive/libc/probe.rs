@@ -31,7 +31,7 @@ pub fn look(address: *const u8) -> Option<ImageReport> {
     let memory = image_memory::of(address)?.all;
     Some(ImageReport {
         destructors: super::destructors(&memory),
-        threads: super::threads(&memory),
+        threads: super::threads(std::slice::from_ref(&memory)),
         pthread_keys: super::pthread_keys(&memory),
         signals: super::signal_actions(&memory),
         kept_mapped_by: super::kept_mapped_by(&memory),

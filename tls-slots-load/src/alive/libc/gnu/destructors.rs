@@ -275,7 +275,7 @@ mod tests {
 
     /// What runs at the end of a thread that has done that, in order.
     fn on_a_thread(work: impl FnOnce() + Send + 'static) -> u64 {
-        images::add(MODULE);
+        images::add(MODULE, None);
         let (send, receive) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             let send = Box::into_raw(Box::new(send));
@@ -359,7 +359,7 @@ mod tests {
             start: FAKE + 32,
             end: FAKE + 48,
         };
-        images::add(OTHER);
+        images::add(OTHER, None);
         let order = on_a_thread(|| {
             host(1);
             // SAFETY: takes a digit.

@@ -4,6 +4,9 @@
 //! comes from: from a constructor that runs before the host's own, from inside of an allocator,
 //! under the loader's lock. So the list needs no initialisation, and nothing is called while its
 //! lock is held, neither an allocator nor the loader.
+//!
+//! An address may also be in a library. Some libraries are there as long as the host is, and others
+//! may go with a module (`alive/linked.rs`). The loader is asked about the latter, after all else.
 
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,11 +14,65 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tls_slots::loader::{read, write};
 
 use crate::alive::libc::types::Span;
+use crate::alive::linked;
+
+/// The kinds of images that an address can be in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A module that the registry has accepted.
+    Module(Span),
+    /// A library that may be unmapped some day.
+    Library(Span),
+    /// The program.
+    Host,
+    /// A library that stays as long as the program, or no image.
+    Permanent,
+}
+
+/// Which kind of image an address is in.
+///
+/// This asks the loader if the address is in no image that is known. It allocates nothing.
+pub(super) fn origin(address: usize) -> Origin {
+    if let Some(module) = of(address) {
+        return Origin::Module(module);
+    }
+    let permanent = linked::permanent();
+    let known = permanent
+        .iter()
+        .position(|image| image.memory.contains(&address));
+    match known {
+        Some(0) => return Origin::Host,
+        Some(_) => return Origin::Permanent,
+        // This program has not begun, so all that runs is permanent.
+        None if permanent.is_empty() => return Origin::Permanent,
+        None => {}
+    }
+    match linked::memory_of(address) {
+        Some(memory) => Origin::Library(Span::from(&memory)),
+        None => Origin::Permanent,
+    }
+}
+
+/// The image that an address is in, if the image may be unmapped some day.
+pub(super) fn of_transient(address: usize) -> Option<Span> {
+    match origin(address) {
+        Origin::Module(span) | Origin::Library(span) => Some(span),
+        Origin::Host | Origin::Permanent => None,
+    }
+}
 
 /// The modules that the registry has accepted and that are loaded.
 ///
 /// Under this lock no other lock is taken, and no function of another crate is called.
-static MODULES: RwLock<Vec<Span>> = RwLock::new(Vec::new());
+static MODULES: RwLock<Vec<Module>> = RwLock::new(Vec::new());
+
+/// A module.
+#[derive(Clone, Copy)]
+struct Module {
+    span: Span,
+    /// The module whose code has opened it, if a module did that.
+    opener: Option<Span>,
+}
 
 /// Whether there has ever been a module. Relaxed: a module's code runs after its constructor, which
 /// sets this.
@@ -23,24 +80,49 @@ pub(super) static HAS_MODULES: AtomicBool = AtomicBool::new(false);
 
 /// The module that an address is in.
 pub(super) fn of(address: usize) -> Option<Span> {
-    if !HAS_MODULES.load(Ordering::Relaxed) {
+    if !has_modules() {
         return None;
     }
     let modules = read(&MODULES);
-    modules.iter().copied().find(|span| span.contains(address))
+    let mut spans = modules.iter().map(|module| module.span);
+    spans.find(|span| span.contains(address))
 }
 
-/// Adds a module, unless it is listed.
+/// Whether there has ever been a module.
+pub(super) fn has_modules() -> bool {
+    HAS_MODULES.load(Ordering::Relaxed)
+}
+
+/// Whether an image is a module that is loaded.
+pub(super) fn is_module(span: Span) -> bool {
+    read(&MODULES).iter().any(|module| module.span == span)
+}
+
+/// The modules that a module has opened, and that are loaded.
+pub(super) fn opened_by(opener: Span) -> Vec<Span> {
+    let mut opened = Vec::new();
+    // Not collected under the lock, because an allocator may start a thread, which asks this list.
+    while let Some(next) = {
+        let modules = read(&MODULES);
+        let mut of_opener = modules.iter().filter(|it| it.opener == Some(opener));
+        of_opener.nth(opened.len()).map(|module| module.span)
+    } {
+        opened.push(next);
+    }
+    opened
+}
+
+/// Adds a module, unless it is listed. `opener` is the module that has opened it, if one did.
 ///
 /// Constructors and destructors of images add and remove modules, and the loader runs these one
 /// after the other. But this does not rely on it.
-pub(super) fn add(new: Span) {
+pub(super) fn add(span: Span, opener: Option<Span>) {
     HAS_MODULES.store(true, Ordering::Relaxed);
     let mut longer = Vec::new();
     loop {
         let room = {
             let mut modules = write(&MODULES);
-            if modules.contains(&new) {
+            if modules.iter().any(|module| module.span == span) {
                 return;
             }
             if modules.len() == modules.capacity() && longer.capacity() > modules.len() {
@@ -48,7 +130,7 @@ pub(super) fn add(new: Span) {
                 std::mem::swap(&mut *modules, &mut longer);
             }
             if modules.len() < modules.capacity() {
-                modules.push(new);
+                modules.push(Module { span, opener });
                 return;
             }
             2 * modules.len() + 4
@@ -61,7 +143,7 @@ pub(super) fn add(new: Span) {
 /// Removes a module.
 pub(super) fn remove(old: Span) {
     let mut modules = write(&MODULES);
-    modules.retain(|span| *span != old);
+    modules.retain(|module| module.span != old);
 }
 
 #[cfg(test)]
@@ -77,8 +159,8 @@ mod tests {
             end: base + at * 16 + 8,
         };
         for at in 0..20 {
-            add(span(at));
-            add(span(at));
+            add(span(at), None);
+            add(span(at), None);
         }
         for at in 0..20 {
             assert_eq!(of(base + at * 16), Some(span(at)));

@@ -22,7 +22,22 @@ pub(super) type Destructor = unsafe extern "C-unwind" fn(*mut c_void);
 /// The start routine of a thread. `pthread_exit` unwinds it.
 pub(super) type Routine = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void;
 
-/// `pthread_t`.
+/// The start routine of a thread of C11's.
+pub(super) type C11Routine = unsafe extern "C-unwind" fn(*mut c_void) -> c_int;
+
+/// What [`cxa_atexit`] takes: C++ and `atexit` never give null, but some callers do.
+pub(super) type AtExit = Option<Destructor>;
+
+/// What [`on_exit`] takes: it is called with the process's exit status.
+pub(super) type OnExit = unsafe extern "C-unwind" fn(c_int, *mut c_void);
+
+/// `clockid_t`.
+pub(super) type Clock = c_int;
+
+/// `timer_t`, as a number.
+pub(super) type TimerId = usize;
+
+/// `pthread_t`, which is also `thrd_t`.
 pub(super) type PthreadId = c_ulong;
 
 /// `pthread_key_t`.
@@ -63,15 +78,39 @@ impl Next {
             return known;
         }
         // SAFETY: `NEXT` is a handle that `dlsym` knows, and the name is a C string.
-        let found = unsafe { dlsym(NEXT, self.name.as_ptr()) };
+        let mut found = unsafe { dlsym(NEXT, self.name.as_ptr()) };
         if found.is_null() {
-            // Every glibc since 2.18 has all of them. Without them, what is registered would be
+            // Before glibc 2.34, libraries beside libc have some, and the host may not be linked to
+            // them. Whoever calls such a function is.
+            found = self.in_its_library();
+        }
+        if found.is_null() {
+            // Whoever calls one of them was linked to it. Without it, what is registered would be
             // lost.
             eprintln!("tls-slots: libc has no {}", self.name.to_string_lossy());
             std::process::abort();
         }
         self.address.store(found, Ordering::Relaxed);
         found
+    }
+
+    /// The function in the libraries that are loaded, and that the host is not linked to.
+    #[cold]
+    fn in_its_library(&self) -> *mut c_void {
+        let libraries = [c"librt.so.1", c"libpthread.so.0"].into_iter();
+        let mut found = libraries.map(|library| {
+            // SAFETY: with `RTLD_NOLOAD` nothing is loaded, so no constructor runs.
+            let handle =
+                unsafe { libc::dlopen(library.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
+            match handle.is_null() {
+                true => handle,
+                // SAFETY: a handle that `dlopen` gave. It is not closed, so the function stays.
+                false => unsafe { dlsym(handle, self.name.as_ptr()) },
+            }
+        });
+        found
+            .find(|found| !found.is_null())
+            .unwrap_or(std::ptr::null_mut())
     }
 }
 
@@ -138,6 +177,112 @@ pub(super) unsafe fn set(key: PthreadKey, value: *const c_void) -> c_int {
     let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
     // SAFETY: the caller promises what libc's function asks for.
     unsafe { real(key, value) }
+}
+
+/// libc's `thrd_create`.
+///
+/// # Safety
+///
+/// As libc's function.
+pub(super) unsafe fn create_c11(
+    thread: *mut PthreadId,
+    routine: C11Routine,
+    argument: *mut c_void,
+) -> c_int {
+    type Function = unsafe extern "C" fn(*mut PthreadId, C11Routine, *mut c_void) -> c_int;
+    static REAL: Next = Next::new(c"thrd_create");
+    // SAFETY: the function of that name has that type (C11).
+    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
+    // SAFETY: the caller promises what libc's function asks for.
+    unsafe { real(thread, routine, argument) }
+}
+
+/// libc's `timer_create`.
+///
+/// # Safety
+///
+/// As libc's function.
+pub(super) unsafe fn timer_create(clock: Clock, event: *const c_void, id: *mut TimerId) -> c_int {
+    type Function = unsafe extern "C" fn(Clock, *const c_void, *mut TimerId) -> c_int;
+    static REAL: Next = Next::new(c"timer_create");
+    // SAFETY: the function of that name has that type (POSIX).
+    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
+    // SAFETY: the caller promises what libc's function asks for.
+    unsafe { real(clock, event, id) }
+}
+
+/// libc's `timer_delete`.
+///
+/// # Safety
+///
+/// As libc's function.
+pub(super) unsafe fn timer_delete(id: TimerId) -> c_int {
+    type Function = unsafe extern "C" fn(TimerId) -> c_int;
+    static REAL: Next = Next::new(c"timer_delete");
+    // SAFETY: the function of that name has that type (POSIX).
+    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
+    // SAFETY: the caller promises what libc's function asks for.
+    unsafe { real(id) }
+}
+
+/// libc's `__cxa_atexit`.
+///
+/// # Safety
+///
+/// As libc's function.
+pub(super) unsafe fn cxa_atexit(
+    function: AtExit,
+    argument: *mut c_void,
+    image: *mut c_void,
+) -> c_int {
+    type Function = unsafe extern "C" fn(AtExit, *mut c_void, *mut c_void) -> c_int;
+    static REAL: Next = Next::new(c"__cxa_atexit");
+    // SAFETY: the function of that name has that type (Linux Standard Base).
+    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
+    // SAFETY: the caller promises what libc's function asks for.
+    unsafe { real(function, argument, image) }
+}
+
+/// libc's `on_exit`.
+///
+/// # Safety
+///
+/// As libc's function.
+pub(super) unsafe fn on_exit(function: OnExit, argument: *mut c_void) -> c_int {
+    type Function = unsafe extern "C" fn(OnExit, *mut c_void) -> c_int;
+    static REAL: Next = Next::new(c"on_exit");
+    // SAFETY: the function of that name has that type (on_exit(3)).
+    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
+    // SAFETY: the caller promises what libc's function asks for.
+    unsafe { real(function, argument) }
+}
+
+/// libc's `sigaction`.
+///
+/// # Safety
+///
+/// As libc's function.
+pub(super) unsafe fn sigaction(signal: c_int, new: *const c_void, old: *mut c_void) -> c_int {
+    type Function = unsafe extern "C" fn(c_int, *const c_void, *mut c_void) -> c_int;
+    static REAL: Next = Next::new(c"sigaction");
+    // SAFETY: the function of that name has that type (POSIX).
+    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
+    // SAFETY: the caller promises what libc's function asks for.
+    unsafe { real(signal, new, old) }
+}
+
+/// libc's `__cxa_at_quick_exit`.
+///
+/// # Safety
+///
+/// As libc's function.
+pub(super) unsafe fn cxa_at_quick_exit(function: Destructor, image: *mut c_void) -> c_int {
+    type Function = unsafe extern "C" fn(Destructor, *mut c_void) -> c_int;
+    static REAL: Next = Next::new(c"__cxa_at_quick_exit");
+    // SAFETY: the function of that name has that type (glibc, stdlib/cxa_at_quick_exit.c).
+    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
+    // SAFETY: the caller promises what libc's function asks for.
+    unsafe { real(function, image) }
 }
 
 std::arch::global_asm!(

@@ -1,5 +1,5 @@
-//! pthread keys whose destructor is a module's: `pthread_key_create`, `pthread_key_delete` and
-//! `pthread_setspecific`.
+//! pthread keys whose destructor is a module's, or a library's: `pthread_key_create`,
+//! `pthread_key_delete` and `pthread_setspecific`.
 //!
 //! # The problem
 //!
@@ -29,6 +29,10 @@
 //! libc does not tell which threads have a value of a key. So each value of a module's key is noted
 //! with its thread (`threads.rs`). For all other keys that costs one load. Values that exist when a
 //! key is deleted are leaked.
+//!
+//! A key belongs to the image of its destructor, and not to whoever calls: a library makes its key
+//! when it is first called, and has it for all callers. If the image is a library that goes with a
+//! module, its keys are deleted when the library is seen to be gone.
 //!
 //! Sources: POSIX (`pthread_key_create`), glibc 2.36 (nptl/nptl_deallocate_tsd.c,
 //! nptl/pthread_setspecific.c), std (library/std/src/sys/thread_local/guard/key.rs).
@@ -65,6 +69,8 @@ static TRAMPOLINES: [Trampoline; COUNT] = [const {
 
 /// A pthread key with a module's destructor.
 struct ModuleKey {
+    /// Invariant: no other key has or had this number.
+    serial: u64,
     /// `None` if the key is deleted, and threads are still in its destructor.
     key: Option<PthreadKey>,
     destructor: Destructor,
@@ -76,6 +82,8 @@ struct ModuleKey {
 /// The modules' keys, and which trampolines are used.
 struct Table {
     keys: Vec<ModuleKey>,
+    /// The serial number of the next key.
+    next_serial: u64,
     used: [bool; COUNT],
     /// The trampoline to look at first.
     next: usize,
@@ -87,6 +95,7 @@ struct Table {
 /// Under this lock nothing is called but the allocator, which is no module's.
 static TABLE: Mutex<Table> = Mutex::new(Table {
     keys: Vec::new(),
+    next_serial: 0,
     used: [false; COUNT],
     next: 0,
 });
@@ -237,7 +246,8 @@ pub(super) unsafe extern "C" fn pthread_key_create(
     key: *mut PthreadKey,
     destructor: Option<Destructor>,
 ) -> c_int {
-    let module = destructor.and_then(|function| Some((function, images::of(function as usize)?)));
+    let module =
+        destructor.and_then(|function| Some((function, images::of_transient(function as usize)?)));
     let Some((function, image)) = module else {
         // SAFETY: the caller promises what libc's function asks for.
         return unsafe { next::key_create(key, destructor) };
@@ -261,12 +271,18 @@ pub(super) unsafe extern "C" fn pthread_key_create(
     }
     // SAFETY: the caller promises that `key` may be written to, and libc has just written to it.
     let key = unsafe { *key };
-    table().keys.push(ModuleKey {
-        key: Some(key),
-        destructor: function,
-        image,
-        trampoline,
-    });
+    {
+        let mut table = table();
+        let serial = table.next_serial;
+        table.next_serial += 1;
+        table.keys.push(ModuleKey {
+            serial,
+            key: Some(key),
+            destructor: function,
+            image,
+            trampoline,
+        });
+    }
     if let Some((word, mask)) = bit(key) {
         word.fetch_or(mask, Ordering::Relaxed);
     }
@@ -414,10 +430,19 @@ pub(super) unsafe fn run_here(span: Span) -> usize {
 /// Deletes an image's keys. A key stays listed while a thread is in its destructor, until the next
 /// call.
 pub(super) fn forget(span: Span) {
+    delete(|key| key.image == span);
+    drop_deleted(span, |trampoline| {
+        TRAMPOLINES[trampoline].running.load(Ordering::SeqCst) == 0
+    });
+}
+
+/// Deletes the keys that are wanted. They stay listed.
+fn delete(is_wanted: impl Fn(&ModuleKey) -> bool) {
     let keys: Vec<(PthreadKey, Option<usize>)> = {
         let mut table = table();
-        let own = table.keys.iter_mut().filter(|key| key.image == span);
-        own.filter_map(|key| Some((key.key.take()?, key.trampoline)))
+        let wanted = table.keys.iter_mut().filter(|key| is_wanted(key));
+        wanted
+            .filter_map(|key| Some((key.key.take()?, key.trampoline)))
             .collect()
     };
     for (key, trampoline) in keys {
@@ -431,9 +456,20 @@ pub(super) fn forget(span: Span) {
                 .store(0, Ordering::SeqCst);
         }
     }
-    drop_deleted(span, |trampoline| {
-        TRAMPOLINES[trampoline].running.load(Ordering::SeqCst) == 0
-    });
+}
+
+/// The serial numbers of the keys of an image.
+pub(super) fn serials(span: Span) -> Vec<u64> {
+    let table = table();
+    let own = table.keys.iter().filter(|key| key.image == span);
+    own.map(|key| key.serial).collect()
+}
+
+/// Deletes the keys with these serial numbers, which were those of a library. The caller promises
+/// that the library is unmapped. Another image may lie at its place now.
+pub(super) fn forget_gone(span: Span, serials: &[u64]) {
+    delete(|key| serials.contains(&key.serial));
+    drop_deleted(span, |_| true);
 }
 
 /// Deletes the keys of an image, and forgets all of them. The caller promises that no code of the

@@ -1,17 +1,17 @@
-//! The threads that have to do with a module: `pthread_create`.
+//! The threads that have to do with a module.
 //!
 //! # The problem
 //!
 //! A module must not be unmapped while a thread runs its code, or is going to run one of its
 //! destructors. libc does not tell which threads these are. So a [`Thread`] is kept for each thread
-//! whose start routine is a module's, and for each thread that has destructors or values of
-//! modules.
+//! whose start routine belongs to a module (`callers.rs`), and for each thread that has destructors
+//! or values of modules.
 //!
 //! # The way
 //!
 //! | a [`Thread`] | |
 //! | --- | --- |
-//! | is made | by whoever starts a thread with a module's routine, before the start; else by the thread itself, when a module first registers a destructor or sets a value of a pthread key on it |
+//! | is made | by whoever starts a thread with such a routine, before the start (`starts.rs`); else by the thread itself, when a module first registers a destructor or sets a value of a pthread key on it |
 //! | is found | by its thread in [`OWN`], by others in [`THREADS`] |
 //! | is freed | by its thread ([`free_own`]), when the destructors of pthread keys run; those of thread-locals have run before |
 //!
@@ -23,15 +23,14 @@
 //! All changes are under the thread's lock. Nothing but the allocator is called under that lock.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use tls_slots::loader::{arm_end, lock};
 
-use super::images;
-use super::next::{self, Destructor, PthreadId, PthreadKey, Routine};
+use super::next::{self, Destructor, PthreadKey};
 use crate::alive::libc::types::{Span, ThreadDestructors, ThreadInfo};
 
 /// A destructor that a module has registered.
@@ -58,8 +57,8 @@ pub(super) struct Thread {
 /// What of modules a thread has.
 #[derive(Default)]
 pub(super) struct State {
-    /// The module whose start routine the thread runs, or is about to run.
-    routine: Option<Span>,
+    /// The images to which the start routine belongs that the thread runs, or is about to run.
+    owners: Vec<Span>,
     /// The destructors that are registered, in order of registration.
     pub(super) registered: Vec<Registered>,
     /// The images whose destructors are running, the innermost last.
@@ -81,11 +80,12 @@ impl State {
 }
 
 impl Thread {
-    fn new(tid: u32, routine: Option<Span>) -> &'static Self {
+    /// A thread whose start routine belongs to these images.
+    pub(super) fn new(tid: u32, owners: Vec<Span>) -> &'static Self {
         let thread: &'static Self = Box::leak(Box::new(Self {
             tid: AtomicU32::new(tid),
             state: Mutex::new(State {
-                routine,
+                owners,
                 ..State::default()
             }),
         }));
@@ -111,7 +111,7 @@ impl Thread {
     /// # Safety
     ///
     /// Only the caller and the list may refer to it.
-    unsafe fn free(this: *const Self) {
+    pub(super) unsafe fn free(this: *const Self) {
         list().retain(|listed| !ptr::eq(*listed, this));
         // SAFETY: `new` has leaked the box. It is not listed any more, and readers of the list keep
         // no reference after they have released its lock. The caller promises that nobody else
@@ -153,9 +153,30 @@ pub(super) fn current_or_new<'a>() -> Option<&'a Thread> {
         if !arm_end() {
             return None;
         }
-        OWN.set(Thread::new(next::tid(), None));
+        OWN.set(Thread::new(next::tid(), Vec::new()));
     }
     current()
+}
+
+/// The calling thread begins with a start routine for which `thread` was made. Gives false if the
+/// system cannot tell when the thread ends. Then the caller has to free `thread`.
+pub(super) fn begin(thread: &'static Thread) -> bool {
+    thread.tid.store(next::tid(), Ordering::Relaxed);
+    let armed = arm_end();
+    if armed {
+        OWN.set(thread);
+    }
+    armed
+}
+
+impl Thread {
+    /// The start routine has returned. The rest of this goes when the thread ends, because
+    /// destructors may still be registered.
+    pub(super) fn routine_is_over(&self) {
+        // Freed when the lock is released: the allocator is called under no lock but the list's.
+        let owners = std::mem::take(&mut self.state().owners);
+        drop(owners);
+    }
 }
 
 /// Frees the calling thread's [`Thread`]. Its destructors have run.
@@ -182,93 +203,21 @@ pub(super) fn free_own() {
     }
 }
 
-/// What a thread does that is started here.
-struct Start {
-    routine: Routine,
-    argument: *mut c_void,
-    thread: &'static Thread,
-}
-
-/// Replaces libc's function. Threads are known while they run a module's start routine.
-///
-/// # Safety
-///
-/// As POSIX has it.
-// SAFETY: it has the type of libc's function of that name, and does the same by means of `next`.
-#[unsafe(no_mangle)]
-pub(super) unsafe extern "C" fn pthread_create(
-    thread: *mut PthreadId,
-    attributes: *const c_void,
-    routine: Routine,
-    argument: *mut c_void,
-) -> c_int {
-    let Some(image) = images::of(routine as usize) else {
-        // SAFETY: the caller promises what libc's function asks for.
-        return unsafe { next::create(thread, attributes, routine, argument) };
-    };
-    // Counted from now on, because the thread may run before this returns.
-    let known = Thread::new(0, Some(image));
-    let start = Box::into_raw(Box::new(Start {
-        routine,
-        argument,
-        thread: known,
-    }));
-    // SAFETY: the caller promises it for `thread` and `attributes`. `run` takes what `start` points
-    // to.
-    let error = unsafe { next::create(thread, attributes, run, start.cast()) };
-    if error != 0 {
-        // SAFETY: no thread was started, so both still belong to this function alone.
-        unsafe {
-            drop(Box::from_raw(start));
-            Thread::free(known);
-        }
-    }
-    error
-}
-
-/// The start routine that libc gets instead of the module's.
-///
-/// No value with a destructor is alive here while the module's routine runs. `pthread_exit` and
-/// cancellation unwind this frame, which Rust allows only for frames without destructors.
-///
-/// # Safety
-///
-/// For libc, once, with the `Start` of a [`pthread_create`].
-unsafe extern "C-unwind" fn run(start: *mut c_void) -> *mut c_void {
-    // SAFETY: the caller promises that this is a boxed `Start`, and that nobody takes it twice.
-    let Start {
-        routine,
-        argument,
-        thread,
-    } = *unsafe { Box::from_raw(start.cast::<Start>()) };
-    thread.tid.store(next::tid(), Ordering::Relaxed);
-    let armed = arm_end();
-    if armed {
-        OWN.set(thread);
-    }
-    // SAFETY: who called `pthread_create` has asked for this call, with this argument.
-    let result = unsafe { routine(argument) };
-    if armed {
-        // The rest goes when the thread ends, because destructors may still be registered.
-        thread.state().routine = None;
-    } else {
-        // SAFETY: it is not in `OWN`, so only this function and the list refer to it.
-        unsafe { Thread::free(thread) }
-    }
-    result
-}
-
 /// The name of a thread, as the system has it.
 fn name(tid: Option<u32>) -> Option<String> {
     let name = std::fs::read_to_string(format!("/proc/self/task/{}/comm", tid?)).ok()?;
     Some(name.trim_end_matches('\n').to_owned())
 }
 
-/// The threads that run a start routine of an image, or are about to.
-pub(super) fn in_routines(span: Span) -> Vec<ThreadInfo> {
+/// The threads that run a start routine of one of these images, or are about to.
+pub(super) fn in_routines(spans: &[Span]) -> Vec<ThreadInfo> {
+    let is_theirs = |thread: &Thread| {
+        let state = thread.state();
+        state.owners.iter().any(|owner| spans.contains(owner))
+    };
     let found: Vec<_> = list()
         .iter()
-        .filter(|thread| thread.state().routine == Some(span))
+        .filter(|thread| is_theirs(thread))
         .map(|thread| (thread.tid(), thread.is_current()))
         .collect();
     // Files are read without the lock.

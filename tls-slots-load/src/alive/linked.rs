@@ -1,0 +1,237 @@
+//! The images of this process, and which image needs which.
+//!
+//! # The problem
+//!
+//! `dlclose` of a module also unmaps the libraries that only this module needs: a C library that it
+//! links, or another module. Their code goes with the module, so what of them is alive counts, too.
+//! The system does not say which images go. But each image names the libraries that it needs
+//! (`DT_NEEDED`, System V ABI, "Dynamic Section"), and `dl_iterate_phdr` shows all images.
+//!
+//! # The way
+//!
+//! The images that are there when the program starts are never unmapped: the host, and what it is
+//! linked to. They are *permanent*, and are noted once. All other images have come by `dlopen`.
+//!
+//! The system matches a needed name with an image's `DT_SONAME`, or with the name of its file.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ops::Range;
+use std::slice;
+use std::sync::OnceLock;
+
+/// An image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Linked {
+    /// From its lowest to its highest address.
+    pub(crate) memory: Range<usize>,
+    /// The path by which it was opened. Empty for the program itself.
+    pub(crate) file: String,
+    /// The name that it gives itself.
+    own_name: Option<String>,
+    /// The names of the libraries that it needs.
+    pub(crate) needs: Vec<String>,
+}
+
+impl Linked {
+    /// Whether the system takes this image for the needed library of that name.
+    pub(crate) fn is_called(&self, needed: &str) -> bool {
+        let file_name = self.file.rsplit('/').next();
+        self.own_name.as_deref() == Some(needed) || self.file == needed || file_name == Some(needed)
+    }
+}
+
+/// The images that were there when the program started, the program first.
+static PERMANENT: OnceLock<Vec<Linked>> = OnceLock::new();
+
+/// Notes the images that are there now. For the program's first constructor.
+pub(crate) fn note_permanent() {
+    PERMANENT.get_or_init(all);
+}
+
+/// The permanent images, the program first. None before [`note_permanent`].
+pub(crate) fn permanent() -> &'static [Linked] {
+    PERMANENT.get().map_or(&[], Vec::as_slice)
+}
+
+/// All images, in the order in which the system searches them.
+pub(crate) fn all() -> Vec<Linked> {
+    let mut found = Vec::new();
+    each(&mut |info| {
+        // SAFETY: `each` gives this while `dlclose` on another thread waits.
+        found.push(unsafe { linked(info) });
+        false
+    });
+    found
+}
+
+/// The image that an address is in, with all that is known of it.
+pub(crate) fn of(address: usize) -> Option<Linked> {
+    let mut found = None;
+    each(&mut |info| {
+        // SAFETY: `each` gives this while `dlclose` on another thread waits.
+        if unsafe { memory(info) }.contains(&address) {
+            // SAFETY: `each` gives this while `dlclose` on another thread waits.
+            found = Some(unsafe { linked(info) });
+        }
+        found.is_some()
+    });
+    found
+}
+
+/// Where the image lies that an address is in. This allocates nothing.
+pub(crate) fn memory_of(address: usize) -> Option<Range<usize>> {
+    let mut found = None;
+    each(&mut |info| {
+        // SAFETY: `each` gives this while `dlclose` on another thread waits.
+        let memory = unsafe { memory(info) };
+        if memory.contains(&address) {
+            found = Some(memory);
+        }
+        found.is_some()
+    });
+    found
+}
+
+/// Calls a function with each image, until it says that this was enough.
+///
+/// While it runs, `dlclose` on another thread waits before it takes an image off the list (glibc
+/// 2.36: both take `dl_load_write_lock`, which a thread may take again).
+fn each(look: &mut dyn FnMut(&libc::dl_phdr_info) -> bool) {
+    type Look<'a> = &'a mut dyn FnMut(&libc::dl_phdr_info) -> bool;
+
+    /// # Safety
+    ///
+    /// As `dl_iterate_phdr` calls it, with a `Look`.
+    unsafe extern "C" fn visit(
+        info: *mut libc::dl_phdr_info,
+        _: libc::size_t,
+        data: *mut c_void,
+    ) -> c_int {
+        // SAFETY: the caller promises an image's description, and what `each` gave it.
+        let (info, look) = unsafe { (&*info, &mut *data.cast::<Look<'_>>()) };
+        look(info).into()
+    }
+
+    let mut look = look;
+    // SAFETY: `visit` is made for this `look`, which outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut look).cast()) };
+}
+
+/// The program headers of an image.
+///
+/// # Safety
+///
+/// `info` must come from `dl_iterate_phdr`, which must not have returned yet.
+unsafe fn headers(info: &libc::dl_phdr_info) -> &[libc::Elf64_Phdr] {
+    if info.dlpi_phdr.is_null() {
+        return &[];
+    }
+    // SAFETY: the two describe the program headers, which are mapped as long as the image is.
+    unsafe { slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) }
+}
+
+/// Where an image lies.
+///
+/// # Safety
+///
+/// As [`headers`].
+unsafe fn memory(info: &libc::dl_phdr_info) -> Range<usize> {
+    // SAFETY: the caller promises the same.
+    let headers = unsafe { headers(info) }.iter();
+    let loads = headers.filter(|header| header.p_type == libc::PT_LOAD);
+    let range = loads.map(|header| {
+        let start = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
+        start..start.wrapping_add(header.p_memsz as usize)
+    });
+    let both = range.reduce(|all, one| all.start.min(one.start)..all.end.max(one.end));
+    both.unwrap_or(0..0)
+}
+
+/// `d_tag` of an `Elf64_Dyn`, and the entries that are read here (System V ABI, "Dynamic Section").
+#[repr(C)]
+struct Dynamic {
+    tag: i64,
+    value: usize,
+}
+
+const DT_NULL: i64 = 0;
+const DT_NEEDED: i64 = 1;
+const DT_STRTAB: i64 = 5;
+const DT_SONAME: i64 = 14;
+
+/// All that is known of an image.
+///
+/// # Safety
+///
+/// As [`headers`].
+unsafe fn linked(info: &libc::dl_phdr_info) -> Linked {
+    // SAFETY: the caller promises the same to both.
+    let (headers, memory) = unsafe { (headers(info), memory(info)) };
+    let base = info.dlpi_addr as usize;
+    let section = headers.iter().find(|it| it.p_type == libc::PT_DYNAMIC);
+    let entries: &[Dynamic] = match section {
+        // SAFETY: the system has read the dynamic section of a loaded image. It is aligned, and as
+        // long as its header says.
+        Some(header) => unsafe {
+            slice::from_raw_parts(
+                std::ptr::with_exposed_provenance(base.wrapping_add(header.p_vaddr as usize)),
+                header.p_memsz as usize / size_of::<Dynamic>(),
+            )
+        },
+        None => &[],
+    };
+    let entries = || entries.iter().take_while(|entry| entry.tag != DT_NULL);
+    let strings = entries().find(|entry| entry.tag == DT_STRTAB);
+    // glibc replaces the offset by the address, unless the section is read-only (elf/get-dynamic-
+    // info.h).
+    let strings = strings.map(|entry| match memory.contains(&entry.value) {
+        true => entry.value,
+        false => base.wrapping_add(entry.value),
+    });
+    let named = |tag| {
+        let of_tag = entries().filter(move |entry| entry.tag == tag);
+        of_tag.filter_map(move |entry| {
+            let at: *const c_char =
+                std::ptr::with_exposed_provenance(strings?.wrapping_add(entry.value));
+            // SAFETY: the entry's value is an offset in the table of strings, which is mapped.
+            Some(unsafe { CStr::from_ptr(at) }.to_string_lossy().into_owned())
+        })
+    };
+    let own_name = named(DT_SONAME).next();
+    let needs = named(DT_NEEDED).collect();
+    let file = match info.dlpi_name.is_null() {
+        true => String::new(),
+        // SAFETY: a C string that lives as long as the image.
+        false => unsafe { CStr::from_ptr(info.dlpi_name) }
+            .to_string_lossy()
+            .into_owned(),
+    };
+    Linked {
+        memory,
+        file,
+        own_name,
+        needs,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{all, memory_of, of, permanent};
+
+    #[test]
+    fn the_program_and_libc_are_permanent() {
+        let here = all as fn() -> _ as usize;
+        let program = &permanent()[0];
+        assert!(program.memory.contains(&here));
+        assert_eq!(memory_of(here), Some(program.memory.clone()));
+        assert_eq!(of(here).as_ref(), Some(program));
+        // Each library that the program needs is found by its name.
+        let libc = program.needs.iter().find(|name| name.starts_with("libc."));
+        let libc = libc.expect("it is linked dynamically");
+        let found = permanent().iter().find(|image| image.is_called(libc));
+        let exit = libc::exit as *const () as usize;
+        assert_eq!(memory_of(exit), found.map(|libc| libc.memory.clone()));
+        let local = 0;
+        assert_eq!(memory_of(&raw const local as usize), None);
+    }
+}
