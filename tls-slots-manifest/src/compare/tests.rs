@@ -112,6 +112,23 @@ fn refused(edit: impl FnOnce(&mut Manifest), message: &str) {
     assert_eq!(mismatch.to_string(), message);
 }
 
+/// Whatever else differs follows from it, or is told when it is out.
+#[test]
+fn the_hosts_half_comes_alone() {
+    let edit = |module: &mut Manifest| {
+        module.compiler.debug_assertions = false;
+        module.keys.push(key("tls-slots", "0.1.0", "HOST_HALF"));
+    };
+    refused(
+        edit,
+        "the module does not fit its host in 1 point:\n  \
+           what       host    module\n  \
+           tls-slots  linked  linked, too\n\
+         The module contains the host's half, as it defines `tls_slots_register_v1`; take \
+         `tls-slots` out of its dependencies (under `[dev-dependencies]` it does no harm).",
+    );
+}
+
 #[track_caller]
 fn fits(edit: impl FnOnce(&mut Manifest)) {
     assert_eq!(change(edit), Ok(()));
