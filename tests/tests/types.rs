@@ -5,16 +5,54 @@
 use std::process::Command;
 use std::time::Duration;
 
+use tls_slots_tests::Place;
 use tls_slots_tests::process;
 use tls_slots_tests::project::Project;
 
 /// Another profile: the compiler's ids of all types change, and no layout does.
 const OTHER_PROFILE: &str = "profile.dev.package.types-value.opt-level=1";
 
+/// The library of `types-value` is called `valued`.
+const OTHER_LIB_NAME: Place = Place {
+    folder: "types/lib-name",
+    locked: &[],
+    forks: None,
+    vendored: &[],
+    edit: Some(|path, text| {
+        let path = path.strip_prefix("fixtures").unwrap_or(path);
+        match path.to_str() {
+            Some("types_value/Cargo.toml") => {
+                text.replace("[features]", "[lib]\nname = \"valued\"\n\n[features]")
+            }
+            Some("types_host/src/main.rs" | "types_module/src/lib.rs") => {
+                text.replace("use types_value::", "use valued::")
+            }
+            _ => text.to_owned(),
+        }
+    }),
+};
+
 /// What the host says of a module. `features` are those of host and module.
 fn says(features: [&str; 2], profile: Option<&str>, trusted: Option<&str>) -> String {
-    let host = Project::new("types_host").features(features[0]).built();
-    let mut module = Project::new("types_module").features(features[1]);
+    says_at(None, features, profile, trusted)
+}
+
+/// The same, with both built from sources of their own.
+fn says_at(
+    place: Option<Place>,
+    features: [&str; 2],
+    profile: Option<&str>,
+    trusted: Option<&str>,
+) -> String {
+    let project = |fixture, features| {
+        let project = Project::new(fixture).features(features);
+        match place {
+            Some(place) => project.at(place),
+            None => project,
+        }
+    };
+    let host = project("types_host", features[0]).built();
+    let mut module = project("types_module", features[1]);
     if let Some(profile) = profile {
         module = module.config(profile);
     }
@@ -63,4 +101,20 @@ fn a_profile_that_changes_nothing() {
         WORKS
     );
     assert_eq!(says(["agree", "agree"], Some(OTHER_PROFILE), None), WORKS);
+}
+
+/// `agree!` is about the crate, whatever its library is called: a type's name begins with the
+/// library's name. It was refused before, by the name of a package that does not exist.
+#[test]
+fn a_library_that_has_not_the_packages_name() {
+    let says =
+        |features, trusted| says_at(Some(OTHER_LIB_NAME), features, Some(OTHER_PROFILE), trusted);
+    assert_eq!(says(["agree", "agree"], None), WORKS);
+    // The host trusts by the package's name, where a record tells of the package.
+    let said = says(["", ""], None);
+    assert!(
+        said.starts_with("LOAD ok\nENTRY the entry `double`"),
+        "{said}"
+    );
+    assert_eq!(says(["", ""], Some("valued")), WORKS);
 }

@@ -66,6 +66,7 @@ pub(super) fn host() -> Manifest {
                 align: 8,
                 fields: 7,
             }],
+            lib: "tokio".to_owned(),
         }],
         keys: vec![key("tokio", "1.54.1", "CONTEXT"), own("0.1.0", "OWN")],
         allocator: None,
