@@ -12,7 +12,8 @@ use tls_keys::abi::Key;
 use tls_slots::loader;
 
 use crate::alive::companions::{self, Companion};
-use crate::alive::{counters, holds, libc, pointers, shared_state};
+use crate::alive::counters::{self, Row};
+use crate::alive::{holds, libc, pointers, shared_state};
 use crate::loaded::Loaded;
 use crate::module::Module;
 
@@ -296,7 +297,7 @@ impl Loaded {
 /// An image that has registered, and the libraries that go along with it.
 struct Group {
     start: *const Key,
-    row: usize,
+    row: Row,
     /// Where the image lies, and then each of the libraries.
     ranges: Vec<Range<usize>>,
 }
@@ -306,7 +307,7 @@ impl Group {
         Self {
             start: module.start,
             // The host's row counts nothing, but then the image has come before the loader.
-            row: counters::row_of(module.start).unwrap_or(0),
+            row: counters::row_of(module.start).unwrap_or_else(Row::of_host),
             ranges: vec![module.memory.clone()],
         }
     }
