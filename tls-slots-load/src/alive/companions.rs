@@ -9,7 +9,8 @@
 //! # The way
 //!
 //! The images *go along* that the module needs, directly or not, and that no other image needs. An
-//! image that was there when the program started never goes. A module that was opened by code of
+//! image that was there when the program started never goes, nor does a file that says so (`-z
+//! nodelete`). A module that was opened by code of
 //! this module may be closed by its destructors. So such a module goes along as well, unless
 //! another image needs it. What a [`Module`](crate::Module) has opened stays as long as that is not
 //! unloaded ([`hold`]).
@@ -119,7 +120,8 @@ mod known {
         let is_other = |at: &usize| {
             let image = &all[*at].memory;
             let is_held = image != memory && held.contains(image);
-            is_held || is_permanent(&all[*at]) || !reached_by_it.contains(at)
+            let stays = is_held || all[*at].stays || is_permanent(&all[*at]);
+            stays || !reached_by_it.contains(at)
         };
         let kept = reached(&all, (0..all.len()).filter(is_other).collect());
         reached_by_it.sort_unstable();

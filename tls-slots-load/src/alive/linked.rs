@@ -30,6 +30,8 @@ pub(crate) struct Linked {
     own_name: Option<String>,
     /// The names of the libraries that it needs.
     pub(crate) needs: Vec<String>,
+    /// Whether it says that it is never unmapped.
+    pub(crate) stays: bool,
 }
 
 impl Linked {
@@ -159,6 +161,10 @@ const DT_NEEDED: i64 = 1;
 const DT_STRTAB: i64 = 5;
 const DT_SONAME: i64 = 14;
 
+// What glibc adds (elf.h).
+const DT_FLAGS_1: i64 = 0x6fff_fffb;
+const DF_1_NODELETE: usize = 8;
+
 /// All that is known of an image.
 ///
 /// # Safety
@@ -199,6 +205,8 @@ unsafe fn linked(info: &libc::dl_phdr_info) -> Linked {
     };
     let own_name = named(DT_SONAME).next();
     let needs = named(DT_NEEDED).collect();
+    let mut flags = entries().filter(|entry| entry.tag == DT_FLAGS_1);
+    let stays = flags.any(|entry| entry.value & DF_1_NODELETE != 0);
     let file = match info.dlpi_name.is_null() {
         true => String::new(),
         // SAFETY: a C string that lives as long as the image.
@@ -211,6 +219,7 @@ unsafe fn linked(info: &libc::dl_phdr_info) -> Linked {
         file,
         own_name,
         needs,
+        stays,
     }
 }
 

@@ -262,6 +262,7 @@ pub(super) unsafe fn on_exit(function: OnExit, argument: *mut c_void) -> c_int {
 /// # Safety
 ///
 /// As libc's function.
+#[cfg(not(tls_slots_thread_sanitizer))]
 pub(super) unsafe fn sigaction(signal: c_int, new: *const c_void, old: *mut c_void) -> c_int {
     type Function = unsafe extern "C" fn(c_int, *const c_void, *mut c_void) -> c_int;
     static REAL: Next = Next::new(c"sigaction");
@@ -269,6 +270,13 @@ pub(super) unsafe fn sigaction(signal: c_int, new: *const c_void, old: *mut c_vo
     let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
     // SAFETY: the caller promises what libc's function asks for.
     unsafe { real(signal, new, old) }
+}
+
+#[cfg(tls_slots_thread_sanitizer)]
+unsafe extern "C" {
+    /// The sanitizer's `sigaction`. It gives libc a function of its own for each signal, and it
+    /// must not be replaced. So replaced actions are not noted in such a build.
+    pub(super) fn sigaction(signal: c_int, new: *const c_void, old: *mut c_void) -> c_int;
 }
 
 /// libc's `__cxa_at_quick_exit`.

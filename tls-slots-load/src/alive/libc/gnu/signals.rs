@@ -29,7 +29,9 @@
 use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{images, next};
+#[cfg(not(tls_slots_thread_sanitizer))]
+use super::images;
+use super::next;
 use crate::alive::libc::types::Span;
 
 /// One more than the last signal: `_NSIG` of `<signal.h>`.
@@ -52,6 +54,7 @@ const IS_KNOWN: bool = !cfg!(any(target_arch = "mips64", target_arch = "mips64r6
 static REPLACED: [AtomicUsize; SIGNALS] = [const { AtomicUsize::new(0) }; SIGNALS];
 
 /// Whether a handler is a function: not `SIG_DFL`, `SIG_IGN` or `SIG_ERR`.
+#[cfg(not(tls_slots_thread_sanitizer))]
 fn is_function(handler: usize) -> bool {
     handler > 1 && handler != usize::MAX
 }
@@ -62,7 +65,8 @@ fn is_function(handler: usize) -> bool {
 ///
 /// As POSIX has it.
 // SAFETY: it has the type of libc's function of that name, and does the same by means of `next`.
-#[cfg_attr(not(tls_slots_thread_sanitizer), unsafe(no_mangle))]
+#[cfg(not(tls_slots_thread_sanitizer))]
+#[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn sigaction(
     signal: c_int,
     new: *const c_void,
