@@ -112,28 +112,21 @@ mod known {
         }
         let all = linked::all();
         let at = |memory: &Range<usize>| all.iter().position(|it| it.memory == *memory);
-        let linked: Vec<usize> = reached(&all, at(memory).into_iter().collect());
-        let opened = opened.iter().filter_map(at).collect();
-        let mut reached_by_it = reached(&all, opened);
-        reached_by_it.extend(&linked);
-        let held = lock(&HELD).clone();
-        let is_other = |at: &usize| {
-            let image = &all[*at].memory;
-            let is_held = image != memory && held.contains(image);
-            let stays = is_held || all[*at].stays || is_permanent(&all[*at]);
-            stays || !reached_by_it.contains(at)
+        let Some(own) = at(memory) else {
+            return Companions::default();
         };
-        let kept = reached(&all, (0..all.len()).filter(is_other).collect());
-        reached_by_it.sort_unstable();
-        reached_by_it.dedup();
+        let held = lock(&HELD).clone();
+        let stays = |at: usize| {
+            let image = &all[at];
+            (at != own && held.contains(&image.memory)) || image.stays || is_permanent(image)
+        };
+        let opened = opened.iter().filter_map(at).collect();
+        let linked = reached(&all, vec![own]);
 
         let modules = modules();
         let mut companions = Companions::default();
-        for at in reached_by_it {
+        for at in going_along(&all, own, opened, stays) {
             let image = &all[at];
-            if image.memory == *memory || kept.contains(&at) {
-                continue;
-            }
             let module = modules
                 .iter()
                 .find(|start| image.memory.contains(&start.addr()));
@@ -147,6 +140,23 @@ mod known {
             }
         }
         companions
+    }
+
+    /// Which images go along with `own`, of which code has opened the modules `opened`. `stays`
+    /// says which images stay in any case.
+    fn going_along(
+        all: &[Linked],
+        own: usize,
+        opened: Vec<usize>,
+        stays: impl Fn(usize) -> bool,
+    ) -> Vec<usize> {
+        let mut from_own = opened;
+        from_own.push(own);
+        let from_own = reached(all, from_own);
+        let others = (0..all.len()).filter(|at| stays(*at) || !from_own.contains(at));
+        let kept = reached(all, others.collect());
+        let goes = |at: &usize| *at != own && !kept.contains(at);
+        from_own.into_iter().filter(goes).collect()
     }
 
     /// The files of the images that need the module that lies there, and do not go along with it.
@@ -221,5 +231,49 @@ mod known {
             looked_at += 1;
         }
         reached
+    }
+    #[cfg(test)]
+    mod tests {
+        use super::{Linked, going_along};
+
+        /// An image of that name, and what it needs.
+        fn image(name: &str, needs: &[&str]) -> Linked {
+            Linked::of_test(name, needs)
+        }
+
+        #[test]
+        fn what_nobody_else_needs_goes_along() {
+            let all = [
+                image("host", &["libc"]),
+                image("libc", &[]),
+                image("first", &["only-first", "both", "libc"]),
+                image("only-first", &["below", "libc"]),
+                image("below", &["only-first"]),
+                image("both", &["libc"]),
+                image("second", &["both"]),
+                image("opened", &["below", "of-opened"]),
+                image("of-opened", &[]),
+            ];
+            let names = |own: &str, opened: &[&str], stay: &[&str]| {
+                let at = |name: &str| all.iter().position(|image| image.is_called(name)).unwrap();
+                let opened = opened.iter().map(|name| at(name)).collect();
+                let stays = |at: usize| at < 2 || stay.iter().any(|name| all[at].is_called(name));
+                let mut along: Vec<_> = going_along(&all, at(own), opened, stays)
+                    .into_iter()
+                    .map(|at| &*all[at].file)
+                    .collect();
+                along.sort_unstable();
+                along
+            };
+            let nothing: [&str; 0] = [];
+            // What the host has opened keeps what it needs.
+            assert_eq!(names("first", &[], &[]), nothing);
+            let along = ["below", "of-opened", "only-first", "opened"];
+            assert_eq!(names("first", &["opened"], &[]), along);
+            let along = ["of-opened", "opened"];
+            assert_eq!(names("first", &["opened"], &["below"]), along);
+            assert_eq!(names("opened", &[], &[]), ["of-opened"]);
+            assert_eq!(names("second", &[], &[]), nothing);
+        }
     }
 }

@@ -42,6 +42,20 @@ impl Linked {
     }
 }
 
+#[cfg(test)]
+impl Linked {
+    /// An image of that name, for tests. No two have the same memory.
+    pub(crate) fn of_test(name: &str, needs: &[&str]) -> Self {
+        Self {
+            memory: name.as_ptr().addr()..name.as_ptr().addr() + 1,
+            file: name.to_owned(),
+            own_name: None,
+            needs: needs.iter().map(|needed| (*needed).to_owned()).collect(),
+            stays: false,
+        }
+    }
+}
+
 /// The images that were there when the program started, the program first.
 static PERMANENT: OnceLock<Vec<Linked>> = OnceLock::new();
 

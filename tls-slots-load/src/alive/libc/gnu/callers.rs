@@ -195,3 +195,35 @@ unsafe extern "C" fn visit(context: *mut Context, walk: *mut c_void) -> c_int {
         false => END,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::hint::black_box;
+    use std::time::Duration;
+
+    use super::owners;
+
+    /// How long this thread has run.
+    fn processor_time() -> Duration {
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: a clock that every thread has, and room for a time.
+        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    }
+
+    /// A thread of the host's costs a look-up. Starting it takes ten times this bound.
+    #[test]
+    fn threads_of_the_host_cost_next_to_nothing() {
+        const TIMES: u32 = 20_000;
+        let function = processor_time as *const () as usize;
+        let begun = processor_time();
+        for _ in 0..TIMES {
+            assert_eq!(owners(black_box(function), black_box(0)), []);
+        }
+        let each = (processor_time() - begun) / TIMES;
+        assert!(each < Duration::from_micros(1), "{each:?}");
+    }
+}
