@@ -69,6 +69,7 @@ pub struct LoadOptions {
     pub(crate) new_instance: bool,
     pub(crate) verify: Option<Box<Verify>>,
     pub(crate) allowed: Allowed,
+    strict_types: bool,
     max_size: u64,
 }
 
@@ -84,6 +85,7 @@ impl Default for LoadOptions {
             new_instance: false,
             verify: None,
             allowed: Allowed::default(),
+            strict_types: false,
             max_size: MAX_SIZE,
         }
     }
@@ -170,6 +172,22 @@ impl LoadOptions {
         self
     }
 
+    /// Gives an entry only if host and module have *agreed* on each crate that its signature names.
+    ///
+    /// They have agreed on forked crates, on crates that declare keys or say `tls_keys::agree!`, and
+    /// on those that [`trust_sources`](Self::trust_sources) names. Without this, equal ids of the
+    /// compiler's do as well. A path dependency has the same ids after a change of its sources, so
+    /// where modules are built again and the host is not, as under a `Reload`, equal ids can
+    /// mislead. What crosses otherwise than by an entry's signature is not noticed either way.
+    ///
+    /// # Errors
+    ///
+    /// [`Module::entry`] and [`Module::function`] give [`LoadError::Types`], which names the crate.
+    pub fn strict_types(&mut self, strict: bool) -> &mut Self {
+        self.strict_types = strict;
+        self
+    }
+
     /// Adds the host's own check. `verify` is called after all other checks, with the bytes of the
     /// file, before anything of them is loaded. Its error becomes the source of
     /// [`LoadError::Rejected`].
@@ -231,6 +249,7 @@ impl fmt::Debug for LoadOptions {
             .field("new_instance", &self.new_instance)
             .field("verify", &self.verify.is_some())
             .field("allowed", &self.allowed)
+            .field("strict_types", &self.strict_types)
             .field("max_size", &self.max_size)
             .finish()
     }
@@ -301,7 +320,8 @@ unsafe fn load(options: &LoadOptions, path: &Path) -> Result<Module, LoadError> 
     if let Some(expected) = options.sha256 {
         check::digest(path, &file.content, expected)?;
     }
-    let (headers, agreed) = check::check(path, &file.content, &options.allowed)?;
+    let (headers, mut agreed) = check::check(path, &file.content, &options.allowed)?;
+    agreed.ids_count &= !options.strict_types;
     let agreed = Arc::new(agreed);
     if let Some(verify) = &options.verify {
         verify(&file.content).map_err(|source| LoadError::Rejected {
