@@ -33,7 +33,7 @@ pub use hold::Hold;
 pub use local::{AccessError, LocalKey};
 pub use process::ProcessLocal;
 #[doc(hidden)]
-pub use tls_keys_macros::{agreement as __agreement, sources as __sources};
+pub use tls_keys_macros::sources as __sources;
 
 /// The types that cross between a module and its host: plain `#[repr(C)]` data.
 pub mod abi {
