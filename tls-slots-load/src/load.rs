@@ -174,10 +174,10 @@ impl LoadOptions {
 
     /// Gives an entry only if host and module have *agreed* on each crate that its signature names.
     ///
-    /// They have agreed on forked crates, on crates that declare keys or say `tls_keys::agree!`, and
-    /// on those that [`trust_sources`](Self::trust_sources) names. Without this, equal ids of the
-    /// compiler's do as well. A path dependency has the same ids after a change of its sources, so
-    /// where modules are built again and the host is not, as under a `Reload`, equal ids can
+    /// They have agreed on forked crates, on crates that declare keys or say `tls_keys::agree!`,
+    /// and on those that [`trust_sources`](Self::trust_sources) names. Without this, equal ids of
+    /// the compiler's do as well. A path dependency has the same ids after a change of its sources,
+    /// so where modules are built again and the host is not, as under a `Reload`, equal ids can
     /// mislead. What crosses otherwise than by an entry's signature is not noticed either way.
     ///
     /// # Errors

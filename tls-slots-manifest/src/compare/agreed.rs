@@ -16,9 +16,9 @@ pub struct Agreed {
     /// (`serde_json`); and those that the host trusts. [`compare`](crate::compare) has found these
     /// crates equal. Each image has one version of each.
     pub crates: BTreeSet<String>,
-    /// Whether equal ids of the compiler's count for types of other crates. They do not where sources
-    /// that ask for features of the target, or for a cfg of `RUSTFLAGS`, get another answer in each
-    /// image: no id shows that. A loader may be stricter.
+    /// Whether equal ids of the compiler's count for types of other crates. They do not where
+    /// sources that ask for features of the target, or for a cfg of `RUSTFLAGS`, get another answer
+    /// in each image: no id shows that. A loader may be stricter.
     pub ids_count: bool,
 }
 
