@@ -13,13 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::task::{Context, Poll};
 
-use tls_keys::counters::{self, Counted};
+use tls_keys::counters::Counted;
 use tls_keys::entry::{
     self, CallAsync, CallSync, EntryFuture, EntryKind, EntryPanic, Misfit, Signature,
 };
 use tls_keys::names::ENTRY_PREFIX;
 
-use crate::alive::counters::offset;
 use crate::loaded::Loaded;
 use crate::module::Module;
 use crate::open::error::LoadError;
@@ -99,8 +98,8 @@ struct InProgress {
 impl InProgress {
     /// Counts a call, whether the gate is open or not.
     fn begin(loaded: &Arc<Loaded>) -> Self {
-        // SAFETY: `alive/counters.rs` has given this row, and so this offset, to the image.
-        unsafe { counters::begin_at(offset(loaded.image.row), Counted::Call) }
+        // SAFETY: the call ends once, when `self` is dropped.
+        unsafe { loaded.image.row.begin(Counted::Call) }
         Self {
             loaded: Arc::clone(loaded),
         }
@@ -126,8 +125,8 @@ impl InProgress {
 
 impl Drop for InProgress {
     fn drop(&mut self) {
-        // SAFETY: `alive/counters.rs` has given this row, and so this offset, to the image.
-        unsafe { counters::end_at(offset(self.loaded.image.row), Counted::Call) }
+        // SAFETY: `begin` has counted the call for this image, and nothing of it is left.
+        unsafe { self.loaded.image.row.end(Counted::Call) }
     }
 }
 

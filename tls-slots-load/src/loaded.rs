@@ -13,7 +13,7 @@ use libloading::Library;
 use tls_keys::abi::Key;
 use tls_slots::loader::lock;
 
-use crate::alive::counters;
+use crate::alive::counters::{self, Row};
 use crate::open::copy::openable::Openable;
 use crate::open::file::{self, ReadFile, Stamp};
 use crate::open::format::Headers;
@@ -26,9 +26,9 @@ pub(crate) struct Image {
     start: usize,
     /// All of its memory, from its lowest to its highest address.
     pub(crate) memory: Range<usize>,
-    /// Its row in the threads' blocks of counters. 0, the host's, if it has none; it is then kept
+    /// Its row in the threads' blocks of counters. The host's if it has none; it is then kept
     /// mapped.
-    pub(crate) row: usize,
+    pub(crate) row: Row,
     /// What is known to keep it mapped for ever, a sentence each.
     pub(crate) kept_mapped_by: Vec<String>,
 }
@@ -92,7 +92,7 @@ impl Loaded {
             image: Image {
                 start: open.start.addr(),
                 memory: open.memory,
-                row: row.unwrap_or(0),
+                row: row.unwrap_or_else(Row::of_host),
                 kept_mapped_by,
             },
             library: Mutex::new(Some(open.library)),

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | to be told of images and threads | [`Observer`], [`observe`] |
 //! | images: file, memory, which ones there are | [`file`], [`memory`], [`by_address`], [`is_accepted_module`], [`is_exiting`] |
+//! | what keys resolve to | [`resolve_to_another`] |
 //! | values of keys | [`index_of`], [`with_values`], [`to_be_dropped`], [`reset`], [`each_value`], [`private_thread_locals`] |
 //! | hooks of shared crates | [`unload_hooks`], [`all_unload_hooks`] |
 //! | what the host is, for a comparison | [`description`] |
@@ -21,6 +22,7 @@ pub use crate::observers::{AcceptedImage, Next, Observer, ValueOf};
 pub use crate::registry::images::{
     Storage, by_address, each_value, is_accepted_module, is_exiting, private_thread_locals,
 };
+pub use crate::registry::register::resolve_to_another;
 pub use crate::sync::{lock, read, write};
 pub use crate::unload_hooks::{all as all_unload_hooks, of as unload_hooks};
 pub use crate::values::sweep::{OfThread, reset, to_be_dropped, with_values};

@@ -22,6 +22,8 @@ use crate::sync::AtomicUsize;
 pub struct AcceptedImage {
     /// The first key of its section: what identifies the image.
     pub start: *const Key,
+    /// One past the last key.
+    pub end: *const Key,
     /// Where the image keeps the offset of its row of counters (`tls_keys::abi::Image::row`).
     ///
     /// At most one observer writes there, before other code of the image runs and when the image
@@ -35,6 +37,7 @@ impl AcceptedImage {
     pub(crate) fn of(image: &Image) -> Self {
         Self {
             start: image.keys_start,
+            end: image.keys_end,
             row: image.row,
         }
     }
@@ -77,9 +80,13 @@ pub struct Observer {
     ///
     /// What the function gives for an index is a live value of that definition's key.
     pub thread_ended: unsafe fn(&ValueOf<'_>),
-    /// A module counts on a thread that has ended (`tls_keys::counters`): the row's offset, what,
-    /// and whether it has ended.
-    pub count: fn(usize, Counted, bool),
+    /// A module counts on a thread that has ended (`tls_keys::counters`): the key of the blocks,
+    /// the row's offset, what, and whether it has ended.
+    ///
+    /// # Safety
+    ///
+    /// The key's image is loaded.
+    pub count: unsafe fn(&Key, usize, Counted, bool),
     /// A module's [`Hold`](tls_keys::Hold) begins or ends: image, name, and whether it begins.
     ///
     /// # Safety

@@ -95,12 +95,12 @@ fn image_info(image: &Registered, registry: &Registry) -> ImageInfo {
         first_thread_id: if image.is_host {
             Some(1)
         } else {
-            stds::modules::first_thread_id(image.start)
+            stds::modules::first_thread_id(image.image.start)
         },
         keys: match image.refused {
             Some(_) => Vec::new(),
             // SAFETY: registered, so still loaded, as unregistering takes the lock.
-            None => unsafe { keys(image.start, image.end) }
+            None => unsafe { keys(image.image.start, image.image.end) }
                 .map(|key| key_info(key, registry))
                 .collect(),
         },
@@ -195,6 +195,7 @@ fn key_info(key: &Key, registry: &Registry) -> KeyInfo {
         kind: identity.kind,
         size: key.size(),
         align: key.align(),
-        shared: definition.is_some_and(is_host_s),
+        // What is another image's is the host's.
+        shared: definition.is_some_and(|one| !std::ptr::eq(one.key, key) || is_host_s(one)),
     }
 }

@@ -24,25 +24,25 @@ impl Counted {
     pub const ALL: [Self; 4] = [Self::Task, Self::Blocking, Self::Call, Self::Deferred];
 }
 
-/// How many rows a block has.
-///
-/// The last row is for all images that found no row of their own. These are unloaded when none of
-/// them has anything alive.
-pub const ROWS: usize = 128;
+/// How many rows a block has. If there are more images, they count in further blocks.
+pub const ROWS: usize = 16;
+
+/// How many kinds there are.
+const KINDS: usize = Counted::ALL.len();
 
 /// The counters of one image on one thread.
 #[repr(C)]
 #[derive(Debug)]
 pub(super) struct Row {
-    begun: [AtomicU32; 4],
-    ended: [AtomicU32; 4],
+    begun: [AtomicU32; KINDS],
+    ended: [AtomicU32; KINDS],
 }
 
 impl Row {
     const fn new() -> Self {
         Self {
-            begun: [const { AtomicU32::new(0) }; 4],
-            ended: [const { AtomicU32::new(0) }; 4],
+            begun: [const { AtomicU32::new(0) }; KINDS],
+            ended: [const { AtomicU32::new(0) }; KINDS],
         }
     }
 
@@ -72,7 +72,8 @@ fn add(counter: &AtomicU32) {
 #[doc(hidden)]
 pub const ROW_SIZE: usize = size_of::<Row>();
 
-/// One thread's block of counters: a row for each image. Only that thread writes to the block.
+/// One thread's block of counters: a row for each of up to [`ROWS`] images. Only that thread writes
+/// to the block.
 ///
 /// The counters wrap. Differences are right as long as fewer than 2³² things are alive.
 #[repr(C)]

@@ -12,6 +12,11 @@
 //! block's address, which is a thread-local key like any other, add the offset of the image's row,
 //! add one. When the host wants to know, it adds up the blocks of all threads.
 //!
+//! A block has [`ROWS`] rows. When they are taken, the host makes another key with blocks of its
+//! own ([`new_key`]), and the key of the next image that comes resolves to that one. So there is a
+//! row for each image, no image has to know which block is its own, and a thread has only the
+//! blocks in which it counts.
+//!
 //! What has begun and what has ended are counted apart, because a task may end on another thread
 //! than the one on which it began. The host first reads all that has ended, then all that has
 //! begun. Both only grow. So if the sums are equal, there was a moment between the two readings
@@ -48,23 +53,30 @@ unsafe extern "C-unwind" fn init_at(storage: *mut u8) {
     unsafe { storage.cast::<Counters>().write(Counters::new()) }
 }
 
-/// The key of the threads' blocks. For the host.
+/// The key of the threads' blocks, as this image uses it. For the host.
 #[doc(hidden)]
 pub fn key() -> &'static Key {
     &COUNTERS
+}
+
+/// A key of further blocks. For the host.
+#[doc(hidden)]
+pub fn new_key() -> Key {
+    Key::thread_local::<Counters>(__declared!(COUNTERS[Counters]), init_at)
 }
 
 /// The calling thread's row at an offset; `None` when the thread has ended.
 ///
 /// # Safety
 ///
-/// `offset` must be the offset of a row in a block.
+/// `key` must be a key of blocks, and `offset` the offset of a row in a block.
 #[inline(always)]
-unsafe fn row_at<'a>(offset: usize) -> Option<&'a Row> {
+unsafe fn row_at<'a>(key: &'static Key, offset: usize) -> Option<&'a Row> {
     // SAFETY: `Key::slot` is an offset inside the table, by the field's invariant.
-    let mut block = unsafe { arch::value(COUNTERS.slot()) };
+    let mut block = unsafe { arch::value(key.slot()) };
     if block.is_null() {
-        block = cold();
+        // SAFETY: the caller's promise.
+        block = unsafe { cold(key) };
         if block.is_null() {
             return None;
         }
@@ -73,11 +85,16 @@ unsafe fn row_at<'a>(offset: usize) -> Option<&'a Row> {
     Some(unsafe { &*block.add(offset).cast::<Row>() })
 }
 
+/// The calling thread's block where the table has none; null when the thread has ended.
+///
+/// # Safety
+///
+/// `key` must be a key of blocks.
 #[cold]
 #[inline(never)]
-fn cold() -> *mut u8 {
-    // SAFETY: `COUNTERS` is a key of this image for this type.
-    let block = unsafe { access::cold::<Counters>(&COUNTERS, None, Counters::new) };
+unsafe fn cold(key: &'static Key) -> *mut u8 {
+    // SAFETY: the caller's promise: a key for this type.
+    let block = unsafe { access::cold::<Counters>(key, None, Counters::new) };
     block.cast_mut().cast()
 }
 
@@ -89,8 +106,8 @@ fn cold() -> *mut u8 {
 /// same image.
 #[inline(always)]
 pub unsafe fn begin(what: Counted) {
-    // SAFETY: the offset of this image's own row.
-    unsafe { begin_at(image::row(), what) }
+    // SAFETY: this image's own key and row.
+    unsafe { begin_at(&COUNTERS, image::row(), what) }
 }
 
 /// Something of this image has ended.
@@ -102,23 +119,24 @@ pub unsafe fn begin(what: Counted) {
 /// unmap the image when all counts are equal.
 #[inline(always)]
 pub unsafe fn end(what: Counted) {
-    // SAFETY: the offset of this image's own row.
-    unsafe { end_at(image::row(), what) }
+    // SAFETY: this image's own key and row.
+    unsafe { end_at(&COUNTERS, image::row(), what) }
 }
 
-/// [`begin`] on behalf of the image whose row has that offset.
+/// [`begin`] on behalf of the image whose row has that offset in the blocks of that key.
 ///
 /// # Safety
 ///
-/// The offset must be that of a row, which the host's loader has given to an image.
+/// `key` must be [`key`] or one that [`new_key`] made, and the host's loader must have given the
+/// row at that offset to an image.
 #[doc(hidden)]
 #[inline(always)]
-pub unsafe fn begin_at(offset: usize, what: Counted) {
+pub unsafe fn begin_at(key: &'static Key, offset: usize, what: Counted) {
     // SAFETY: the caller's promise.
-    match unsafe { row_at(offset) } {
+    match unsafe { row_at(key, offset) } {
         Some(row) => row.begin(what),
         // SAFETY: the caller's promise.
-        None => unsafe { calls::count(offset, what, false) },
+        None => unsafe { calls::count(key, offset, what, false) },
     }
 }
 
@@ -129,12 +147,12 @@ pub unsafe fn begin_at(offset: usize, what: Counted) {
 /// As [`begin_at`].
 #[doc(hidden)]
 #[inline(always)]
-pub unsafe fn end_at(offset: usize, what: Counted) {
+pub unsafe fn end_at(key: &'static Key, offset: usize, what: Counted) {
     // SAFETY: the caller's promise.
-    match unsafe { row_at(offset) } {
+    match unsafe { row_at(key, offset) } {
         Some(row) => row.end(what),
         // SAFETY: the caller's promise.
-        None => unsafe { calls::count(offset, what, true) },
+        None => unsafe { calls::count(key, offset, what, true) },
     }
 }
 

@@ -5,7 +5,8 @@
 //! A module may be unmapped only when nothing refers to its code. Tasks and calls are so frequent
 //! that a shared counter would slow them down. So each thread counts for itself, as `counters.rs`
 //! of `tls-keys` describes. Each thread has a block of counters, and each image has a row in every
-//! block. Here the rows are given out, and the counters are added up.
+//! block. A block has few rows, so there are further blocks when the rows are taken. Here the rows
+//! are given out, and the counters are added up.
 //!
 //! # Why the sum is exact
 //!
@@ -14,23 +15,114 @@
 //! B the second. At the moment between the two readings, at least E things had ended, and at most B
 //! had begun. So if E equals B, nothing was alive at that moment.
 //!
-//! A thread that ends adds its counters to [`GONE`] under the lock of the list of threads. Both
-//! readings are under that lock.
+//! A thread that ends adds its counters to [`Blocks::gone`] under the lock of the list of threads.
+//! Both readings are under that lock.
 
-use std::sync::Mutex;
+use std::iter::successors;
 use std::sync::atomic::{Ordering, fence};
+use std::sync::{Mutex, OnceLock};
 
 use tls_keys::abi::Key;
 use tls_keys::counters::{self, Counted, Counters, ROW_SIZE, ROWS};
 use tls_slots::loader::{self, AcceptedImage, ValueOf, lock};
 
-/// The counters of threads that have ended, and what threads have counted after that.
-static GONE: Counters = Counters::new();
+/// A key of blocks: [`ROWS`] rows on every thread.
+struct Blocks {
+    key: &'static Key,
+    /// The counters of threads that have ended, and what threads have counted after that.
+    gone: Counters,
+    next: OnceLock<&'static Self>,
+}
 
-/// Which rows are taken.
+impl Blocks {
+    fn new(key: &'static Key) -> &'static Self {
+        Box::leak(Box::new(Self {
+            key,
+            gone: Counters::new(),
+            next: OnceLock::new(),
+        }))
+    }
+
+    /// The first blocks, whose key the host and its modules share.
+    fn first() -> &'static Self {
+        static FIRST: OnceLock<&Blocks> = OnceLock::new();
+        FIRST.get_or_init(|| Self::new(counters::key()))
+    }
+
+    /// All blocks, in the order in which they were made. None is ever removed.
+    fn all() -> impl Iterator<Item = &'static Self> {
+        successors(Some(Self::first()), |blocks| blocks.next.get().copied())
+    }
+
+    /// The blocks with that number; made if they are the next.
+    fn number(number: usize) -> &'static Self {
+        (0..number).fold(Self::first(), |blocks, _| {
+            let next = || Self::new(Box::leak(Box::new(counters::new_key())));
+            blocks.next.get_or_init(next)
+        })
+    }
+
+    /// The index of the definition by which a thread's block is found among its values. Beyond what
+    /// any thread has, as long as no thread can have one.
+    fn index(&self) -> usize {
+        // SAFETY: the key is one of this executable, or was leaked.
+        let index = unsafe { loader::index_of(self.key) };
+        index.unwrap_or(usize::MAX)
+    }
+}
+
+/// A row of an image, on every thread.
+#[derive(Clone, Copy)]
+pub(crate) struct Row {
+    blocks: &'static Blocks,
+    /// Invariant: less than [`ROWS`].
+    place: usize,
+}
+
+impl Row {
+    /// The row with that number.
+    fn number(number: usize) -> Self {
+        Self {
+            blocks: Blocks::number(number / ROWS),
+            place: number % ROWS,
+        }
+    }
+
+    /// The host's.
+    pub(crate) fn of_host() -> Self {
+        Self::number(0)
+    }
+
+    /// Its offset in a block, in bytes.
+    fn offset(self) -> usize {
+        self.place * ROW_SIZE
+    }
+
+    /// Something of the image has begun, on the calling thread.
+    ///
+    /// # Safety
+    ///
+    /// As [`counters::begin`], for the image that has the row.
+    pub(crate) unsafe fn begin(self, what: Counted) {
+        // SAFETY: a key of blocks, and the offset of a row; the caller promises the rest.
+        unsafe { counters::begin_at(self.blocks.key, self.offset(), what) }
+    }
+
+    /// Something of the image has ended, on the calling thread.
+    ///
+    /// # Safety
+    ///
+    /// As [`counters::end`], for the image that has the row.
+    pub(crate) unsafe fn end(self, what: Counted) {
+        // SAFETY: a key of blocks, and the offset of a row; the caller promises the rest.
+        unsafe { counters::end_at(self.blocks.key, self.offset(), what) }
+    }
+}
+
+/// Which rows are taken, by number.
 ///
-/// Invariant: a row below `next` is free or belongs to an image. All images that found no free row
-/// share the last row.
+/// Invariant: a row below `next` is free or belongs to an image, or something that counted in it
+/// was alive when its image went.
 struct Rows {
     next: usize,
     free: Vec<usize>,
@@ -38,7 +130,7 @@ struct Rows {
     of: Vec<(usize, usize)>,
 }
 
-/// Lock order: after the registry's. Under this lock runs no code but this file's.
+/// Under this lock runs no code but this file's.
 static ROWS_TAKEN: Mutex<Rows> = Mutex::new(Rows::new());
 
 impl Rows {
@@ -54,17 +146,9 @@ impl Rows {
     /// Takes a row for an image.
     fn take(&mut self) -> usize {
         self.free.pop().unwrap_or_else(|| {
-            let row = self.next.min(ROWS - 1);
-            self.next = (self.next + 1).min(ROWS - 1);
-            row
+            self.next += 1;
+            self.next - 1
         })
-    }
-
-    /// Gives back the row of an image that is gone and had nothing alive.
-    fn give_back(&mut self, row: usize) {
-        if row != ROWS - 1 {
-            self.free.push(row);
-        }
     }
 }
 
@@ -74,19 +158,22 @@ impl Rows {
 ///
 /// The image must be loaded, and have presented `image.row`.
 pub(crate) unsafe fn image_came(image: AcceptedImage) {
-    let mut rows = lock(&ROWS_TAKEN);
-    let start = image.start.addr();
-    let known = rows.of.iter().find(|(known, _)| *known == start);
-    let row = match known {
-        Some((_, row)) => *row,
-        None => {
-            let row = rows.take();
-            rows.of.push((start, row));
-            row
+    let row = {
+        let mut rows = lock(&ROWS_TAKEN);
+        let start = image.start.addr();
+        if rows.of.iter().any(|(known, _)| *known == start) {
+            return;
         }
+        let row = rows.take();
+        rows.of.push((start, row));
+        Row::number(row)
     };
-    // SAFETY: the caller promises that this is where the loaded image keeps the offset of its row.
-    unsafe { (*image.row).store(offset(row), Ordering::Relaxed) };
+    // SAFETY: the caller promises that the image is loaded, and that `row` is where it keeps the
+    // offset of its row. Both keys are of blocks, and each offset is that of a row in both.
+    unsafe {
+        loader::resolve_to_another(image, counters::key(), row.blocks.key);
+        (*image.row).store(row.offset(), Ordering::Relaxed);
+    }
 }
 
 /// Takes the row back from an image that goes.
@@ -105,21 +192,16 @@ pub(crate) unsafe fn image_left(image: AcceptedImage) {
         at.map(|at| rows.of.swap_remove(at).1)
     };
     // If something is alive, the row is not used again. Else it would count for the next image.
-    if let Some(row) = taken.filter(|row| alive(*row) == Alive::default()) {
-        lock(&ROWS_TAKEN).give_back(row);
+    if let Some(row) = taken.filter(|row| alive(Row::number(*row)) == Alive::default()) {
+        lock(&ROWS_TAKEN).free.push(row);
     }
 }
 
 /// The row of an image. `None` for an image that this crate was not told of.
-pub(crate) fn row_of(start: *const Key) -> Option<usize> {
+pub(crate) fn row_of(start: *const Key) -> Option<Row> {
     let rows = lock(&ROWS_TAKEN);
     let found = rows.of.iter().find(|(known, _)| *known == start.addr());
-    found.map(|(_, row)| *row)
-}
-
-/// The offset of a row in a block, in bytes. An image knows only this.
-pub(crate) fn offset(row: usize) -> usize {
-    row * ROW_SIZE
+    found.map(|(_, row)| Row::number(*row))
 }
 
 /// How much of an image is alive, by kind.
@@ -132,25 +214,26 @@ pub(crate) struct Alive {
 }
 
 /// What is alive of the image with that row.
-pub(crate) fn alive(row: usize) -> Alive {
+pub(crate) fn alive(row: Row) -> Alive {
+    let Row { blocks, place } = row;
     let mut ended = [0_u32; Counted::ALL.len()];
     let mut begun = [0_u32; Counted::ALL.len()];
-    loader::with_values(index(), |blocks| {
+    loader::with_values(blocks.index(), |of_threads| {
         let sum = |of: &dyn Fn(&Counters) -> u32| {
-            let all = blocks.iter().map(|block| {
+            let all = of_threads.iter().map(|block| {
                 // SAFETY: `with_values` gives live values of this key, which are of the type
                 // `Counters`.
                 of(unsafe { &*block.cast::<Counters>() })
             });
-            all.fold(of(&GONE), u32::wrapping_add)
+            all.fold(of(&blocks.gone), u32::wrapping_add)
         };
         for what in Counted::ALL {
-            ended[what as usize] = sum(&|counters| counters.ended(row, what));
+            ended[what as usize] = sum(&|counters| counters.ended(place, what));
         }
         // What has begun is read after what has ended, see the top of this file.
         fence(Ordering::SeqCst);
         for what in Counted::ALL {
-            begun[what as usize] = sum(&|counters| counters.begun(row, what));
+            begun[what as usize] = sum(&|counters| counters.begun(place, what));
         }
     });
     let of = |what: Counted| begun[what as usize].wrapping_sub(ended[what as usize]) as usize;
@@ -162,29 +245,32 @@ pub(crate) fn alive(row: usize) -> Alive {
     }
 }
 
-/// The index of the definition by which a thread's block is found among its values.
-fn index() -> usize {
-    // SAFETY: the key is one of this executable, which is loaded.
-    let index = unsafe { loader::index_of(counters::key()) };
-    // The host's first code registers the key. Before that, no thread has a block.
-    index.unwrap_or(usize::MAX)
-}
-
-/// A thread ends. Adds its counters to [`GONE`]. Called under the lock of the list of threads.
+/// A thread ends. Adds its counters to [`Blocks::gone`]. Called under the lock of the list of
+/// threads.
 ///
 /// # Safety
 ///
 /// What `value_of` gives for an index must be a live value of that definition's key.
 pub(crate) unsafe fn thread_ended(value_of: &ValueOf<'_>) {
-    if let Some(block) = value_of(index()) {
-        // SAFETY: the caller promises a live value, and that of this key is of the type `Counters`.
-        GONE.absorb(unsafe { &*block.cast::<Counters>() });
+    for blocks in Blocks::all() {
+        if let Some(block) = value_of(blocks.index()) {
+            // SAFETY: the caller promises a live value, and that of this key is of the type
+            // `Counters`.
+            blocks.gone.absorb(unsafe { &*block.cast::<Counters>() });
+        }
     }
 }
 
 /// Counts for a thread that has no block any more, because it is ending.
-pub(crate) fn count(offset: usize, what: Counted, ended: bool) {
-    GONE.count(offset / ROW_SIZE, what, ended);
+///
+/// # Safety
+///
+/// The key's image must be loaded.
+pub(crate) unsafe fn count(key: &Key, offset: usize, what: Counted, ended: bool) {
+    // An image's key resolves to that of its blocks.
+    let is_it = |blocks: &&Blocks| blocks.key.definition() == key.definition();
+    let blocks = Blocks::all().find(is_it).unwrap_or_else(Blocks::first);
+    blocks.gone.count(offset / ROW_SIZE, what, ended);
 }
 
 #[cfg(test)]
@@ -192,35 +278,58 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_used_again_and_the_last_one_is_shared() {
+    fn there_are_rows_for_all_and_they_are_used_again() {
         let mut rows = Rows::new();
-        let all: Vec<_> = (1..ROWS).map(|_| rows.take()).collect();
-        assert_eq!(all, (1..ROWS).collect::<Vec<_>>());
-        assert_eq!((rows.take(), rows.take()), (ROWS - 1, ROWS - 1));
-        rows.give_back(5);
-        rows.give_back(ROWS - 1);
-        assert_eq!((rows.take(), rows.take()), (5, ROWS - 1));
+        let all: Vec<_> = (1..1000).map(|_| rows.take()).collect();
+        assert_eq!(all, (1..1000).collect::<Vec<_>>());
+        rows.free.push(5);
+        assert_eq!((rows.take(), rows.take()), (5, 1000));
+    }
+
+    /// Makes the key known, as for the first module that counts in these blocks.
+    fn define(blocks: &Blocks) {
+        let module = AcceptedImage {
+            start: std::ptr::null(),
+            end: std::ptr::null(),
+            row: std::ptr::null(),
+        };
+        // SAFETY: a module without keys.
+        unsafe { loader::resolve_to_another(module, blocks.key, blocks.key) }
     }
 
     #[test]
     fn what_begins_on_one_thread_may_end_on_another_and_threads_may_be_gone() {
-        let row = 77;
-        let offset = offset(row);
-        // SAFETY: the row is in range, and no image of this test has it.
-        let begin = move || unsafe { counters::begin_at(offset, Counted::Task) };
-        // SAFETY: the row is in range, and no image of this test has it.
-        let end = move || unsafe { counters::end_at(offset, Counted::Task) };
-        assert_eq!(alive(row), Alive::default());
-        begin();
-        std::thread::spawn(move || {
+        // One of the first blocks, and one of others, which no image has.
+        assert!(tls_slots::images()[0].is_host);
+        for row in [Row::number(ROWS - 1), Row::number(3 * ROWS + 1)] {
+            // SAFETY: nobody but this test looks at the row, which no image has.
+            let begin = move || unsafe { row.begin(Counted::Task) };
+            // SAFETY: as for `begin`.
+            let end = move || unsafe { row.end(Counted::Task) };
+            define(row.blocks);
+            assert_eq!(alive(row), Alive::default());
             begin();
-            begin();
-            end();
-        })
-        .join()
-        .unwrap();
-        assert_eq!(alive(row).tasks, 2);
-        std::thread::spawn(move || (end(), end())).join().unwrap();
-        assert_eq!(alive(row), Alive::default());
+            std::thread::spawn(move || {
+                begin();
+                begin();
+                end();
+            })
+            .join()
+            .unwrap();
+            assert_eq!(alive(row).tasks, 2);
+            std::thread::spawn(move || (end(), end())).join().unwrap();
+            assert_eq!(alive(row), Alive::default());
+        }
+    }
+
+    #[test]
+    fn what_is_counted_without_a_block_is_in_the_same_row() {
+        let [row, other] = [Row::number(5 * ROWS + 2), Row::number(6 * ROWS + 2)];
+        for row in [row, other] {
+            define(row.blocks);
+        }
+        // SAFETY: the key was leaked.
+        unsafe { count(row.blocks.key, row.offset(), Counted::Call, false) }
+        assert_eq!((alive(row).calls, alive(other).calls), (1, 0));
     }
 }

@@ -12,12 +12,14 @@ use crate::{observers, unload_hooks};
 
 /// # Safety
 ///
-/// `row` must be an offset that the image's observer has given to the image.
+/// `key` must be a key of a loaded image, and `row` an offset that the image's observer has given
+/// to the image.
 // SAFETY: the name is this project's own (see `tls_keys::names`).
 #[unsafe(no_mangle)]
-unsafe extern "C" fn tls_slots_count_v1(row: usize, what: Counted, ended: bool) {
+unsafe extern "C" fn tls_slots_count_v1(key: *const Key, row: usize, what: Counted, ended: bool) {
     for observer in observers::all() {
-        (observer.count)(row, what, ended);
+        // SAFETY: the caller's promise.
+        unsafe { (observer.count)(&*key, row, what, ended) }
     }
 }
 

@@ -8,17 +8,14 @@ use crate::keys::abi::{Key, Kind};
 use crate::keys::host;
 use crate::keys::names::TABLE_SLOTS;
 use crate::observers::AcceptedImage;
-use crate::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering, lock, statics};
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, lock, statics};
 use crate::values::definition::{Definition, DefinitionBox};
 use crate::values::sweep::{self, OfThread};
 
 /// An image that has presented itself.
 pub(crate) struct Registered {
-    /// Bounds of its section: what identifies the image.
-    pub(crate) start: *const Key,
-    pub(crate) end: *const Key,
-    /// Where it keeps the offset of its row of counters.
-    pub(super) row: *const AtomicUsize,
+    /// Its section, which identifies it, and its row of counters.
+    pub(crate) image: AcceptedImage,
     /// Looked up before the registry's lock is taken: the system's loader holds a lock of its own
     /// while constructors run, and they take ours.
     pub(crate) file: Option<String>,
@@ -28,22 +25,14 @@ pub(crate) struct Registered {
     pub(crate) definitions: Vec<DefinitionBox>,
 }
 
-// SAFETY: `start` and `end` are the bounds of a section of `Sync` keys of a loaded image, `row` is
-// the address of an atomic in it.
+// SAFETY: `image` has the bounds of a section of `Sync` keys of a loaded image, and the address of
+// an atomic in it.
 unsafe impl Send for Registered {}
 
 impl Registered {
     /// Whether it is a module, and its keys were resolved.
     fn is_accepted_module(&self) -> bool {
         !self.is_host && self.refused.is_none()
-    }
-
-    /// What an observer is told of the image.
-    pub(super) fn accepted(&self) -> AcceptedImage {
-        AcceptedImage {
-            start: self.start,
-            row: self.row,
-        }
     }
 }
 
@@ -117,8 +106,8 @@ impl Registry {
         DefinitionBox::new(Definition::new(key, index, slot))
     }
 
-    fn image(&self, start: *const Key) -> Option<&Registered> {
-        self.images.iter().find(|image| image.start == start)
+    pub(super) fn image(&self, start: *const Key) -> Option<&Registered> {
+        self.images.iter().find(|known| known.image.start == start)
     }
 }
 
@@ -133,21 +122,17 @@ pub fn is_accepted_module(start: *const Key) -> bool {
 pub(crate) fn accepted_modules() -> Vec<AcceptedImage> {
     let registry = registry();
     let images = registry.images.iter();
-    images
-        .filter(|image| image.is_accepted_module())
-        .map(Registered::accepted)
-        .collect()
+    let accepted = images.filter(|known| known.is_accepted_module());
+    accepted.map(|known| known.image).collect()
 }
 
 /// Every image that has registered, in the order of registration: an address in it, and why it was
 /// refused, if it was.
 pub fn by_address() -> Vec<(*const u8, Option<String>)> {
     let registry = registry();
-    registry
-        .images
-        .iter()
-        .map(|image| (image.start.cast(), image.refused.clone()))
-        .collect()
+    let images = registry.images.iter();
+    let each = |known: &Registered| (known.image.start.cast(), known.refused.clone());
+    images.map(each).collect()
 }
 
 /// The indices of the thread-locals that a module owns: its private keys.
@@ -169,7 +154,7 @@ pub(crate) fn explain(key: *const Key) -> String {
     let refused = {
         let registry = registry();
         let mut images = registry.images.iter();
-        let image = images.find(|image| image.start <= key && key < image.end);
+        let image = images.find(|known| known.image.start <= key && key < known.image.end);
         image.and_then(|image| image.refused.clone())
     };
     // The system is asked for files, whose loader's lock comes before the registry's.
@@ -218,7 +203,7 @@ pub fn each_value(but: &std::ops::Range<usize>, mut look: impl FnMut(Storage<'_>
     let registry = registry();
     let mut thread_locals = BTreeMap::new();
     for image in &registry.images {
-        if but.contains(&image.start.addr()) {
+        if but.contains(&image.image.start.addr()) {
             continue;
         }
         for owned in &image.definitions {

@@ -67,9 +67,7 @@ impl Registry {
             definitions.push(owned);
         }
         self.images.push(Registered {
-            start: image.keys_start,
-            end: image.keys_end,
-            row: image.row,
+            image: AcceptedImage::of(image),
             file,
             is_host: true,
             refused: None,
@@ -164,6 +162,30 @@ unsafe fn resolve(key: &Key, definition: &Definition) {
     }
 }
 
+/// Resolves a module's declaration of `shared`, a thread-local of the host's, to `other` instead.
+/// `other` gets its definition here, the first time.
+///
+/// # Safety
+///
+/// The module must be loaded. Both keys must be of one type, and it must not matter which of them
+/// the module uses while this runs.
+pub unsafe fn resolve_to_another(module: AcceptedImage, shared: &Key, other: &'static Key) {
+    let mut registry = registry();
+    if other.definition().is_null() {
+        let owned = registry.define(other);
+        // SAFETY: under the lock; a new definition of this key. Nothing frees it.
+        unsafe { resolve(other, owned.get()) }
+    }
+    // SAFETY: the bounds of the section of a loaded image, by the caller's promise.
+    for key in unsafe { keys(module.start, module.end) } {
+        if key.definition() == shared.definition() {
+            // SAFETY: under the lock. The caller promises that `other` is of the same type, and its
+            // definition is never freed.
+            unsafe { key.resolve(other.definition(), other.slot(), std::ptr::null_mut()) }
+        }
+    }
+}
+
 /// The registry, locked, after the image whose code this is has been registered.
 pub(crate) fn registry_with_host() -> MutexGuard<'static, Registry> {
     let host = host::image();
@@ -181,10 +203,7 @@ pub(crate) fn registry_with_host() -> MutexGuard<'static, Registry> {
 /// The image must be loaded, and its section hold nothing but keys of the stated size.
 pub(crate) unsafe fn register(image: &Image) {
     let file = image::file::of(image.keys_start.cast());
-    let is_known = |registry: &Registry| {
-        let mut known = registry.images.iter();
-        known.any(|known| std::ptr::eq(known.start, image.keys_start))
-    };
+    let is_known = |registry: &Registry| registry.image(image.keys_start).is_some();
     if is_known(&registry_with_host()) {
         // The host itself, for one. Now its keys resolve.
         unload_hooks::tell_host();
@@ -207,9 +226,7 @@ pub(crate) unsafe fn register(image: &Image) {
     };
     let is_accepted = refused.is_none();
     registry.images.push(Registered {
-        start: image.keys_start,
-        end: image.keys_end,
-        row: image.row,
+        image: AcceptedImage::of(image),
         file,
         is_host: false,
         refused,
@@ -244,8 +261,9 @@ pub(crate) unsafe fn unregister(image: &Image) {
     }
     let gone = {
         let mut registry = registry();
-        let is_this =
-            |known: &Registered| std::ptr::eq(known.start, image.keys_start) && !known.is_host;
+        let is_this = |known: &Registered| {
+            std::ptr::eq(known.image.start, image.keys_start) && !known.is_host
+        };
         let Some(at) = registry.images.iter().position(is_this) else {
             return;
         };
@@ -277,11 +295,11 @@ unsafe fn take_away(gone: Registered) {
     sweep::forget(&definitions);
     // Destructors of values may have left something behind, too.
     // SAFETY: the caller's promise.
-    unsafe { unload_hooks::take_out(gone.start) }
+    unsafe { unload_hooks::take_out(gone.image.start) }
 
     if gone.refused.is_none() {
         // SAFETY: the image is still loaded.
-        for key in unsafe { keys(gone.start, gone.end) } {
+        for key in unsafe { keys(gone.image.start, gone.image.end) } {
             key.unresolve();
         }
     }

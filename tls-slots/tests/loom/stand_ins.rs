@@ -16,6 +16,10 @@ pub(crate) mod image {
         pub(crate) fn is_here(_: *const u8) -> bool {
             true
         }
+
+        pub(crate) fn are_together(_: *const u8, _: *const u8) -> bool {
+            true
+        }
     }
 }
 
@@ -53,6 +57,7 @@ pub(crate) mod observers {
     #[derive(Clone, Copy)]
     pub(crate) struct AcceptedImage {
         pub(crate) start: *const Key,
+        pub(crate) end: *const Key,
         pub(crate) row: *const AtomicUsize,
     }
 
@@ -60,6 +65,7 @@ pub(crate) mod observers {
         pub(crate) fn of(image: &Image) -> Self {
             Self {
                 start: image.keys_start,
+                end: image.keys_end,
                 row: image.row,
             }
         }

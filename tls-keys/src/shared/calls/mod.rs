@@ -149,9 +149,14 @@ host_functions! {
     ///
     /// # Safety
     ///
-    /// `offset` must be the offset of a row, which the host's loader has given to an image.
-    pub(crate) unsafe extern "C" fn count(offset: usize, what: Counted, ended: bool) =
-        "tls_slots_count_v1", else {};
+    /// `key` must be a key of blocks of counters, in a loaded image or of the host's. The host's
+    /// loader must have given the row at that offset in these blocks to an image.
+    pub(crate) unsafe extern "C" fn count(
+        key: *const Key,
+        offset: usize,
+        what: Counted,
+        ended: bool
+    ) = "tls_slots_count_v1", else {};
 
     /// A named hold on an image begins or ends.
     ///
