@@ -121,7 +121,8 @@ impl Project {
         let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let _building = Building::begin();
         let folder = self.write();
-        self.cargo(&folder).assert_success();
+        let mut command = self.cargo(&folder, "rustc");
+        process::run(command.arg("--").args(self.rustc), BUILD).assert_success();
         let file = match self.kind {
             Kind::Host => self.name.to_owned(),
             _ => format!("lib{}.so", self.name.replace('-', "_")),
@@ -161,20 +162,26 @@ impl Project {
         folder
     }
 
-    fn cargo(&self, folder: &Path) -> Ended {
+    /// Writes the project, and has `cargo vendor` copy what it takes from the registry: to the folder
+    /// `vendor` beside the projects' folders.
+    pub(crate) fn vendor(&self) {
+        let folder = self.write();
+        let mut command = self.cargo(&folder, "vendor");
+        process::run(command.arg("../vendor"), BUILD).assert_success();
+    }
+
+    fn cargo(&self, folder: &Path, subcommand: &str) -> Command {
         let mut command = Command::new(cargo::program());
         cargo::isolate(&mut command);
-        command.current_dir(folder).arg("rustc");
+        command.current_dir(folder).arg(subcommand);
         let is_ours = |name: &str| name.starts_with("tls-");
         let patches =
             forked().config_args(|one| is_ours(&one.name) || self.forks.contains(&&*one.name));
         command
             .args(patches)
-            .arg("--")
-            .args(self.rustc)
             .env("CARGO_TARGET_DIR", target())
             .env("CARGO_INCREMENTAL", "0");
-        process::run(&mut command, BUILD)
+        command
     }
 }
 
