@@ -162,8 +162,8 @@ impl Project {
         folder
     }
 
-    /// Writes the project, and has `cargo vendor` copy what it takes from the registry: to the folder
-    /// `vendor` beside the projects' folders.
+    /// Writes the project, and has `cargo vendor` copy what it takes from the registry: to the
+    /// folder `vendor` beside the projects' folders.
     pub(crate) fn vendor(&self) {
         let folder = self.write();
         let mut command = self.cargo(&folder, "vendor");
