@@ -445,7 +445,8 @@ fn a_module_with_the_hosts_half_is_refused_past_the_loader_as_well() {
     let (half, module) = (Build::Host.file(), Build::First.file());
     let ended = run(&host(), "by_hand", &[&half, &module]);
     // Once by the use of a key, once by the registry.
-    let words = "Take `tls-slots` out of the module's dependencies: it is the host's half, ";
+    let words = "contains the host's half, as it defines `tls_slots_register_v1`; take `tls-slots` out \
+                 of its dependencies";
     assert_eq!(ended.stdout.matches(words).count(), 2, "{ended}");
     let as_host = after(&ended, "AS HOST ");
     assert!(
