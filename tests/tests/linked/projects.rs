@@ -66,6 +66,9 @@ pub(crate) const MODULE: Project = Project {
     ..HOST
 };
 
+/// Of hosts: cargo takes no `cargo::` from the build script of such a package.
+const OLD: &str = "edition = \"2021\"\nrust-version = \"1.70\"\n";
+
 const OF_A_HOST: &str = "libloading = \"0.9\"
 tls-keys = \"0.1\"
 tls-slots = \"0.1\"
@@ -146,10 +149,14 @@ impl Project {
             Kind::Dylib => (OF_A_DYLIB, "src/lib.rs", include_str!("dylib.rs.in")),
             Kind::Library => (OF_A_LIBRARY, "src/lib.rs", include_str!("library.rs.in")),
         };
+        let package = match self.kind {
+            Kind::Host => OLD,
+            _ => "edition = \"2024\"\n",
+        };
         write(
             &folder.join("Cargo.toml"),
             &format!(
-                "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
+                "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\n{package}\n\
                  [dependencies]\n{dependencies}{own}\n[profile.dev]\n\
                  debug = \"line-tables-only\"\n{settings}\n[workspace]\n"
             ),
