@@ -107,8 +107,8 @@ impl Target {
     }
 }
 
-/// Tells cargo the arguments. By one colon: cargo takes no two from a package whose `rust-version` is
-/// below 1.77.
+/// Tells cargo the arguments. By one colon: cargo takes no two from a package whose `rust-version`
+/// is below 1.77.
 fn print(args: &[String]) {
     println!("cargo:rerun-if-changed=build.rs");
     for arg in args {
