@@ -33,9 +33,19 @@
 //! Other threads may write to the values without atomics: to a `Cell` of their own, or to a static
 //! under a lock that the search does not know. And values may have padding. A read by Rust code,
 //! volatile or atomic, would be a data race in the first case, and undefined in the second. So no
-//! Rust code reads. The kernel is asked to copy the bytes, through a pipe. As with a debugger, the
-//! program itself does not access the memory. It gets initialised bytes, whatever they mean. Memory
-//! that cannot be read is an error, and not a fault.
+//! code of this process reads. The kernel is asked to copy the bytes, through a pipe. As with a
+//! debugger, the program itself does not access the memory. It gets initialised bytes, whatever
+//! they mean. Memory that cannot be read is an error, and not a fault.
+//!
+//! This is outside of the memory model of Rust, which knows threads and no kernel. What the search
+//! needs of the hardware is little. A word that nobody writes to during the copy is copied as it
+//! is. The kernel copies a word that is written meanwhile before or after the write, or in pieces.
+//! Neither matters: what a module has left behind was written before its last count ended, and
+//! whoever unloads has acquired that count.
+//!
+//! A sanitizer checks a buffer that is given to libc's `write`, as if the program read it. Its
+//! report would be right about the program and wrong about the kernel. So the system is called
+//! directly, where the sanitizer looks at nothing.
 //!
 //! A pipe needs two descriptors during the search, and no privilege. `process_vm_readv` on one's
 //! own process needs no descriptors, but some sandboxes forbid it, or kill the process for it.
@@ -151,12 +161,6 @@ pub(crate) fn pointers_into(range: &Range<usize>) -> io::Result<Vec<SharedPointe
     Ok(found.into_iter().map(|(pointer, _)| pointer).collect())
 }
 
-#[cfg(unix)]
-unsafe extern "C" {
-    /// POSIX, "write".
-    fn write(descriptor: std::ffi::c_int, bytes: *const std::ffi::c_void, count: usize) -> isize;
-}
-
 /// Whether a shared crate clears the word at this address when the module goes to which the word
 /// points.
 fn is_taken_out(word: *const u8) -> bool {
@@ -169,17 +173,21 @@ fn is_taken_out(word: *const u8) -> bool {
 struct Copier {
     from: io::PipeReader,
     to: io::PipeWriter,
+    /// What was copied last.
+    bytes: Vec<u8>,
 }
 
 #[cfg(unix)]
 impl Copier {
-    /// How many bytes are copied at once. Every pipe takes this many before somebody empties it
-    /// (POSIX, `_POSIX_PIPE_BUF`).
-    const CHUNK: usize = 512;
+    /// How many bytes are copied at once, if the pipe takes so many: an empty pipe of Linux takes
+    /// this many (pipe(7)), and each pipe takes some.
+    const CHUNK: usize = 1 << 16;
 
     fn new() -> io::Result<Self> {
         let (from, to) = io::pipe()?;
-        Ok(Self { from, to })
+        not_blocking(&to)?;
+        let bytes = Vec::new();
+        Ok(Self { from, to, bytes })
     }
 
     /// Shows `look` each aligned word of the memory: first the address, then the word.
@@ -198,50 +206,63 @@ impl Copier {
         let mut next = at.addr().next_multiple_of(WORD);
         while next + WORD <= end {
             let len = (end - next).min(Self::CHUNK) / WORD * WORD;
-            let mut bytes = [0; Self::CHUNK];
-            self.copy(at.with_addr(next), &mut bytes[..len])?;
-            for (word, bytes) in bytes[..len].as_chunks::<WORD>().0.iter().enumerate() {
-                look(next + word * WORD, usize::from_ne_bytes(*bytes));
+            self.copy(at.with_addr(next), len)?;
+            let words = self.bytes.as_chunks::<WORD>().0;
+            for (number, bytes) in words.iter().enumerate() {
+                look(next + number * WORD, usize::from_ne_bytes(*bytes));
             }
-            next += len;
+            // Where the pipe took less, the last word may be there in part.
+            next += words.len() * WORD;
         }
         Ok(())
     }
 
-    /// Fills `bytes` with what is at that address.
+    /// Fills `bytes` with what is at that address: up to `len` bytes, and at least a word, which
+    /// every pipe takes at once (POSIX, "write", `_POSIX_PIPE_BUF`).
     ///
     /// # Errors
     ///
     /// The memory cannot be read.
-    fn copy(&mut self, at: *const u8, bytes: &mut [u8]) -> io::Result<()> {
+    fn copy(&mut self, at: *const u8, len: usize) -> io::Result<()> {
         use std::io::Read;
-        use std::os::fd::AsRawFd;
 
-        debug_assert!(bytes.len() <= Self::CHUNK);
-        let mut written = 0;
-        while written < bytes.len() {
-            // SAFETY: the descriptor is open, and belongs to this pipe. The kernel checks the
-            // memory before it copies, and nothing in this process reads it (see the top of this
-            // file).
-            let count = unsafe {
-                write(
-                    self.to.as_raw_fd(),
-                    at.wrapping_add(written).cast(),
-                    bytes.len() - written,
-                )
-            };
-            match usize::try_from(count) {
-                Ok(count) => written += count,
-                Err(_) => {
-                    let error = io::Error::last_os_error();
-                    if error.kind() != io::ErrorKind::Interrupted {
-                        return Err(error);
-                    }
-                }
+        let count = loop {
+            match write(&self.to, at, len) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?,
             }
-        }
-        self.from.read_exact(bytes)
+        };
+        self.bytes.resize(count, 0);
+        self.from.read_exact(&mut self.bytes)
     }
+}
+
+/// Makes `write` say how much the pipe takes, and not wait for somebody to empty it.
+#[cfg(unix)]
+fn not_blocking(pipe: &io::PipeWriter) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+
+    // SAFETY: the descriptor is open, and the command takes a number.
+    match unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Has the kernel copy memory into the pipe, which is empty. Says how many bytes it has copied.
+#[cfg(unix)]
+fn write(pipe: &io::PipeWriter, at: *const u8, len: usize) -> io::Result<usize> {
+    use std::os::fd::AsRawFd;
+
+    // Past libc: see the top of this file.
+    // SAFETY: the descriptor is open, and belongs to this pipe. The kernel checks the memory before
+    // it copies, and nothing in this process reads it.
+    #[cfg(target_os = "linux")]
+    let count = unsafe { libc::syscall(libc::SYS_write, pipe.as_raw_fd(), at, len) };
+    // SAFETY: as for the system call.
+    #[cfg(not(target_os = "linux"))]
+    let count = unsafe { libc::write(pipe.as_raw_fd(), at.cast(), len) };
+    usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }
 
 /// On these systems the memory of a module is not known, so nobody searches.
