@@ -27,6 +27,7 @@
 //!
 //! All images share the host's shared keys. Each image has its own private keys and plain statics.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 use std::path::Path;
@@ -69,6 +70,7 @@ pub struct LoadOptions {
     pub(crate) new_instance: bool,
     pub(crate) verify: Option<Box<Verify>>,
     pub(crate) allowed: Allowed,
+    trusted: BTreeSet<String>,
     max_size: u64,
 }
 
@@ -84,6 +86,7 @@ impl Default for LoadOptions {
             new_instance: false,
             verify: None,
             allowed: Allowed::default(),
+            trusted: BTreeSet::new(),
             max_size: MAX_SIZE,
         }
     }
@@ -170,6 +173,24 @@ impl LoadOptions {
         self
     }
 
+    /// Unloads a module though it has used state of a crate that was forked by rule.
+    ///
+    /// `package` is the crate's name in `Cargo.toml`, such as `prometheus`. No recipe tells what
+    /// such a crate keeps in its shared statics and thread-locals. So a module that has used them
+    /// stays loaded, unless they can hold nothing but numbers, and [`Usage::may_keep`] says so.
+    /// The caller promises that nothing of the module is in there when it is unloaded: no closure,
+    /// no trait object, no `'static` reference. Either the module gives nothing of the kind, or it
+    /// takes that back, in its entry `shutdown` for example. This promise is part of those to
+    /// [`Module::unload`].
+    ///
+    /// Several calls add up, and so do several loads of one image.
+    ///
+    /// [`Usage::may_keep`]: crate::Usage::may_keep
+    pub fn trust(&mut self, package: impl Into<String>) -> &mut Self {
+        self.trusted.insert(package.into());
+        self
+    }
+
     /// Adds the host's own check. `verify` is called after all other checks, with the bytes of the
     /// file, before anything of them is loaded. Its error becomes the source of
     /// [`LoadError::Rejected`].
@@ -231,6 +252,7 @@ impl fmt::Debug for LoadOptions {
             .field("new_instance", &self.new_instance)
             .field("verify", &self.verify.is_some())
             .field("allowed", &self.allowed)
+            .field("trusted", &self.trusted)
             .field("max_size", &self.max_size)
             .finish()
     }
@@ -316,11 +338,13 @@ unsafe fn load(options: &LoadOptions, path: &Path) -> Result<Module, LoadError> 
         .iter()
         .find(|image| !options.new_instance && image.is_of(&file));
     if let Some(earlier) = earlier {
+        earlier.trust(&options.trusted);
         return Ok(Module::new(earlier, &agreed));
     }
     // SAFETY: the caller promises it for this file, and all checks have passed.
     let image = unsafe { open::image::open(options.source, file, &options.allowed)? };
     let loaded = Arc::new(Loaded::new(image, headers, Arc::clone(&list)));
+    loaded.trust(&options.trusted);
     images.push(Arc::clone(&loaded));
     Ok(Module::new(&loaded, &agreed))
 }

@@ -83,11 +83,59 @@ macro_rules! process_local {
     };
 }
 
+/// [`thread_local!`](crate::thread_local), in a crate that was forked by rule: nobody has thought
+/// about what its values may keep of a module.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __thread_local_by_rule {
+    () => {};
+
+    ($(#[$attr:meta])* $vis:vis static $name:ident: $t:ty = const $init:block $(; $($rest:tt)*)?) => {
+        $crate::__thread_local_key!(
+            [$(#[$attr])*] [$vis] $name [$t] { const $init } $crate::__may_keep!($t)
+        );
+        $($crate::__thread_local_by_rule!($($rest)*);)?
+    };
+    ($(#[$attr:meta])* $vis:vis static $name:ident: $t:ty = $init:expr $(; $($rest:tt)*)?) => {
+        $crate::__thread_local_key!(
+            [$(#[$attr])*] [$vis] $name [$t] { $init } $crate::__may_keep!($t)
+        );
+        $($crate::__thread_local_by_rule!($($rest)*);)?
+    };
+}
+
+/// [`process_local!`](crate::process_local), in a crate that was forked by rule.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __process_local_by_rule {
+    () => {};
+
+    ($(#[$attr:meta])* $vis:vis static $name:ident: $t:ty = $init:expr $(; $($rest:tt)*)?) => {
+        $crate::__process_key!(
+            [$(#[$attr])*] [$vis] $name [$t] { $init } $crate::__may_keep!($t)
+        );
+        $($crate::__process_local_by_rule!($($rest)*);)?
+    };
+}
+
+/// Whether a value of this type may keep something of an image that uses it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __may_keep {
+    ($t:ty) => {
+        $crate::plain::may_keep::<$t>({
+            #[allow(unused_imports)]
+            use $crate::plain::Other as _;
+            <$crate::plain::Value<$t>>::IS_PLAIN
+        })
+    };
+}
+
 /// One thread-local key.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __thread_local_key {
-    ([$(#[$attr:meta])*] [$vis:vis] $name:ident [$t:ty] { $init:expr }) => {
+    ([$(#[$attr:meta])*] [$vis:vis] $name:ident [$t:ty] { $init:expr } $($may_keep:expr)?) => {
         $(#[$attr])*
         $vis const $name: $crate::LocalKey<$t> = {
             fn __init() -> $t {
@@ -107,7 +155,7 @@ macro_rules! __thread_local_key {
                     $crate::__private::Key::thread_local::<$t>(
                         $crate::__declared!($name [$t]),
                         __init_at,
-                    );
+                    )$(.may_keep($may_keep))?;
             }
 
             #[inline]
@@ -129,7 +177,7 @@ macro_rules! __thread_local_key {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __process_key {
-    ([$(#[$attr:meta])*] [$vis:vis] $name:ident [$t:ty] { $init:expr }) => {
+    ([$(#[$attr:meta])*] [$vis:vis] $name:ident [$t:ty] { $init:expr } $($may_keep:expr)?) => {
         $crate::__in_keys_section! {
             $(#[$attr])*
             $vis static $name: $crate::ProcessLocal<$t> = {
@@ -137,6 +185,7 @@ macro_rules! __process_key {
 
                 static INSTANCE: $t = $init;
                 $crate::ProcessLocal::new($crate::__declared!($name [$t]), &INSTANCE)
+                    $(.may_keep($may_keep))?
             };
         }
     };

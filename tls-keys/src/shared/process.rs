@@ -39,6 +39,14 @@ impl<T: Sync + 'static> ProcessLocal<T> {
         }
     }
 
+    /// For the macro: see [`Key::may_keep`].
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn may_keep(mut self, may_keep: bool) -> Self {
+        self.key = self.key.may_keep(may_keep);
+        self
+    }
+
     /// Whether the one instance is the calling image's own.
     ///
     /// True in the host, and where the key is private. False in a module that shares the host's
@@ -88,12 +96,13 @@ impl<T: Sync + fmt::Debug + 'static> fmt::Debug for ProcessLocal<T> {
     }
 }
 
-/// The address of the one instance, where the key was unresolved when it was used.
+/// The address of the one instance, where the key had none when it was used.
 #[cold]
 #[inline(never)]
 fn resolve(key: &Key) -> *mut u8 {
     // Another constructor of this image may have run before ours.
     image::enter();
+    key.begin_use();
     let address = key.address();
     if address.is_null() {
         let mut buffer = Buffer::new();
