@@ -5,7 +5,7 @@
 //! every program that links this crate. A module can come even earlier, if the executable depends
 //! on it at link time. `tls-slots` tells of such modules when the table is added.
 
-use tls_slots::loader::{AcceptedImage, Next, Observer, observe};
+use tls_slots::loader::{AcceptedImage, Next, Observer, ValueOf, observe};
 
 use crate::alive::{by_rule, counters, holds, libc};
 use crate::open::own;
@@ -16,7 +16,7 @@ static OBSERVER: Observer = Observer {
     image_leaves,
     image_left,
     thread_ends: libc::thread_ends,
-    thread_ended: counters::thread_ended,
+    thread_ended,
     count: counters::count,
     hold: holds::hold,
     quiescent_state: requests::quiescent_state,
@@ -61,6 +61,17 @@ unsafe fn image_left(image: AcceptedImage) {
         counters::image_left(image);
         libc::image_left(image);
     }
+}
+
+/// A thread has ended, but for its memory.
+///
+/// # Safety
+///
+/// As [`Observer::thread_ended`].
+unsafe fn thread_ended(value_of: &ValueOf<'_>) {
+    // SAFETY: the caller's promise.
+    unsafe { counters::thread_ended(value_of) }
+    requests::thread_ended();
 }
 
 /// Adds the table.
