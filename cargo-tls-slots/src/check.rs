@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tls_slots_manifest::{
-    Allowed, Description, Difference, FileError, Mismatch, PrivateState, Unforked,
+    Allowed, Description, Difference, FileError, HostHalf, Mismatch, PrivateState, Unforked,
     asks_for_private_state, compare,
 };
 
@@ -109,12 +109,7 @@ impl Verdict {
                  host's target"
             )),
             Self::Unforked(unforked) => Some(format!("it has no manifest; {unforked}")),
-            Self::Host => Some(
-                "it is a host itself, as it exports tls_slots_register_v1; if it is meant as a \
-                 module, take `tls-slots` out of its dependencies (under `[dev-dependencies]` it \
-                 does no harm)"
-                    .to_owned(),
-            ),
+            Self::Host => Some(format!("it {}", HostHalf::REGISTERS)),
         }
     }
 

@@ -12,6 +12,7 @@ const ELSEWHERE: Place = Place {
     folder: "ids another machine",
     locked: &[],
     forks: Some(&["tokio"]),
+    vendored: &[],
     edit: None,
 };
 

@@ -6,14 +6,21 @@
 //! forks of its own.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use cargo_tls_slots::fork::{self, ForkOptions, Forked};
-use cargo_tls_slots::with_causes;
+use cargo_tls_slots::{cargo, with_causes};
+use serde_json::Value;
 
 use crate::building::Preparing;
+use crate::process;
 use crate::sources::{fixtures, other_release, scratch, write};
+
+/// The longest that cargo may take to name a project's packages.
+const METADATA: Duration = Duration::from_secs(120);
 
 /// Which lock file a project has, and with it which forks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,19 +121,44 @@ pub struct Place {
     /// What is forked here, if the forks of all other projects will not do: the crates that a build
     /// links, and tokio where cargo asks for its feature; all of the lock file if none is named.
     pub forks: Option<&'static [&'static str]>,
-    /// Changes a text file of the forks or of the fixtures: its path below the forks' folder, or
-    /// below `fixtures`, and its text.
+    /// Crates that are patched to a copy of the registry's folder, as who vendors one crate does.
+    pub vendored: &'static [&'static str],
+    /// Changes a text file of the forks or of the fixtures, or the lock file: its path below the
+    /// forks' folder or below `fixtures`, or `Cargo.lock`, and its text.
     pub edit: Option<fn(&Path, &str) -> String>,
 }
 
 impl Place {
-    /// The lock file: that one of the fixtures, but for what this place has in other versions.
+    /// The lock file: that one of the fixtures, but for what this place has in other versions, and
+    /// edited.
     pub(crate) fn lock(&self, lock: Lock) -> Vec<u8> {
         let mut text = lock.read();
         for (name, version, checksum) in self.locked {
             text = with_package(&text, name, version, Some(checksum));
         }
+        if let Some(edit) = self.edit {
+            text = edit(Path::new("Cargo.lock"), &text);
+        }
         text.into_bytes()
+    }
+
+    /// Copies the vendored crates from where cargo has unpacked them, unless that was done. Gives
+    /// the patches to the copies, beside the `patches` that the project in that folder has.
+    pub(crate) fn vendor(&self, _: &Preparing, project: &Path, patches: &[String]) -> Vec<String> {
+        let mut more = Vec::new();
+        for name in self.vendored {
+            let to = scratch().join(self.folder).join("vendor").join(name);
+            // The project's lock file names the registry's package until the first build only.
+            if !to.is_dir() {
+                let new = to.with_extension("new");
+                let from = unpacked(name, project, patches);
+                edit_folder(&from, &new, Path::new(""), |_, text| text.to_owned());
+                fs::rename(&new, &to).expect("a folder of ours");
+            }
+            more.push("--config".to_owned());
+            more.push(format!("patch.crates-io.{name}.path={to:?}"));
+        }
+        more
     }
 
     /// Its forks. Cheap once they are there.
@@ -150,6 +182,28 @@ impl Place {
         forked.dir = to;
         forked
     }
+}
+
+/// The folder of a package that a project locks.
+fn unpacked(name: &str, project: &Path, patches: &[String]) -> PathBuf {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let mut command = Command::new(cargo::program());
+    cargo::isolate(&mut command);
+    command
+        .current_dir(project)
+        .args(["metadata", "--format-version=1", "--all-features"])
+        .args(["--filter-platform", &target])
+        .args(patches);
+    let ended = process::run(&mut command, METADATA);
+    ended.assert_success();
+    let metadata: Value = serde_json::from_str(&ended.stdout).expect("cargo writes JSON");
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let mut paths = packages
+        .filter(|package| package["name"] == name)
+        .filter_map(|package| package["manifest_path"].as_str());
+    let cargo_toml = Path::new(paths.next().expect("it is locked"));
+    assert_eq!(paths.next(), None, "{name} is locked twice");
+    cargo_toml.parent().expect("a folder").to_owned()
 }
 
 /// A lock file's text with another release of a package, which must be there. What the release

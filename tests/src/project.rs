@@ -223,6 +223,9 @@ impl Project {
                 (Some(place), _) => place.forked(&preparing, lock).cargo_config_args(),
                 (None, Some(chosen)) => chosen.forked(&preparing).cargo_config_args(),
             };
+            if let Some(place) = self.place {
+                command.args(place.vendor(&preparing, &folder, &patches));
+            }
             command.args(patches);
         }
         drop(preparing);

@@ -52,6 +52,7 @@ const ELSEWHERE: Place = Place {
     folder: "ids another machine",
     locked: &[],
     forks: Some(&["tokio"]),
+    vendored: &[],
     edit: None,
 };
 
@@ -64,6 +65,7 @@ const OTHER_BYTES: Place = Place {
         "1e748733b7cbc798e1434b6ac524f0c1ff2ab456fe201501e6497c8417a4fc33",
     )],
     forks: None,
+    vendored: &[],
     edit: None,
 };
 

@@ -20,6 +20,7 @@ const FORGETFUL: Place = Place {
     folder: "forgetful",
     locked: &[],
     forks: Some(&[]),
+    vendored: &[],
     edit: Some(nobody_asks),
 };
 

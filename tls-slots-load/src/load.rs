@@ -156,8 +156,8 @@ impl LoadOptions {
     /// [`LoadError::Mismatch`]: it was most likely meant to use the fork. It is safe to load where
     /// no value of the crate crosses between host and module, and no value that contains one.
     ///
-    /// Several calls add up. It holds for this load only, and for no other difference. It also
-    /// holds for the libraries that the module needs and that this load brings into the process.
+    /// Several calls add up. It holds for this load only, and for no other difference. A library
+    /// that the module needs, and that has keys of its own, is compared with nothing allowed.
     pub fn allow_private(&mut self, package: impl Into<String>) -> &mut Self {
         self.allowed.private.insert(package.into());
         self
@@ -166,8 +166,8 @@ impl LoadOptions {
     /// Loads a module though a package that declares keys has other sources there than in the host.
     ///
     /// `package` is its name in `Cargo.toml`. The caller promises that the types that cross, and
-    /// what they mean, are the same in both. The promise is also about the libraries that the
-    /// module needs and that this load brings into the process. Several calls add up.
+    /// what they mean, are the same in both. Several calls add up. It holds as
+    /// [`allow_private`](Self::allow_private) does.
     pub fn trust_sources(&mut self, package: impl Into<String>) -> &mut Self {
         self.allowed.sources.insert(package.into());
         self

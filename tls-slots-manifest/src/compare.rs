@@ -43,6 +43,7 @@
 //!
 //! | file | what it compares |
 //! | --- | --- |
+//! | `compare/host_half.rs` | whether the module contains the host's half |
 //! | `compare/compiler.rs` | how the two were compiled |
 //! | `compare/flags.rs` | rustc's flags that change the binary interface, with the reason for each |
 //! | `compare/std_copy.rs` | the copies of std |
@@ -59,6 +60,7 @@ mod compiler;
 mod crates;
 pub(crate) mod difference;
 mod flags;
+pub(crate) mod host_half;
 mod keys;
 mod layouts;
 pub(crate) mod mismatch;
@@ -90,11 +92,16 @@ pub fn compare(
     allowed: &Allowed,
 ) -> Result<(), Mismatch> {
     let mut found = Differences::default();
+    host_half::compare(&module.manifest, &mut found);
+    if !found.is_empty() {
+        return Err(Mismatch {
+            differences: found.into_vec(),
+        });
+    }
     compiler::compare(&host.manifest, &module.manifest, &mut found);
     std_copy::compare(host, module, &mut found);
     private::compare(host, module, allowed, &mut found);
     let (host, module) = (&host.manifest, &module.manifest);
-    keys::compare_host_half(module, &mut found);
     keys::compare_packages(host, module, allowed, &mut found);
     let pairs = crates::pairs(host, module, &mut found);
     for pair in &pairs {

@@ -24,8 +24,9 @@
 //! type          size: u64 | align: u64 | fields: u64 | name
 //! ```
 //!
-//! Tag 8 of the compiler is a text that may be absent: rustc's flags that change the binary
-//! interface, `name=value` each, with a space between two.
+//! Tags 8 and 9 of the compiler are texts that may be absent: rustc's flags that change the binary
+//! interface, `name=value` each, with a space between two; and what sources may ask for by `cfg!`.
+//! Tag 9 of a crate is a text, its name in Rust.
 //!
 //! A reader skips a kind or a tag that it does not know: later versions may tell more. If a reader
 //! must understand something new to tell whether two images fit, the format gets a new number. A

@@ -69,6 +69,7 @@ pub use bounded::Bounded;
 pub use compare::agreed::{Agreed, agreed};
 pub use compare::compare;
 pub use compare::difference::Difference;
+pub use compare::host_half::HostHalf;
 pub use compare::mismatch::Mismatch;
 pub use compare::private::asks_for_private_state;
 pub use compare::unforked::Unforked;

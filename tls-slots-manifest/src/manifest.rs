@@ -81,6 +81,8 @@ pub struct Crate {
     pub dependencies: Vec<Dependency>,
     /// The layouts of some of its types, and of some types of its dependencies.
     pub types: Vec<Type>,
+    /// Its name in Rust, which paths begin with. It need not be the package's: see `[lib] name`.
+    pub lib: String,
 }
 
 /// A feature of a forked crate.

@@ -7,7 +7,7 @@
 //! | what keys resolve to | [`resolve_to_another`] |
 //! | values of keys | [`index_of`], [`with_values`], [`to_be_dropped`], [`reset`], [`each_value`], [`private_thread_locals`] |
 //! | hooks of shared crates | [`unload_hooks`], [`all_unload_hooks`] |
-//! | what the host lets pass while an image is opened | [`with_allowed`] |
+//! | what the host is, for a comparison | [`description`] |
 //! | threads, locks | [`ThreadId`], [`thread_name`], [`arm_end`], [`lock`], [`read`], [`write`] |
 
 use crate::keys::abi::Key;
@@ -16,7 +16,7 @@ use crate::registry::images::accepted_modules;
 use crate::values::definition::Definition;
 
 pub use crate::exit::{ThreadId, thread_name};
-pub use crate::fit::manifest::{description, with_allowed};
+pub use crate::fit::manifest::description;
 pub use crate::image::{file, memory};
 pub use crate::observers::{AcceptedImage, Next, Observer, ValueOf};
 pub use crate::registry::images::{

@@ -101,8 +101,8 @@ pub struct Observer {
     pub quiescent_state: unsafe fn(),
     /// The host's copy of a runtime presents itself.
     pub add_runtime: fn(&Arc<dyn Runtime>),
-    /// Compares the host with an image that came past the loader: what memory tells of both, and
-    /// the path that the image was opened by. Called by the image's constructor.
+    /// Compares the host with an image: what memory tells of both, and the path that the image was
+    /// opened by. Called by the image's constructor.
     pub compare: fn(&'static Description, Description, Option<String>) -> Result<(), Mismatch>,
     /// The next observer of the list.
     pub next: Next,

@@ -10,13 +10,13 @@ use std::io::Read as _;
 use std::path::Path;
 
 use object::{NameOrOrdinal, Object as _, ReadCache, ReadRef};
-use tls_slots_manifest::{Bounded, Description, FileError};
+use tls_slots_manifest::{Bounded, Description, FileError, HostHalf};
 
 use super::error::Error;
 use super::image::Image;
 
 /// The function that a module's constructor calls. Only a host exports it.
-const REGISTER: &[u8] = b"tls_slots_register_v1";
+const REGISTER: &[u8] = HostHalf::REGISTERS.symbol.as_bytes();
 
 /// Reads the manifest of a host or module.
 ///

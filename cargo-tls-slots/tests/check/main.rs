@@ -296,7 +296,7 @@ fits       fits.so
 unreadable half.so
   the file is truncated or corrupt: Invalid ELF section header offset/size/alignment
 refused    host
-  it is a host itself, as it exports tls_slots_register_v1; if it is meant as a module, take `tls-slots` out of its dependencies (under `[dev-dependencies]` it does no harm)
+  it contains the host's half, as it defines `tls_slots_register_v1`; take `tls-slots` out of its dependencies (under `[dev-dependencies]` it does no harm)
 refused    machine.so
   the host is built for ELF x86_64 and the module for ELF aarch64; build the module for the host's target
 unreadable missing.so

@@ -171,6 +171,7 @@ pub(crate) const ELSEWHERE: Place = Place {
     folder: "compat/another machine",
     locked: &[],
     forks: Some(&["tokio"]),
+    vendored: &[],
     edit: None,
 };
 pub(crate) const TOKIO_1_53: Place = Place {
@@ -181,6 +182,7 @@ pub(crate) const TOKIO_1_53: Place = Place {
         "ce3335fa71841cda333a58d7615b03901380ecf09d59b3296d21f8bbac0dde4e",
     )],
     forks: Some(&["tokio"]),
+    vendored: &[],
     edit: None,
 };
 pub(crate) const OTHER_MIO: Place = Place {
@@ -191,6 +193,7 @@ pub(crate) const OTHER_MIO: Place = Place {
         "02bd0af71c67b473010cbbc60715ee815645a4dc942899111f494b4b737d6fda",
     )],
     forks: Some(&["tokio"]),
+    vendored: &[],
     edit: None,
 };
 pub(crate) const OTHER_BYTES: Place = Place {
@@ -201,6 +204,7 @@ pub(crate) const OTHER_BYTES: Place = Place {
         "1e748733b7cbc798e1434b6ac524f0c1ff2ab456fe201501e6497c8417a4fc33",
     )],
     forks: Some(&["tokio"]),
+    vendored: &[],
     edit: None,
 };
 pub(crate) const OTHER_SOCKET2: Place = Place {
@@ -211,6 +215,7 @@ pub(crate) const OTHER_SOCKET2: Place = Place {
         "52d1cfed4120b4d927bf7c0f86d2087a4a7d6027c906d9f9d525a80573b9be51",
     )],
     forks: Some(&["tokio"]),
+    vendored: &[],
     edit: None,
 };
 pub(crate) const OTHER_SMALLVEC: Place = Place {
@@ -221,6 +226,7 @@ pub(crate) const OTHER_SMALLVEC: Place = Place {
         "67b1b7a3b5fe4f1376887184045fcf45c69e92af734b7aaddc05fb777b6fbd03",
     )],
     forks: Some(&["tokio"]),
+    vendored: &[],
     edit: None,
 };
 /// The crates of the feature `crates`, each in another release.
@@ -279,6 +285,37 @@ pub(crate) const OTHER_RELEASES: Place = Place {
         "thread_local",
         "tracing-core",
     ]),
+    vendored: &[],
+    edit: None,
+};
+/// The packages of the lock file the other way round, as older versions of cargo or a merge leave
+/// them.
+pub(crate) const LOCK_ORDER: Place = Place {
+    folder: "compat/lock-order",
+    locked: &[],
+    forks: Some(&["tokio"]),
+    vendored: &[],
+    edit: Some(|path, text| match path == Path::new("Cargo.lock") {
+        true => {
+            let (head, packages) = text
+                .split_once("[[package]]\n")
+                .expect("there are packages");
+            let mut packages: Vec<&str> = packages.trim_end().split("\n\n[[package]]\n").collect();
+            packages.reverse();
+            format!(
+                "{head}[[package]]\n{}\n",
+                packages.join("\n\n[[package]]\n")
+            )
+        }
+        false => text.to_owned(),
+    }),
+};
+/// One crate from a copy of its sources. Types of tokio have mio's in them.
+pub(crate) const VENDORED: Place = Place {
+    folder: "compat/vendored",
+    locked: &[],
+    forks: None,
+    vendored: &["mio"],
     edit: None,
 };
 /// A future version of the binary interface: every symbol and section has another name.
@@ -286,6 +323,7 @@ pub(crate) const ABI_2: Place = Place {
     folder: "compat/abi-2",
     locked: &[],
     forks: Some(&["tokio"]),
+    vendored: &[],
     edit: Some(|path, text| match path.starts_with("tls-keys") {
         true => text
             .replace("tls_slots_keys_v1", "tls_slots_keys_v2")
@@ -303,6 +341,7 @@ macro_rules! shared_crate {
             folder: concat!("compat/", $folder),
             locked: &[],
             forks: None,
+            vendored: &[],
             edit: Some(|path, text| match path.starts_with("fixtures/keys_iface") {
                 true => text.replace($before, $after),
                 false => text.to_owned(),

@@ -163,7 +163,7 @@ pub(crate) const FILES: &[FileRow] = &[
     FileRow {
         what: "the host itself",
         make: |_, _| built("compat_host", &BASE).ok(),
-        check: ("refused", "is a host itself"),
+        check: ("refused", "contains the host's half"),
         load: ("NotShared", "an executable"),
         past: Past::NotOpened,
     },

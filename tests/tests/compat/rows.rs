@@ -6,10 +6,11 @@ use cargo_tls_slots::check::{self, Verdict};
 
 use crate::build::{
     ABI_2, ADDRESS, BASE, BY_ATTRIBUTE, BY_MACRO, Build, COMMENT_ABOVE, COMMENT_INSIDE, ELSEWHERE,
-    INCLUDED, NAMED_TARGET, OTHER_BODY, OTHER_BYTES, OTHER_FORMAT, OTHER_KEY, OTHER_KIND,
-    OTHER_MIO, OTHER_OWN_VERSION, OTHER_RELEASES, OTHER_RUSTC, OTHER_SMALLVEC, OTHER_SOCKET2,
-    OTHER_STATIC, OTHER_TYPE, RELEASE, SOFT_FLOAT, Skipped, TOKIO, TOKIO_1_53, UNIT_TEST, built,
-    config, env, features, last, own_config, place, rustflags, tokio, unstable,
+    INCLUDED, LOCK_ORDER, NAMED_TARGET, OTHER_BODY, OTHER_BYTES, OTHER_FORMAT, OTHER_KEY,
+    OTHER_KIND, OTHER_MIO, OTHER_OWN_VERSION, OTHER_RELEASES, OTHER_RUSTC, OTHER_SMALLVEC,
+    OTHER_SOCKET2, OTHER_STATIC, OTHER_TYPE, RELEASE, SOFT_FLOAT, Skipped, TOKIO, TOKIO_1_53,
+    UNIT_TEST, VENDORED, built, config, env, features, last, own_config, place, rustflags, tokio,
+    unstable,
 };
 use crate::told::{Told, expect_not_opened};
 
@@ -320,6 +321,9 @@ pub(crate) const HARMLESS: &[Row] = &[
     both("feature `parking_lot` in the host only", tokio("tokio/parking_lot"), TOKIO, Fits),
     module("another target folder", Build { apart: Some("compat-too"), ..BASE }, Fits),
     module("another machine's paths", place(ELSEWHERE), Fits),
+    module("another order of packages in Cargo.lock", place(LOCK_ORDER).and_tokio(), Fits),
+    module("mio vendored: the same sources in a folder of the project", place(VENDORED).and_tokio(), Fits),
+    host("mio vendored, for the host", place(VENDORED).and_tokio(), Fits),
     module("a comment above a key of a shared crate", place(COMMENT_ABOVE), Fits),
     module("a comment inside a function of a shared crate", place(COMMENT_INSIDE), Fits),
     module("a shared crate in another format", place(OTHER_FORMAT), Fits),
@@ -370,9 +374,14 @@ impl Row {
             (HostHalf, Verdict::Host) => {
                 load.expect("LOAD", "ContainsHost")?;
                 load.expect("STATE", "untouched")?;
-                load.expect_text("SAYS", "take `tls-slots` out of its dependencies")?;
+                let half = tls_slots_manifest::HostHalf::REGISTERS.to_string();
+                let reason = verdict.reason().unwrap_or_default();
+                if reason != format!("it {half}") {
+                    return Err(unlike());
+                }
+                load.expect_text("SAYS", &half)?;
                 past.expect("OPEN", "ok")?;
-                past.expect_refused("tls-slots")
+                past.expect_refused(&half)
             }
             (OtherAbi, Verdict::OtherAbi(_)) => {
                 load.expect("LOAD", "Abi")?;
@@ -408,10 +417,8 @@ impl Row {
                     return expect_not_opened(&past);
                 }
                 past.expect("OPEN", "ok")?;
-                for one in &mismatch.differences {
-                    past.expect_text("IMAGE", &one.what)?;
-                    past.expect_text("IMAGE", &one.host)?;
-                    past.expect_text("IMAGE", &one.module)?;
+                for line in mismatch.to_string().lines() {
+                    past.expect_text("IMAGE", line)?;
                 }
                 match is_only_opened {
                     true => past.expect("STATE", "untouched"),

@@ -151,6 +151,29 @@ fn private_state_may_be_allowed() {
     run(&host, "load", &module, &["log"]).assert_says("arc-swap: its state");
 }
 
+/// What is allowed for a module is not allowed for a library that comes with the module. Before
+/// this test, it was, and nobody looked at the library's file.
+#[test]
+fn what_is_allowed_is_about_one_file() {
+    let needing = Project {
+        name: "needing",
+        rustc: &[
+            "-Clink-arg=-L../target/debug",
+            "-Clink-arg=-Wl,--no-as-needed",
+            "-Clink-arg=-l:libnewer.so",
+        ],
+        ..MODULE
+    };
+    let [host, newer, needing] = [SWAP_HOST.built(), NEWER.built(), needing.built()];
+    let ended = run(&host, "load", &needing, &["arc-swap"]);
+    ended
+        .assert_says("LOAD ok")
+        .assert_says("IMAGE fits")
+        .assert_says("IMAGE the module does not fit its host in 1 point:")
+        .assert_says("arc-swap: its state");
+    run(&host, "load", &newer, &["arc-swap"]).assert_says("IMAGE fits");
+}
+
 #[test]
 fn a_release_that_the_lock_file_holds_at_the_forks_version() {
     let module = Project {

@@ -17,6 +17,7 @@ use super::copy;
 use super::copy::openable::{Openable, Original};
 use super::error::{HostProblem, LoadError};
 use super::file::{ReadFile, Stamp};
+use super::own;
 use super::source::Source;
 use super::system;
 
@@ -54,12 +55,12 @@ pub(crate) unsafe fn open(
         source,
     })?;
     // SAFETY: the caller promises the same.
-    let (library, opened_from) = loader::with_allowed(allowed, || unsafe {
+    let (library, opened_from) = unsafe {
         match source {
-            Source::Copy => open_copy(&file),
-            Source::Descriptor | Source::Path => open_original(source, &file),
+            Source::Copy => open_copy(&file, allowed),
+            Source::Descriptor | Source::Path => open_original(source, &file, allowed),
         }
-    })?;
+    }?;
     let start = match registered(&file.path, &opened_from) {
         Ok(start) => start,
         Err(error) => {
@@ -85,7 +86,7 @@ pub(crate) unsafe fn open(
 /// # Safety
 ///
 /// As [`open`].
-unsafe fn open_copy(file: &ReadFile) -> Result<(Library, Openable), LoadError> {
+unsafe fn open_copy(file: &ReadFile, allowed: &Allowed) -> Result<(Library, Openable), LoadError> {
     let original = Original {
         content: &file.content,
         real: &file.real,
@@ -101,7 +102,7 @@ unsafe fn open_copy(file: &ReadFile) -> Result<(Library, Openable), LoadError> {
             }
         };
         // SAFETY: the caller's promise is about the bytes that were checked, and these are opened.
-        match unsafe { open_as(openable, &file.path) } {
+        match unsafe { open_as(openable, &file.path, allowed) } {
             Err(LoadError::Open { path, source }) if system::could_not_map(&source) => {
                 last = Some(LoadError::Open { path, source });
             }
@@ -116,7 +117,11 @@ unsafe fn open_copy(file: &ReadFile) -> Result<(Library, Openable), LoadError> {
 /// # Safety
 ///
 /// As [`open`].
-unsafe fn open_original(source: Source, file: &ReadFile) -> Result<(Library, Openable), LoadError> {
+unsafe fn open_original(
+    source: Source,
+    file: &ReadFile,
+    allowed: &Allowed,
+) -> Result<(Library, Openable), LoadError> {
     let openable = match source {
         Source::Descriptor => {
             copy::by_descriptor(&file.file).map_err(|source| not_copied(file, source))?
@@ -134,7 +139,7 @@ unsafe fn open_original(source: Source, file: &ReadFile) -> Result<(Library, Ope
         });
     }
     // SAFETY: the caller promises the same.
-    unsafe { open_as(openable, &file.path) }
+    unsafe { open_as(openable, &file.path, allowed) }
 }
 
 fn not_copied(file: &ReadFile, source: std::io::Error) -> LoadError {
@@ -149,11 +154,16 @@ fn not_copied(file: &ReadFile, source: std::io::Error) -> LoadError {
 /// # Safety
 ///
 /// As [`open`].
-unsafe fn open_as(mut openable: Openable, path: &Path) -> Result<(Library, Openable), LoadError> {
+unsafe fn open_as(
+    mut openable: Openable,
+    path: &Path,
+    allowed: &Allowed,
+) -> Result<(Library, Openable), LoadError> {
     let opened = openable.path.to_string_lossy().into_owned();
     loader::file::note_copy(opened.clone(), path.to_string_lossy().into_owned());
     // SAFETY: the caller promises the same.
-    match unsafe { system::open(&openable.path) } {
+    let open = || unsafe { system::open(&openable.path) };
+    match own::with_allowed(opened.clone(), allowed, open) {
         Ok(library) => {
             openable.until_open = None;
             Ok((library, openable))

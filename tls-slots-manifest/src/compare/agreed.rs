@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::allowed::Allowed;
-use crate::manifest::Manifest;
+use crate::manifest::{Key, Manifest};
 
 use super::crates;
 use super::difference::Differences;
@@ -26,38 +26,57 @@ pub fn agreed(host: &Manifest, module: &Manifest, allowed: &Allowed) -> Agreed {
     let (ours, theirs) = (told(host), told(module));
     let pairs = crates::pairs(host, module, &mut Differences::default());
     let paired = |name: &str| pairs.iter().any(|pair| pair.host.name == name);
-    let with_keys = |name: &str| {
+    let with_keys = |lib: &str| {
         let has_keys = |one: &Manifest| {
             let mut keys = one.keys.iter();
-            keys.any(|key| key.package == name && !key.sources.is_empty())
+            keys.any(|key| lib_of(key) == lib && !key.sources.is_empty())
         };
         has_keys(host) && has_keys(module)
     };
-    let both = theirs.iter().filter(|(name, versions)| {
-        versions.len() == 1
-            && ours.get(*name) == Some(*versions)
-            && (paired(name) || with_keys(name))
+    let both = theirs.iter().filter(|(lib, packages)| {
+        let mut names = packages.iter().map(|(name, _)| name);
+        packages.len() == 1
+            && ours.get(*lib) == Some(*packages)
+            && (names.any(|name| paired(name)) || with_keys(lib))
     });
-    let both = both.map(|(name, _)| *name);
-    let trusted = allowed.sources.iter().map(String::as_str);
+    let trusted = |package: &str| {
+        let of_package =
+            |packages: &Packages<'_>| packages.iter().any(|(name, _)| *name == package);
+        let libs = ours.iter().chain(&theirs);
+        let libs = libs.filter(move |(_, packages)| of_package(packages));
+        let libs: Vec<String> = libs.map(|(lib, _)| lib.to_string()).collect();
+        // Of a package without a record nobody knows more than that cargo takes `_` for `-`.
+        libs.into_iter().chain([package.replace('-', "_")])
+    };
+    let trusted = allowed.sources.iter().flat_map(|name| trusted(name));
     Agreed {
         crates: both
+            .map(|(lib, _)| lib.to_string())
             .chain(trusted)
-            .map(|name| name.replace('-', "_"))
             .collect(),
         same_answers: host.compiler.asked_for == module.compiler.asked_for,
     }
 }
 
-/// The versions of each package that an image tells of.
-fn told(one: &Manifest) -> BTreeMap<&str, BTreeSet<&str>> {
-    let mut told = BTreeMap::<_, BTreeSet<_>>::new();
-    let crates = one.crates.iter().map(|one| (&*one.name, &*one.version));
-    let keys = one.keys.iter().map(|key| (&*key.package, &*key.version));
-    for (name, version) in crates.chain(keys) {
-        told.entry(name).or_default().insert(version);
+/// Packages, by name and version.
+type Packages<'a> = BTreeSet<(&'a str, &'a str)>;
+
+/// The packages that an image tells of, by the name that their crate has in Rust.
+fn told(one: &Manifest) -> BTreeMap<&str, Packages<'_>> {
+    let mut told = BTreeMap::<_, Packages<'_>>::new();
+    let crates = one.crates.iter();
+    let crates = crates.map(|one| (&*one.lib, (&*one.name, &*one.version)));
+    let keys = one.keys.iter();
+    let keys = keys.map(|key| (lib_of(key), (&*key.package, &*key.version)));
+    for (lib, package) in crates.chain(keys) {
+        told.entry(lib).or_default().insert(package);
     }
     told
+}
+
+/// The name in Rust of the crate that declares a key.
+fn lib_of(key: &Key) -> &str {
+    key.path.split("::").next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -91,6 +110,19 @@ mod tests {
             image
         };
         assert_eq!(crates(&untold(), &untold()), ["app"]);
+        // The library need not have the package's name.
+        let renamed = || {
+            let mut image = host();
+            image.crates[0].lib = "asynchronous".to_owned();
+            image.keys.retain(|key| key.package != "tokio");
+            image
+        };
+        assert_eq!(crates(&renamed(), &renamed()), ["app", "asynchronous"]);
+        assert_eq!(crates(&host(), &renamed()), ["app"]);
+        let mut allowed = Allowed::default();
+        allowed.sources.insert("tokio".to_owned());
+        let trusted = agreed(&host(), &renamed(), &allowed).crates;
+        assert!(trusted.contains("asynchronous") && trusted.contains("tokio"));
         let mut allowed = Allowed::default();
         allowed.sources.insert("serde-json".to_owned());
         let agreed = agreed(&host(), &host(), &allowed);

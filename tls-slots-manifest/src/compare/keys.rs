@@ -12,25 +12,8 @@ use crate::manifest::{Key, KeyKind, Manifest};
 use super::crates::{Pair, TARGET_FEATURE, compare_answers, compatible, other_sources};
 use super::difference::{Differences, MOST, on_or_off, sized};
 
-/// The package that makes a program a host. It declares a key, so that a manifest shows whether an
-/// image links it.
-const HOST_HALF: &str = "tls-slots";
-
 /// The package that everybody links. The version of its binary interface is compared instead.
 const KEYS: &str = "tls-keys";
-
-/// A module must not link the host's half.
-pub(super) fn compare_host_half(module: &Manifest, found: &mut Differences) {
-    if module.keys.iter().any(|key| key.package == HOST_HALF) {
-        found.add(
-            HOST_HALF,
-            "linked",
-            "linked, too",
-            "Take `tls-slots` out of the module's dependencies: it is the host's half, and a \
-             process has one host. Under `[dev-dependencies]` it does no harm.",
-        );
-    }
-}
 
 /// Compares the crates with keys that are no forks: version, sources, features and cfgs.
 ///

@@ -66,6 +66,7 @@ pub(super) fn host() -> Manifest {
                 align: 8,
                 fields: 7,
             }],
+            lib: "tokio".to_owned(),
         }],
         keys: vec![key("tokio", "1.54.1", "CONTEXT"), own("0.1.0", "OWN")],
         allocator: None,
@@ -110,6 +111,23 @@ fn change(change: impl FnOnce(&mut Manifest)) -> Result<(), Mismatch> {
 fn refused(edit: impl FnOnce(&mut Manifest), message: &str) {
     let mismatch = change(edit).expect_err("it differs");
     assert_eq!(mismatch.to_string(), message);
+}
+
+/// Whatever else differs follows from it, or is told when it is out.
+#[test]
+fn the_hosts_half_comes_alone() {
+    let edit = |module: &mut Manifest| {
+        module.compiler.debug_assertions = false;
+        module.keys.push(key("tls-slots", "0.1.0", "HOST_HALF"));
+    };
+    refused(
+        edit,
+        "the module does not fit its host in 1 point:\n  \
+           what       host    module\n  \
+           tls-slots  linked  linked, too\n\
+         The module contains the host's half, as it defines `tls_slots_register_v1`; take \
+         `tls-slots` out of its dependencies (under `[dev-dependencies]` it does no harm).",
+    );
 }
 
 #[track_caller]

@@ -166,6 +166,7 @@ impl<'a> Record<'a> {
     pub(super) fn forked_crate(&self) -> Result<Crate, ParseError> {
         let (mut features, mut cfgs) = (Vec::new(), Vec::new());
         let (mut dependencies, mut types) = (Vec::new(), Vec::new());
+        let mut lib = String::new();
         let names = ["name", "version", "checksum", "source"];
         let [name, version, checksum, source] = self.fields(names, |tag, bytes| {
             let mut reader = Reader::new(bytes, self.offset);
@@ -200,6 +201,7 @@ impl<'a> Record<'a> {
                     fields: reader.u64()?,
                     name: self.as_text(reader.rest())?,
                 }),
+                9 => lib = self.as_text(reader.rest())?,
                 _ => {}
             }
             Ok(())
@@ -213,6 +215,7 @@ impl<'a> Record<'a> {
             cfgs,
             dependencies,
             types,
+            lib,
         })
     }
 

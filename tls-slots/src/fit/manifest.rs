@@ -4,7 +4,6 @@
 //! that came in another way is looked at here, from its constructor, by the same comparison and
 //! with the same words. The host's own manifest is read once.
 
-use std::cell::RefCell;
 use std::sync::LazyLock;
 
 use tls_slots_manifest::{Allowed, Description, Manifest, ParseError, StdCopy, compare};
@@ -44,32 +43,8 @@ pub fn description() -> Result<&'static Description, ParseError> {
     OWN.as_ref().map_err(Clone::clone)
 }
 
-thread_local! {
-    /// What the loader lets pass that is opening an image on this thread, and has compared the
-    /// image's file; `None` for an image that comes past a loader. The constructors of the image
-    /// run on the thread that opens it.
-    static ALLOWED: RefCell<Option<Allowed>> = const { RefCell::new(None) };
-}
-
-/// Opens an image that a loader has compared, and that may differ in what is allowed.
-///
-/// This holds for each image that `open` opens on this thread: also for libraries that the image
-/// needs. It ends with `open`, also where `open` panics.
-pub fn with_allowed<R>(allowed: &Allowed, open: impl FnOnce() -> R) -> R {
-    /// Puts back what was allowed before.
-    struct Before(Option<Allowed>);
-    impl Drop for Before {
-        fn drop(&mut self) {
-            _ = ALLOWED.try_with(|it| it.replace(self.0.take()));
-        }
-    }
-    // A thread whose thread-locals are gone allows nothing.
-    let _before = ALLOWED.try_with(|it| Before(it.replace(Some(allowed.clone()))));
-    open()
-}
-
-/// Whether an image fits this host, as far as memory tells. What comes past a loader is compared by
-/// the loader, if there is one: it reads files, too.
+/// Whether an image fits this host, as far as memory tells. A loader compares, if there is one: it
+/// reads files, too, and knows what the host lets pass.
 ///
 /// # Errors
 ///
@@ -89,12 +64,9 @@ pub(crate) unsafe fn fits(image: &Image) -> Result<(), String> {
              version of tls-keys"
         )
     })?;
-    let allowed = ALLOWED.try_with(|allowed| allowed.borrow().clone());
-    let fits = match (allowed.ok().flatten(), observers::all().next()) {
-        (None, Some(loader)) => {
-            (loader.compare)(host, module, file::opened_as(image.keys_start.cast()))
-        }
-        (allowed, _) => compare(host, &module, &allowed.unwrap_or_default()),
+    let fits = match observers::all().next() {
+        Some(loader) => (loader.compare)(host, module, file::opened_as(image.keys_start.cast())),
+        None => compare(host, &module, &Allowed::default()),
     };
     fits.map_err(|mismatch| mismatch.to_string())
 }
@@ -116,28 +88,4 @@ unsafe fn describe(image: &Image) -> Result<Description, ParseError> {
         description.std = StdCopy::Shared { file };
     }
     Ok(description)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_allowed_ends_with_the_call_also_by_a_panic() {
-        let allowed = |package: &str| {
-            let mut allowed = Allowed::default();
-            allowed.private.insert(package.to_owned());
-            allowed
-        };
-        let now = || ALLOWED.with(|it| it.borrow().clone());
-        with_allowed(&allowed("outer"), || {
-            assert_eq!(now(), Some(allowed("outer")));
-            let inner = allowed("inner");
-            let panics = || with_allowed(&inner, || std::panic::panic_any(now()));
-            let panic = std::panic::catch_unwind(panics).expect_err("it panics");
-            assert_eq!(panic.downcast_ref(), Some(&Some(allowed("inner"))));
-            assert_eq!(now(), Some(allowed("outer")));
-        });
-        assert_eq!(now(), None);
-    }
 }

@@ -132,6 +132,8 @@ pub struct CrateRecord {
     pub types: &'static [TypeLayout],
     /// The crate's own layout probe, see `layout.rs`.
     pub probe: u64,
+    /// Where the record stands, as `module_path!` says. It begins with the crate's name in Rust.
+    pub path: &'static str,
 }
 
 impl CrateRecord {
@@ -142,7 +144,8 @@ impl CrateRecord {
             .text(1, self.name)
             .text(2, self.version)
             .text(3, self.checksum)
-            .text(4, self.source);
+            .text(4, self.source)
+            .text(9, first_part(self.path));
         let mut at = 0;
         while at < self.features.len() {
             let (name, enabled, group) = self.features[at];
@@ -177,6 +180,16 @@ impl CrateRecord {
     }
 }
 
+/// The name of the crate that a path in Rust begins with.
+const fn first_part(path: &str) -> &str {
+    let bytes = path.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() && bytes[at] != b':' {
+        at += 1;
+    }
+    path.split_at(at).0
+}
+
 /// Declares the record of a forked crate, once in that crate.
 #[doc(hidden)]
 #[macro_export]
@@ -186,6 +199,7 @@ macro_rules! crate_record {
             const FIELDS: $crate::record::CrateRecord = $crate::record::CrateRecord {
                 $($field: $value,)*
                 probe: $crate::__layout_probe!(),
+                path: ::core::module_path!(),
             };
             $crate::__in_manifest_section! {
                 static RECORD: [u8; FIELDS.size()] = FIELDS.bytes();

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 
-use tls_slots_manifest::Unforked;
+use tls_slots_manifest::{HostHalf, Unforked};
 
 use super::load_error::LoadError;
 
@@ -33,7 +33,9 @@ impl Display for LoadError {
                 f,
                 "module {at} is cut off or damaged: {reason}; build it or copy it again"
             ),
-            Self::ContainsHost { symbol, .. } => contains_host(f, at, symbol),
+            Self::ContainsHost { symbol, .. } => {
+                write!(f, "module {at} {}", HostHalf::of(symbol))
+            }
             Self::NoManifest { unforked, .. } => no_manifest(f, at, unforked.as_ref()),
             Self::Dylib { libraries, .. } => in_a_dylib(f, at, libraries),
             Self::Manifest { .. } => write!(
@@ -146,14 +148,6 @@ fn other_machine(f: &mut Formatter<'_>, at: &dyn Display, host: &str, module: &s
         f,
         "module {at} was built for {module} and this host for {host}; build both for the same \
          target"
-    )
-}
-
-fn contains_host(f: &mut Formatter<'_>, at: &dyn Display, symbol: &str) -> fmt::Result {
-    write!(
-        f,
-        "module {at} contains the host's half, as it defines `{symbol}`; take `tls-slots` out of \
-         its dependencies (under `[dev-dependencies]` it does no harm)"
     )
 }
 
