@@ -107,8 +107,8 @@ pub(super) unsafe fn work(
     .map_err(UnloadProblem::NotSeenOutside)
 }
 
-/// Looks at what is alive again and again, until `is_enough` says so. What takes long to find out is
-/// looked at last, when the rest is enough.
+/// Looks at what is alive again and again, until `is_enough` says so. What takes long to find out
+/// is looked at last, when the rest is enough.
 ///
 /// # Errors
 ///
