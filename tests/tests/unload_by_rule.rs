@@ -17,6 +17,7 @@ const BY_RULE: Place = Place {
     folder: "by-rule",
     locked: &[],
     forks: Some(&["prometheus", "parking_lot_core"]),
+    vendored: &[],
     edit: None,
 };
 
