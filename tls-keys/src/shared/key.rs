@@ -87,6 +87,9 @@ pub struct Declared {
     pub column: u32,
     /// The value's type as it was written, for messages only.
     pub type_text: Text,
+    /// Whether the value may keep something of an image that uses the key, and nobody takes that
+    /// out when the image goes. If so, the first use is noted, see [`Key::is_used`].
+    pub may_keep: bool,
     /// The full path of the declaration, functions included: `core::any::type_name` of a type that
     /// is declared beside the value.
     ///
@@ -128,9 +131,6 @@ pub struct Key {
     size: usize,
     align: usize,
     kind: Kind,
-    /// Whether somebody must know if code of this image uses the key, see
-    /// [`may_keep`](Self::may_keep).
-    may_keep: bool,
     /// Where the key leads, for the first use of a key that may keep something. A thread-local's
     /// slot is an address here. Written only by the registry.
     leads_to: AtomicPtr<u8>,
@@ -159,7 +159,6 @@ impl Key {
             size: size_of::<T>(),
             align: align_of::<T>(),
             kind: Kind::ThreadLocal,
-            may_keep: false,
             leads_to: AtomicPtr::new(core::ptr::null_mut()),
             declared,
         }
@@ -177,19 +176,9 @@ impl Key {
             size: size_of::<T>(),
             align: align_of::<T>(),
             kind: Kind::Process,
-            may_keep: false,
             leads_to: AtomicPtr::new(core::ptr::null_mut()),
             declared,
         }
-    }
-
-    /// The value of this key may keep something of an image that uses the key, and nobody takes it
-    /// out when the image goes. So the first use is noted, see [`is_used`](Self::is_used).
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn may_keep(mut self, may_keep: bool) -> Self {
-        self.may_keep = may_keep;
-        self
     }
 
     /// Whether this is no key, but zeroes that a linker put between two objects (PE only).
@@ -250,7 +239,7 @@ impl Key {
     }
 
     /// Process-wide statics: the address of the one instance; null while unresolved, and before the
-    /// first use of a key that [may keep](Self::may_keep) something.
+    /// first use of a key that [may keep](Declared::may_keep) something.
     #[inline(always)]
     pub fn address(&self) -> *mut u8 {
         // Relaxed: the instance is a static, initialised before any code could resolve a key to it.
@@ -273,7 +262,7 @@ impl Key {
     ///   pointer in that slot must be null, or point to a live value of the key's type;
     /// - `address`, for a process-wide static, must be the address of an instance of its type.
     pub unsafe fn resolve(&self, definition: *mut u8, slot: usize, address: *mut u8) {
-        if self.may_keep {
+        if self.declared.may_keep {
             let leads_to = match self.kind {
                 Kind::ThreadLocal => core::ptr::without_provenance_mut(slot),
                 Kind::Process => address,
@@ -289,7 +278,7 @@ impl Key {
     /// Code of this image is about to use the key, for the first time as far as the key knows.
     pub(crate) fn begin_use(&self) {
         let definition = self.definition();
-        if !self.may_keep || definition.is_null() {
+        if !self.declared.may_keep || definition.is_null() {
             return;
         }
         let leads_to = self.leads_to.load(Ordering::Relaxed);
@@ -303,10 +292,10 @@ impl Key {
         }
     }
 
-    /// Whether code of this image has used the key, if the value [may keep](Self::may_keep)
+    /// Whether code of this image has used the key, if the value [may keep](Declared::may_keep)
     /// something. Who asks must have seen the end of whatever has used it.
     pub fn is_used(&self) -> bool {
-        self.may_keep && !self.address.load(Ordering::Relaxed).is_null()
+        self.declared.may_keep && !self.address.load(Ordering::Relaxed).is_null()
     }
 
     /// Makes the key unresolved again, when its image is unloaded.

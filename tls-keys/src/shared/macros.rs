@@ -153,9 +153,9 @@ macro_rules! __thread_local_key {
             $crate::__in_keys_section! {
                 static KEY: $crate::__private::Key =
                     $crate::__private::Key::thread_local::<$t>(
-                        $crate::__declared!($name [$t]),
+                        $crate::__declared!($name [$t] $($may_keep)?),
                         __init_at,
-                    )$(.may_keep($may_keep))?;
+                    );
             }
 
             #[inline]
@@ -184,8 +184,10 @@ macro_rules! __process_key {
                 $crate::__key_record!(Process $name [$t]);
 
                 static INSTANCE: $t = $init;
-                $crate::ProcessLocal::new($crate::__declared!($name [$t]), &INSTANCE)
-                    $(.may_keep($may_keep))?
+                $crate::ProcessLocal::new(
+                    $crate::__declared!($name [$t] $($may_keep)?),
+                    &INSTANCE,
+                )
             };
         }
     };
@@ -195,7 +197,7 @@ macro_rules! __process_key {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __declared {
-    ($name:ident [$t:ty]) => {{
+    ($name:ident [$t:ty] $($may_keep:expr)?) => {{
         struct Here;
         extern "C" fn scope() -> $crate::__private::Text {
             $crate::__private::Text::new($crate::__private::type_name::<Here>())
@@ -214,6 +216,7 @@ macro_rules! __declared {
             line: ::core::line!(),
             column: ::core::column!(),
             type_text: $crate::__private::Text::new(::core::stringify!($t)),
+            may_keep: false $(|| $may_keep)?,
             scope,
         }
     }};

@@ -39,14 +39,6 @@ impl<T: Sync + 'static> ProcessLocal<T> {
         }
     }
 
-    /// For the macro: see [`Key::may_keep`].
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn may_keep(mut self, may_keep: bool) -> Self {
-        self.key = self.key.may_keep(may_keep);
-        self
-    }
-
     /// Whether the one instance is the calling image's own.
     ///
     /// True in the host, and where the key is private. False in a module that shares the host's
