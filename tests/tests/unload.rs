@@ -84,6 +84,13 @@ fn unloading_races_with_calls_that_spawn() {
     }
 }
 
+/// Figures for the guide, and no limit: the machine may be busy.
+#[test]
+fn unloading_is_quick() {
+    let ended = run("quick", 40, true, DEADLINE);
+    println!("{}", ended.stdout);
+}
+
 /// `TLS_SLOTS_UNLOAD_CYCLES` for more, such as 10000.
 #[test]
 fn nothing_grows() {

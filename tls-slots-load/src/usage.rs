@@ -7,9 +7,9 @@
 
 use std::fmt;
 
-use tls_slots::loader;
+use tls_slots::loader::{self, lock};
 
-use crate::alive::{counters, holds, libc, pointers, shared_state};
+use crate::alive::{by_rule, counters, holds, libc, shared_state};
 use crate::loaded::Loaded;
 use crate::module::Module;
 
@@ -57,6 +57,10 @@ pub struct Usage {
     pub signal_actions: Vec<i32>,
     /// Shared thread-locals and statics that point into the module, a sentence each.
     pub pointers: Vec<String>,
+    /// Crates without a recipe whose shared state the module has used, and which may keep something
+    /// of it there, a sentence each. [`LoadOptions::trust`](crate::LoadOptions::trust) leaves one
+    /// out.
+    pub may_keep: Vec<String>,
     /// What the module has registered with shared crates that have a recipe, and must take back:
     /// kind and number.
     pub registered: Vec<(String, usize)>,
@@ -85,6 +89,7 @@ impl Usage {
             && self.threads.is_empty()
             && self.signal_actions.is_empty()
             && self.pointers.is_empty()
+            && self.may_keep.is_empty()
             && self.registered.is_empty()
             && self.kept_mapped_by.is_empty()
     }
@@ -166,6 +171,7 @@ impl fmt::Display for Usage {
             parts.extend(counted(*count, what, what));
         }
         parts.extend(self.pointers.iter().cloned());
+        parts.extend(self.may_keep.iter().cloned());
         parts.extend(self.kept_mapped_by.iter().cloned());
         match parts.is_empty() {
             true => f.write_str("nothing"),
@@ -198,8 +204,8 @@ impl Loaded {
     /// What of this image is alive. `own` [`Module`]s are the caller's and are not counted.
     pub(crate) fn usage(&self, own: usize) -> Usage {
         let memory = &self.image.memory;
-        let found = match pointers::pointers_into(memory) {
-            Ok(pointers) => pointers.iter().map(ToString::to_string).collect(),
+        let found = match shared_state::pointers(memory) {
+            Ok(pointers) => pointers,
             Err(error) => vec![format!(
                 "shared state that may point to it, as it cannot be looked through: {error}"
             )],
@@ -207,6 +213,12 @@ impl Loaded {
         let known = self.image.kept_mapped_by.iter().cloned();
         // SAFETY: the image is loaded. It is closed only by `unload/`, which calls this before.
         let left = unsafe { shared_state::left(memory) };
+        // SAFETY: likewise.
+        let may_keep = unsafe { by_rule::may_keep(memory) };
+        let trusted = lock(&self.trusted);
+        let may_keep = may_keep
+            .iter()
+            .filter(|one| !trusted.contains(&one.package));
         let of_kind = |refuses| {
             let of_kind = left.iter().filter(move |left| left.refuses == refuses);
             of_kind
@@ -218,6 +230,7 @@ impl Loaded {
             taken_out: of_kind(false),
             signal_actions: libc::signal_actions(memory),
             pointers: found,
+            may_keep: may_keep.map(ToString::to_string).collect(),
             kept_mapped_by: known.chain(libc::kept_mapped_by(memory)).collect(),
             ..self.counts(own)
         }
@@ -292,6 +305,7 @@ mod tests {
             values: vec![on("worker", false, 1)],
             signal_actions: vec![15],
             pointers: vec!["the static `log::LOGGER` points to it".to_owned()],
+            may_keep: vec!["`prometheus` may keep something".to_owned()],
             registered: vec![("actions for signals".to_owned(), 2)],
             taken_out: vec![("callsites".to_owned(), 7)],
             kept_mapped_by: Vec::new(),
@@ -302,7 +316,8 @@ mod tests {
              1 thread that it has started (`poller`); destructors of thread-locals (2 on thread \
              `worker`, 1 on thread `main`, the calling one); 3 functions deferred with \
              `crossbeam-epoch`; values of private keys (1 on thread `worker`); the action of \
-             signal 15; 2 actions for signals; the static `log::LOGGER` points to it"
+             signal 15; 2 actions for signals; the static `log::LOGGER` points to it; `prometheus` \
+             may keep something"
         );
         assert!(!usage.allows_unload());
         let own = Usage {

@@ -25,7 +25,7 @@ impl Counted {
 }
 
 /// How many rows a block has. If there are more images, they count in further blocks.
-pub const ROWS: usize = 16;
+pub const ROWS: usize = 12;
 
 /// How many kinds there are.
 const KINDS: usize = Counted::ALL.len();

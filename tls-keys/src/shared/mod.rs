@@ -19,6 +19,8 @@ mod macros;
 mod object;
 #[doc(hidden)]
 pub mod on_unload;
+#[doc(hidden)]
+pub mod plain;
 mod process;
 pub mod quiescence;
 #[doc(hidden)]

@@ -11,13 +11,19 @@
 //! | `holds.rs` | named holds, in a list |
 //! | `libc/` | what the image's std leaves with libc: destructors, pthread keys, threads, signal actions |
 //! | `shared_state.rs` | what the image has registered with shared crates |
+//! | `by_rule.rs` | what crates without a recipe may keep of the image |
 //! | `pointers.rs` | pointers into the image, in values of shared keys |
+//! | `statics.rs` | pointers into the image, in statics of other modules |
+//! | `words.rs` | reads words that other threads may write to, and knows which do not count |
 //!
 //! No file here knows a [`Module`](crate::Module). An image is known by its first key, or by its
 //! memory.
 
+pub(crate) mod by_rule;
 pub(crate) mod counters;
 pub(crate) mod holds;
 pub(crate) mod libc;
 pub(crate) mod pointers;
 pub(crate) mod shared_state;
+pub(crate) mod statics;
+mod words;

@@ -82,7 +82,7 @@ unsafe fn unload_now(gate: &Gate) -> Result<(), UnloadProblem> {
         gate.stay_closed();
         // SAFETY: the module is loaded. No thread runs its code, as nothing of it is alive and no
         // call can begin.
-        unsafe { requests::drop_own_values(loaded.image.start(), &loaded.image.memory) }
+        unsafe { requests::drop_own_values(loaded.image.start(), &loaded.image.memory) };
         // A destructor may have started something.
         let usage = loaded.usage(1);
         if !(usage.is_only_on_threads() && usage.is_on_no_thread()) {
