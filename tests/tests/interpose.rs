@@ -168,6 +168,13 @@ fn exit_in_a_destructor() {
     }
 }
 
+/// Without the functions of `environment.rs`, this ends by a signal.
+#[test]
+fn a_module_reads_the_environment_that_the_host_changes() {
+    assert_case(false, "environment", None);
+    assert_case(true, "environment", None);
+}
+
 /// What a cycle of loading, using and closing leaves allocated, in bytes.
 #[test]
 fn nothing_is_leaked() {
