@@ -14,8 +14,9 @@
 //! # The way
 //!
 //! The host defines `__cxa_thread_atexit_impl`, `pthread_key_create`, `pthread_key_delete`,
-//! `pthread_setspecific` and `pthread_create`. Every image finds a definition in the executable
-//! before libc's, so each call of these functions comes here. If the call is about a module that
+//! `pthread_setspecific` and `pthread_create`. (And the functions for the environment, for another
+//! reason, see `gnu/environment.rs`.) Every image finds a definition in the executable before
+//! libc's, so each call of these functions comes here. If the call is about a module that
 //! the registry has accepted, the address is kept here. All other calls go on to libc, unchanged.
 //!
 //! | file | what | libc gets instead |
@@ -23,6 +24,7 @@
 //! | `gnu/destructors.rs` | destructors of thread-locals, in a list for each thread | a function of the host's at the same place of libc's list |
 //! | `gnu/pthread_keys.rs` | destructors of pthread keys, in a table | one of 256 functions of the host's |
 //! | `gnu/threads.rs` | threads whose start routine is a module's, and threads that have such a list | a function of the host's that calls the routine |
+//! | `gnu/environment.rs` | the environment, which images read and write without a common lock | nothing: it has no part in these calls |
 //! | `gnu/signals.rs` | signal actions, which are asked for and not taken over | |
 //! | `gnu/images.rs` | tells which module an address is in | |
 //! | `gnu/next.rs` | libc's own functions | |

@@ -9,6 +9,7 @@ use crate::alive::libc::types::{Span, ThreadDestructors, ThreadInfo};
 use next::{Destructor, PthreadId, PthreadKey, Routine};
 
 mod destructors;
+mod environment;
 mod images;
 mod next;
 mod pthread_keys;
@@ -43,6 +44,7 @@ pub(super) fn register(span: Span) {
     // A linker takes only what somebody refers to. std refers to some of these functions, but
     // weakly, which is not enough.
     std::hint::black_box(&OURS);
+    environment::link();
     images::add(span);
 }
 
