@@ -7,7 +7,7 @@
 
 use tls_slots::loader::{AcceptedImage, Next, Observer, observe};
 
-use crate::alive::{counters, holds, libc};
+use crate::alive::{counters, holds, libc, wakers};
 use crate::open::own;
 use crate::unload::requests;
 
@@ -63,6 +63,7 @@ unsafe fn image_left(image: AcceptedImage) {
 
 /// Adds the table.
 extern "C" fn add() {
+    wakers::start();
     // SAFETY: this is a constructor of the executable. It runs before `main`, and the system's
     // loader unloads nothing while constructors run.
     unsafe { observe(&OBSERVER) }
