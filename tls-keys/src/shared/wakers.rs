@@ -4,8 +4,9 @@
 //!
 //! A [`Waker`] is a pointer to four functions. Code that polls a shared object, such as a socket of
 //! the host, leaves a clone of its waker in that object. tokio's own wakers are the host's code.
-//! But a module may poll with a waker of its own: that of a `FuturesUnordered`, of another executor,
-//! of an implementation of `Wake`. When the module is unmapped, the next wake or drop is a crash.
+//! But a module may poll with a waker of its own: that of a `FuturesUnordered`, of another
+//! executor, of an implementation of `Wake`. When the module is unmapped, the next wake or drop is
+//! a crash.
 //!
 //! # The way
 //!
