@@ -26,6 +26,7 @@
 
 use alloc::sync::Arc;
 use core::mem::ManuallyDrop;
+use core::ops::Range;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
@@ -40,35 +41,63 @@ pub type CountsAt = (&'static Key, usize);
 /// Gives where the module counts in whose memory an address is. `None` if it is in no module.
 pub type OwnerOf = fn(usize) -> Option<CountsAt>;
 
+/// Where the executable is.
+struct Executable {
+    start: AtomicUsize,
+    /// In bytes.
+    len: AtomicUsize,
+}
+
+impl Executable {
+    const fn new(len: usize) -> Self {
+        Self {
+            start: AtomicUsize::new(0),
+            len: AtomicUsize::new(len),
+        }
+    }
+
+    fn set(&self, range: Range<usize>) {
+        self.start.store(range.start, Ordering::Relaxed);
+        // Release: who sees this length sees the start.
+        self.len.store(range.end - range.start, Ordering::Release);
+    }
+
+    /// Whether a waker's table of functions is in the executable.
+    #[inline(always)]
+    fn has_code_of(&self, waker: &Waker) -> bool {
+        let table = core::ptr::from_ref(waker.vtable()).addr();
+        let len = self.len.load(Ordering::Acquire);
+        table.wrapping_sub(self.start.load(Ordering::Relaxed)) < len
+    }
+}
+
 /// What the host knows of the code in the process.
 struct Code {
-    /// Where the executable starts.
-    start: AtomicUsize,
-    /// How long it is, in bytes. Without a loader everything counts as the executable's.
-    len: AtomicUsize,
-    /// Null, or an [`OwnerOf`]. It is not null once `len` says that something is not the
-    /// executable's.
+    /// Everything, until a loader has told.
+    executable: Executable,
+    /// Null, or an [`OwnerOf`]. It is not null once a loader has told.
     owner_of: AtomicPtr<()>,
 }
 
 process_local! {
     static CODE: Code = Code {
-        start: AtomicUsize::new(0),
-        len: AtomicUsize::new(usize::MAX),
+        executable: Executable::new(usize::MAX),
         owner_of: AtomicPtr::new(core::ptr::null_mut()),
     };
     static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
 }
 
+/// This image's copy of what the host knows, as reading a key costs more. Nothing, until the first
+/// waker is kept.
+static EXECUTABLE: Executable = Executable::new(0);
+
 /// Tells where the executable is, and who knows the modules. For the host's loader, which does so
 /// before there are modules.
 #[doc(hidden)]
-pub fn set_owner(executable: core::ops::Range<usize>, owner_of: OwnerOf) {
+pub fn set_owner(executable: Range<usize>, owner_of: OwnerOf) {
     CODE.owner_of.store(owner_of as *mut (), Ordering::Release);
-    CODE.start.store(executable.start, Ordering::Relaxed);
-    // Release: who sees this length sees the rest.
-    CODE.len
-        .store(executable.end - executable.start, Ordering::Release);
+    CODE.executable.set(executable.clone());
+    EXECUTABLE.set(executable);
 }
 
 /// A clone of a waker, to be kept where it may outlive the image whose code it is.
@@ -76,31 +105,47 @@ pub fn set_owner(executable: core::ops::Range<usize>, owner_of: OwnerOf) {
 /// # Panics
 ///
 /// As the waker's own `clone`.
-#[inline]
+#[inline(always)]
 pub fn keep(waker: &Waker) -> Waker {
-    let vtable = core::ptr::from_ref(waker.vtable()).addr();
-    // The length first, see `set_owner`.
-    let len = CODE.len.load(Ordering::Acquire);
-    match vtable.wrapping_sub(CODE.start.load(Ordering::Relaxed)) < len {
+    match EXECUTABLE.has_code_of(waker) {
+        true => waker.clone(),
+        false => keep_other(waker),
+    }
+}
+
+/// [`keep`] where this image does not know the waker's code, perhaps as it has not asked yet.
+#[inline(never)]
+fn keep_other(waker: &Waker) -> Waker {
+    let executable = &CODE.executable;
+    let len = executable.len.load(Ordering::Acquire);
+    // A module may run before the host's loader, if the executable is linked to it. It asks again.
+    if len != usize::MAX {
+        let start = executable.start.load(Ordering::Relaxed);
+        EXECUTABLE.set(start..start + len);
+    }
+    match executable.has_code_of(waker) {
         true => waker.clone(),
         false => keep_foreign(waker),
     }
 }
 
 /// Whether both wake the same. A waker that is [kept](keep) and the waker that it was made of do.
-#[inline]
+#[inline(always)]
 pub fn will_wake(one: &Waker, other: &Waker) -> bool {
-    one.will_wake(other) || {
-        let (one_inner, other_inner) = (inner(one), inner(other));
-        (one_inner.is_some() || other_inner.is_some())
-            && one_inner
-                .unwrap_or(one)
-                .will_wake(other_inner.unwrap_or(other))
+    match core::ptr::eq(one.vtable(), other.vtable()) {
+        true => core::ptr::eq(one.data(), other.data()),
+        false => will_wake_inside(one, other),
     }
 }
 
+/// [`will_wake`] for wakers of which one may be kept.
+#[inline(never)]
+fn will_wake_inside(one: &Waker, other: &Waker) -> bool {
+    let inside = |one, other| inner(one).is_some_and(|inner| inner.will_wake(other));
+    inside(one, other) || inside(other, one)
+}
+
 /// What a kept waker was made of. `None` for other wakers.
-#[inline]
 fn inner(waker: &Waker) -> Option<&Waker> {
     core::ptr::eq(waker.vtable(), &raw const *VTABLE).then(|| {
         // SAFETY: a waker with this table was made by `keep_foreign`, and so its data is a `Kept`.
@@ -110,7 +155,6 @@ fn inner(waker: &Waker) -> Option<&Waker> {
 }
 
 /// [`keep`] for a waker whose functions are not in the executable.
-#[inline(never)]
 fn keep_foreign(waker: &Waker) -> Waker {
     crate::__on_host!(KEEP_FOREIGN: fn(&Waker) -> Waker = keep_foreign; (waker));
     let Some(counts_at) = owner(waker.vtable()) else {

@@ -1,25 +1,15 @@
 //! Wakers that tokio keeps: in sockets, timers, channels, join handles.
 //!
 //! A waker may be code of a module, which leaves the process before the waker does.
-//! `tls_keys::wakers` says what becomes of such a waker. Most wakers are those of tokio's tasks,
-//! whose code is the host's: for these there is a comparison, and no call.
+//! `tls_keys::wakers` says what becomes of such a waker. Most wakers are those of tokio's tasks
+//! and of `block_on`, whose code is the host's: for these there is a comparison more.
 
 use std::task::Waker;
 
 /// A clone of a waker, to be kept.
-///
-/// # Panics
-///
-/// As `clone` of the waker.
 #[cfg(feature = "external-tls")]
-#[allow(dead_code)] // which features use it varies
-#[inline(always)]
-pub(crate) fn keep_waker(waker: &Waker) -> Waker {
-    match clone_task_waker(waker) {
-        Some(clone) => clone,
-        None => ::tls_keys::wakers::keep(waker),
-    }
-}
+#[allow(unused_imports)] // which features use it varies
+pub(crate) use tls_keys::wakers::keep as keep_waker;
 
 #[cfg(not(feature = "external-tls"))]
 #[allow(dead_code)]
@@ -55,15 +45,4 @@ pub(crate) use tls_keys::wakers::will_wake;
 #[inline(always)]
 pub(crate) fn will_wake(one: &Waker, other: &Waker) -> bool {
     one.will_wake(other)
-}
-
-#[cfg(all(feature = "external-tls", feature = "rt"))]
-use crate::runtime::task::clone_task_waker;
-
-/// Without a runtime there are no tasks.
-#[cfg(all(feature = "external-tls", not(feature = "rt")))]
-#[allow(dead_code)] // which features use it varies
-#[inline(always)]
-fn clone_task_waker(_: &Waker) -> Option<Waker> {
-    None
 }
