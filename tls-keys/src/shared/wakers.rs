@@ -75,7 +75,8 @@ impl Executable {
 struct Code {
     /// Everything, until a loader has told.
     executable: Executable,
-    /// Null, or an [`OwnerOf`]. It is not null once a loader has told.
+    /// Null, or an [`OwnerOf`]. It is not null once a loader has told. Invariant: what it gives is
+    /// as [`set_owner`] demands.
     owner_of: AtomicPtr<()>,
 }
 
@@ -93,8 +94,13 @@ static EXECUTABLE: Executable = Executable::new(0);
 
 /// Tells where the executable is, and who knows the modules. For the host's loader, which does so
 /// before there are modules.
+///
+/// # Safety
+///
+/// What `owner_of` gives must be a key of blocks of counters, and the offset of the row in them
+/// that the loader has given to the module.
 #[doc(hidden)]
-pub fn set_owner(executable: Range<usize>, owner_of: OwnerOf) {
+pub unsafe fn set_owner(executable: Range<usize>, owner_of: OwnerOf) {
     CODE.owner_of.store(owner_of as *mut (), Ordering::Release);
     CODE.executable.set(executable.clone());
     EXECUTABLE.set(executable);
@@ -202,7 +208,8 @@ struct CountedAt(CountsAt);
 
 impl CountedAt {
     fn new((key, offset): CountsAt) -> Self {
-        // SAFETY: the host's loader gave key and offset. The drop of this value ends it.
+        // SAFETY: key and offset are of an `OwnerOf`, and so are right by the promise to
+        // `set_owner`. The drop of this value ends what begins here.
         unsafe { begin_at(key, offset, Counted::Waker) }
         Self((key, offset))
     }

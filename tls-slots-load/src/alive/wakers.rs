@@ -14,7 +14,8 @@ pub(crate) fn start() {
     let own = memory::of((start as fn()) as *const u8);
     // Where the system does not tell, no module is unloaded either.
     if let Some(executable) = own {
-        tls_keys::wakers::set_owner(executable.all, owner_of);
+        // SAFETY: `owner_of` gives the row that `counters` has given to the module.
+        unsafe { tls_keys::wakers::set_owner(executable.all, owner_of) }
     }
 }
 
