@@ -49,7 +49,8 @@ macro_rules! cases {
 cases! {
     idle not_dumpable unused task early many blocking_call call_in_progress hold foreign_runtime thread own_locals foreign_std_local
     foreign_key_local signal pointer opened_elsewhere locals_of_threads drains deadline cancelled cancelled_late
-    threads_unload panics
+    threads_unload panics wakers kept_alive wakers_race
+    signals_kept values_kept
 }
 
 #[test]

@@ -7,7 +7,7 @@
 
 use tls_slots::loader::{AcceptedImage, Next, Observer, ValueOf, observe};
 
-use crate::alive::{by_rule, counters, holds, libc};
+use crate::alive::{by_rule, counters, holds, libc, wakers};
 use crate::open::own;
 use crate::unload::requests;
 
@@ -76,6 +76,7 @@ unsafe fn thread_ended(value_of: &ValueOf<'_>) {
 
 /// Adds the table.
 extern "C" fn add() {
+    wakers::start();
     // SAFETY: this is a constructor of the executable. It runs before `main`, and the system's
     // loader unloads nothing while constructors run.
     unsafe { observe(&OBSERVER) }

@@ -41,6 +41,10 @@ pub struct Usage {
     pub tasks: usize,
     /// Blocking calls that the module has spawned (`spawn_blocking`), counted as tasks are.
     pub blocking_calls: usize,
+    /// Wakers of the module's own that tokio keeps, in a socket, a timer, a channel, a `JoinHandle`
+    /// or the like: those of a `FuturesUnordered`, of another executor, of a `Wake`. They end when
+    /// they are woken, and when what keeps them is dropped or polled again.
+    pub wakers: usize,
     /// Named holds (`tls_keys::Hold`): name and number.
     pub holds: Vec<(String, usize)>,
     /// Threads that the module has started.
@@ -84,7 +88,7 @@ impl Usage {
 
     /// Whether nothing is alive but values of thread-locals, and deferred functions.
     pub(crate) fn is_only_on_threads(&self) -> bool {
-        self.modules + self.calls + self.tasks + self.blocking_calls == 0
+        self.modules + self.calls + self.tasks + self.blocking_calls + self.wakers == 0
             && self.holds.is_empty()
             && self.threads.is_empty()
             && self.signal_actions.is_empty()
@@ -136,6 +140,11 @@ impl fmt::Display for Usage {
             self.blocking_calls,
             "blocking call",
             "blocking calls",
+        ));
+        parts.extend(counted(
+            self.wakers,
+            "waker that tokio keeps",
+            "wakers that tokio keeps",
         ));
         for (name, count) in &self.holds {
             parts.extend(counted(*count, name, name));
@@ -255,6 +264,7 @@ impl Loaded {
             calls: alive.calls,
             tasks: alive.tasks,
             blocking_calls: alive.blocking,
+            wakers: alive.wakers,
             deferred: alive.deferred,
             holds: holds::of(image),
             threads: sorted(threads),
@@ -298,6 +308,7 @@ mod tests {
             calls: 2,
             tasks: 1,
             blocking_calls: 3,
+            wakers: 2,
             holds: vec![("action of a signal".to_owned(), 1)],
             threads: vec![on("poller", false, 1)],
             destructors: vec![on("worker", false, 2), on("main", true, 1)],
@@ -312,8 +323,8 @@ mod tests {
         };
         assert_eq!(
             usage.to_string(),
-            "1 other `Module`; 2 calls of entries; 1 task; 3 blocking calls; 1 action of a signal; \
-             1 thread that it has started (`poller`); destructors of thread-locals (2 on thread \
+            "1 other `Module`; 2 calls of entries; 1 task; 3 blocking calls; 2 wakers that tokio \
+             keeps; 1 action of a signal; 1 thread that it has started (`poller`); destructors of thread-locals (2 on thread \
              `worker`, 1 on thread `main`, the calling one); 3 functions deferred with \
              `crossbeam-epoch`; values of private keys (1 on thread `worker`); the action of \
              signal 15; 2 actions for signals; the static `log::LOGGER` points to it; `prometheus` \

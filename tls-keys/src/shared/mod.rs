@@ -27,6 +27,8 @@ pub mod quiescence;
 pub mod record;
 mod runtime;
 mod sync;
+#[doc(hidden)]
+pub mod wakers;
 
 pub use allocator::HostAllocator;
 #[doc(hidden)]

@@ -1,4 +1,4 @@
-//! What is counted: tasks, blocking calls, calls of entries, deferred functions.
+//! What is counted: tasks, blocking calls, calls of entries, deferred functions, wakers.
 //!
 //! # The problem
 //!
@@ -19,6 +19,7 @@
 //! Both readings are under that lock.
 
 use std::iter::successors;
+use std::ops::Range;
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Mutex, OnceLock};
 
@@ -114,6 +115,11 @@ impl Row {
     /// Its offset in a block, in bytes.
     fn offset(self) -> usize {
         self.place * ROW_SIZE
+    }
+
+    /// Where it is counted for the image, as `tls-keys` wants it.
+    pub(crate) fn counts_at(self) -> (&'static Key, usize) {
+        (self.blocks.key, self.offset())
     }
 
     /// Something of the image has begun, on the calling thread.
@@ -222,6 +228,14 @@ pub(crate) fn row_of(start: *const Key) -> Option<Row> {
     found.map(|(_, row)| Row::number(*row))
 }
 
+/// The row of the image whose memory that is. `None` for one that this crate was not told of.
+pub(crate) fn row_in(memory: &Range<usize>) -> Option<Row> {
+    let rows = lock(&ROWS_TAKEN);
+    // An image is listed by its first key, which is in its memory.
+    let found = rows.of.iter().find(|(known, _)| memory.contains(known));
+    found.map(|(_, row)| Row::number(*row))
+}
+
 /// How much of an image is alive, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Alive {
@@ -229,6 +243,7 @@ pub(crate) struct Alive {
     pub(crate) blocking: usize,
     pub(crate) calls: usize,
     pub(crate) deferred: usize,
+    pub(crate) wakers: usize,
 }
 
 /// What is alive of the image with that row.
@@ -260,6 +275,7 @@ pub(crate) fn alive(row: Row) -> Alive {
         blocking: of(Counted::Blocking),
         calls: of(Counted::Call),
         deferred: of(Counted::Deferred),
+        wakers: of(Counted::Waker),
     }
 }
 

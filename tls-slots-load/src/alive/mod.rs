@@ -7,7 +7,8 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `counters.rs` | tasks, blocking calls, calls of entries, deferred functions: each thread counts for itself |
+//! | `counters.rs` | tasks, blocking calls, calls of entries, deferred functions, wakers: each thread counts for itself |
+//! | `wakers.rs` | tells which module's code a waker is |
 //! | `holds.rs` | named holds, in a list |
 //! | `libc/` | what the image's std leaves with libc: destructors, pthread keys, threads, signal actions |
 //! | `shared_state.rs` | what the image has registered with shared crates |
@@ -26,4 +27,5 @@ pub(crate) mod libc;
 pub(crate) mod pointers;
 pub(crate) mod shared_state;
 pub(crate) mod statics;
+pub(crate) mod wakers;
 mod words;

@@ -16,6 +16,10 @@ use crate::usage::Usage;
 /// A step of a reload. Its text is one sentence.
 #[derive(Debug)]
 #[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "events are few, and each is handed over once"
+)]
 pub enum ReloadEvent {
     /// A new build is loaded, and no call goes to it yet.
     Loaded {

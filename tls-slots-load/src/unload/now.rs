@@ -37,6 +37,8 @@ impl Module {
     ///   data is fine, and so are channels, locks and other types of tokio.
     /// - Futures, streams and iterators of the module that did not come from an
     ///   [`Entry`](crate::Entry).
+    /// - Objects of other crates than tokio in which a waker of the module's own is left: channels
+    ///   and locks of `futures`, `async-channel` and the like. (tokio's objects count it.)
     /// - Memory from a global allocator of the module's own. (With `host_allocator!` the allocator
     ///   is the host's.)
     /// - What C code of the module has registered elsewhere. Only TLS destructors, pthread keys and

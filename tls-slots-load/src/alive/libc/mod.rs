@@ -110,6 +110,11 @@ pub(crate) fn thread_ends() {
     system::thread_ends();
 }
 
+/// The memory of the module that an address is in, among those that the registry has accepted.
+pub(crate) fn module_at(address: usize) -> Option<Range<usize>> {
+    system::module_at(address).map(|span| span.start..span.end)
+}
+
 /// The threads that have to run destructors of an image's thread-locals, or of values of its
 /// pthread keys.
 pub(crate) fn destructors(range: &Range<usize>) -> Vec<ThreadDestructors> {

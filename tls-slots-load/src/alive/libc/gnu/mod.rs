@@ -60,6 +60,10 @@ pub(super) unsafe fn unregister(span: Span) {
     pthread_keys::unregister(span);
 }
 
+pub(super) fn module_at(address: usize) -> Option<Span> {
+    images::of(address)
+}
+
 pub(super) fn thread_ends() {
     destructors::run_late();
     threads::free_own();
