@@ -70,9 +70,15 @@ fn sources(place: &Path) {
     let tracing = "[dependencies]\ntracing = { version = \"=0.1.44\", default-features = false, features = [\"std\"] }\n";
     write(&place.join("calls/Cargo.toml"), &package("calls", tracing));
     write(&place.join("calls/src/lib.rs"), &calls);
-    for name in ["own-thing", "only-host"] {
-        write(&place.join(name).join("Cargo.toml"), &package(name, ""));
-        write(&place.join(name).join("src/lib.rs"), COUNTER);
+    // Who says `agree!` has a record, as forks have, and is none.
+    let keys = "[dependencies]\ntls-keys = { version = \"0.1\", features = [\"std\"] }\n";
+    let agrees = format!("tls_keys::agree!();\n{COUNTER}");
+    for (name, dependencies, code) in [("own-thing", keys, &*agrees), ("only-host", "", COUNTER)] {
+        write(
+            &place.join(name).join("Cargo.toml"),
+            &package(name, dependencies),
+        );
+        write(&place.join(name).join("src/lib.rs"), code);
     }
 }
 

@@ -80,6 +80,15 @@ uint64_t __wrap___tsan_atomic64_fetch_sub(volatile uint64_t *at, uint64_t by, in
     return __tsan_atomic64_fetch_add(at, -by, order);
 }
 
+/* `Arc::try_unwrap` counts down by a comparison. */
+uint64_t __real___tsan_atomic64_compare_exchange_val(volatile uint64_t *at, uint64_t from, uint64_t to,
+                                                     int order, int otherwise);
+uint64_t __wrap___tsan_atomic64_compare_exchange_val(volatile uint64_t *at, uint64_t from, uint64_t to,
+                                                     int order, int otherwise) {
+    last_count = (void *)at;
+    return __real___tsan_atomic64_compare_exchange_val(at, from, to, order, otherwise);
+}
+
 void __wrap___tsan_atomic_thread_fence(int order) {
     (void)order;
     __sync_synchronize();

@@ -157,6 +157,7 @@ fn std_in_between() -> &'static str {
         let mut flags = format!(" -Zshare-generics=no -Clink-arg={}", object.display());
         for symbol in [
             "__tsan_atomic64_fetch_sub",
+            "__tsan_atomic64_compare_exchange_val",
             "__tsan_atomic_thread_fence",
             "epoll_ctl",
             "epoll_wait",

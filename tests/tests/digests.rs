@@ -27,8 +27,10 @@ struct Row {
     counts: bool,
 }
 
-/// What each crate's library has in it, and its program prints.
-const DIGEST: &str = "pub const DIGEST: &str = tls_keys_macros::sources!().0;\n";
+/// What stands at the end of each crate's root, and its program prints.
+const DIGEST: &str = "
+pub const SOURCES: (&str, &[(&str, bool)]) = tls_keys_macros::sources!();
+";
 
 /// Another type in a shared crate.
 const NARROW: &str = "pub type Width = u8;\n";
@@ -39,7 +41,6 @@ const WIDE: &str = "pub type Width = u64;\n";
 const GENERATED: &str =
     "macro_rules! generated { ($($part:expr),*) => { include!(concat!($($part),*)); } }
 generated!(env!(\"OUT_DIR\"), \"/generated.rs\");
-pub const DIGEST: &str = tls_keys_macros::sources!().0;
 ";
 
 /// Generates a file of Rust from a file that is none.
@@ -54,35 +55,23 @@ const BUILD_SCRIPT: &str = "fn main() {
 const ROWS: &[Row] = &[
     Row {
         name: "plain",
-        files: &[
-            (
-                "src/lib.rs",
-                "pub mod part;\npub const DIGEST: &str = tls_keys_macros::sources!().0;\n",
-            ),
-            ("src/part.rs", NARROW),
-        ],
+        files: &[("src/lib.rs", "pub mod part;\n"), ("src/part.rs", NARROW)],
         links: &[],
         edit: ("src/part.rs", WIDE),
         counts: true,
     },
     Row {
         name: "comment",
-        files: &[("src/lib.rs", DIGEST)],
+        files: &[("src/lib.rs", "")],
         links: &[],
-        edit: (
-            "src/lib.rs",
-            "// A comment.\npub const DIGEST: &str = tls_keys_macros::sources!().0;\n",
-        ),
+        edit: ("src/lib.rs", "// A comment.\n"),
         counts: false,
     },
     // Bazel and Nix build in a folder of links. The compiler looks beside the link.
     Row {
         name: "linked-root",
         files: &[
-            (
-                "elsewhere/root.rs",
-                "pub mod part;\npub const DIGEST: &str = tls_keys_macros::sources!().0;\n",
-            ),
+            ("elsewhere/root.rs", "pub mod part;\n"),
             ("src/part.rs", NARROW),
         ],
         links: &[("src/lib.rs", "../elsewhere/root.rs")],
@@ -92,10 +81,7 @@ const ROWS: &[Row] = &[
     Row {
         name: "linked-folder",
         files: &[
-            (
-                "elsewhere/lib.rs",
-                "pub mod part;\npub const DIGEST: &str = tls_keys_macros::sources!().0;\n",
-            ),
+            ("elsewhere/lib.rs", "pub mod part;\n"),
             ("elsewhere/part.rs", NARROW),
         ],
         links: &[("src", "elsewhere")],
@@ -138,7 +124,9 @@ impl Row {
         let write = |path: &str, content: &str| {
             let path = folder.join(path);
             fs::create_dir_all(path.parent().expect("a folder of ours")).expect("ours");
-            fs::write(path, content).expect("a folder of ours");
+            let is_root = path.ends_with("lib.rs") || path.ends_with("root.rs");
+            let more = if is_root { DIGEST } else { "" };
+            fs::write(path, format!("{content}{more}")).expect("a folder of ours");
         };
         let macros = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tls-keys-macros");
         write(
@@ -152,7 +140,7 @@ impl Row {
         );
         write(
             "says.rs",
-            "fn main() {\n    println!(\"DIGEST {}\", this::DIGEST);\n}\n",
+            "fn main() {\n    println!(\"DIGEST {}\", this::SOURCES.0);\n}\n",
         );
         for (path, content) in self.files {
             write(path, content);

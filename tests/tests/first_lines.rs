@@ -120,6 +120,15 @@ const MISTAKES: &[Mistake] = &[
             project.cargo(building, &["check", "--bin", "no_macros"])
         },
     },
+    Mistake {
+        what: "a procedural macro that shares keys",
+        from: "rustc",
+        linker: None,
+        made: |building, _| {
+            let project = Project::new("mistakes").features("says");
+            project.cargo(building, &["check", "--bin", "shared_macro"])
+        },
+    },
 ];
 
 /// The first lines of the message, from the first error on. rustc's two notes about the linker's

@@ -168,6 +168,32 @@ fn exit_in_a_destructor() {
     }
 }
 
+/// Both stds have an unfinished line when the process ends, whichever image ends it.
+#[test]
+fn unfinished_lines_are_written_at_exit() {
+    for release in [false, true] {
+        let (host, module) = built(release);
+        for how in ["by_the_host", "by_the_module"] {
+            let ended = run(&host, &module, "unfinished", Some(how));
+            ended
+                .assert_success()
+                .assert_says("of the module;")
+                .assert_says("of the host;");
+        }
+        // The lock of the host's output is not to be had. The module's line is written all the
+        // same, and the process ends.
+        let ended = run(&host, &module, "unfinished", Some("locked"));
+        ended.assert_success().assert_says("of the module;");
+    }
+}
+
+/// Without the functions of `environment.rs`, this ends by a signal.
+#[test]
+fn a_module_reads_the_environment_that_the_host_changes() {
+    assert_case(false, "environment", None);
+    assert_case(true, "environment", None);
+}
+
 /// What a cycle of loading, using and closing leaves allocated, in bytes.
 #[test]
 fn nothing_is_leaked() {

@@ -9,6 +9,8 @@ use tls_slots_tests::Place;
 use tls_slots_tests::process;
 use tls_slots_tests::project::Project;
 
+const DEADLINE: Duration = Duration::from_secs(60);
+
 /// Another profile: the compiler's ids of all types change, and no layout does.
 const OTHER_PROFILE: &str = "profile.dev.package.types-value.opt-level=1";
 
@@ -82,7 +84,7 @@ fn says_at(
     }
     let mut host = Command::new(host);
     host.arg(module.built()).args(trusted);
-    let ended = process::run(&mut host, Duration::from_secs(60));
+    let ended = process::run(&mut host, DEADLINE);
     ended.assert_success();
     ended.stdout.clone()
 }
@@ -171,4 +173,35 @@ fn a_second_load_trusts_for_itself() {
     assert!(second.starts_with(refused), "{said}");
     let said = says(["", ""], Some(OTHER_PROFILE), &["-", "types-value"]);
     assert!(said.starts_with(refused) && said.ends_with(WORKS), "{said}");
+}
+
+/// A path dependency whose sources have changed has the same ids: they are not enough for a host
+/// that wants to know.
+#[test]
+fn a_change_that_no_id_shows() {
+    let host = Project::new("types_host").built();
+    let module = Project::new("types_module").env("TYPES_VALUE_PLACE", "second");
+    let says = |trusted| {
+        let mut host = Command::new(&host);
+        let ended = process::run(host.arg(module.built()).arg(trusted), DEADLINE);
+        ended.assert_success();
+        ended.stdout.clone()
+    };
+    // The control: the module reads the number where there is none.
+    assert_eq!(says("-"), WORKS.replace("42", "0"));
+    let said = says("strict");
+    assert!(
+        said.starts_with("LOAD ok\nENTRY the entry `double`"),
+        "{said}"
+    );
+    assert!(said.contains("cargo tls-slots agree types_value"), "{said}");
+}
+
+#[test]
+fn what_is_agreed_is_strict_enough() {
+    assert_eq!(says(["agree", "agree"], None, &["strict"]), WORKS);
+    assert_eq!(
+        says(["agree", "agree"], Some(OTHER_PROFILE), &["strict"]),
+        WORKS
+    );
 }

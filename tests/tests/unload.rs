@@ -49,7 +49,8 @@ macro_rules! cases {
 cases! {
     idle not_dumpable unused task early many blocking_call call_in_progress hold foreign_runtime thread own_locals foreign_std_local
     foreign_key_local signal pointer opened_elsewhere locals_of_threads drains deadline cancelled cancelled_late
-    threads_unload panics
+    threads_unload panics wakers kept_alive wakers_race
+    signals_kept values_kept
 }
 
 #[test]
@@ -82,6 +83,13 @@ fn unloading_races_with_calls_that_spawn() {
         let ended = run("races", rounds, release, Duration::from_secs(60 + rounds));
         println!("{}", ended.stdout);
     }
+}
+
+/// Figures for the guide, and no limit: the machine may be busy.
+#[test]
+fn unloading_is_quick() {
+    let ended = run("quick", 40, true, DEADLINE);
+    println!("{}", ended.stdout);
 }
 
 /// `TLS_SLOTS_UNLOAD_CYCLES` for more, such as 10000.

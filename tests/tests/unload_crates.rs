@@ -144,6 +144,7 @@ cases! {
     logger
     signal_action
     loader_rounds
+    loader_callsites_of_two
     loader_logger
     loader_subscriber
     loader_signal_action

@@ -41,41 +41,15 @@ use proc_macro::{Literal, TokenStream, TokenTree};
 use compilation::Compilation;
 use walk::Sources;
 
-/// Expands to `("…", "…")`: a digest of the sources of the crate that is compiled, in hexadecimal
-/// digits, and the features and cfgs that these sources ask for and that are set, sorted, with
-/// commas between.
+/// Expands to `("…", &[("…", true), …])`: a digest of the sources of the crate that is compiled, in
+/// hexadecimal digits, and the features and cfgs that these sources ask for and that are set. Of
+/// debug assertions it says whether they are on.
 ///
-/// Both texts are empty in a forked crate, and where the compiler does not say what is compiled.
+/// Both are empty in a forked crate, and where the compiler does not say what is compiled.
 #[doc(hidden)]
 #[proc_macro]
 pub fn sources(_: TokenStream) -> TokenStream {
-    let found = Found::of_this_crate();
-    let text = |cfgs: &[&str]| literal(&cfgs.join(","));
-    let cfgs = match found.debug_assertions {
-        true => format!(
-            "if ::core::cfg!(debug_assertions) {{ {} }} else {{ {} }}",
-            text(&found.cfgs(true)),
-            text(&found.cfgs(false))
-        ),
-        false => text(&found.cfgs(false)),
-    };
-    found.expand(&cfgs)
-}
-
-/// Expands to `("…", &[("…", true), …])`: as [`sources`], and the features and cfgs one by one,
-/// each with whether it is set.
-#[doc(hidden)]
-#[proc_macro]
-pub fn agreement(_: TokenStream) -> TokenStream {
-    let found = Found::of_this_crate();
-    let mut cfgs = String::from("&[");
-    for cfg in found.cfgs(false) {
-        cfgs += &format!("({}, true),", literal(cfg));
-    }
-    if found.debug_assertions {
-        cfgs += "(\"debug_assertions\", ::core::cfg!(debug_assertions)),";
-    }
-    found.expand(&(cfgs + "]"))
+    Found::of_this_crate().expand()
 }
 
 fn literal(text: &str) -> String {
@@ -128,15 +102,9 @@ impl Found {
         })
     }
 
-    fn cfgs(&self, debug_assertions: bool) -> Vec<&str> {
-        let cfgs = self.cfgs.iter().map(String::as_str);
-        let more = debug_assertions.then_some("debug_assertions");
-        cfgs.chain(more).collect()
-    }
-
-    /// A constant expression: the digest, and these cfgs. The compiler takes each file for a source
+    /// A constant expression: the digest, and the cfgs. The compiler takes each file for a source
     /// of the crate, and cargo builds the crate again when one changes.
-    fn expand(&self, cfgs: &str) -> TokenStream {
+    fn expand(&self) -> TokenStream {
         /// A crate may have many keys, and one of them is enough to name its files.
         static NAMED: AtomicBool = AtomicBool::new(false);
         let mut code = String::from("{");
@@ -146,7 +114,14 @@ impl Found {
                 code += &format!("const _: &[u8] = ::core::include_bytes!({file});");
             }
         }
-        code += &format!("({}, {cfgs}) }}", literal(&self.digest));
+        code += &format!("({}, &[", literal(&self.digest));
+        for cfg in &self.cfgs {
+            code += &format!("({}, true),", literal(cfg));
+        }
+        if self.debug_assertions {
+            code += "(\"debug_assertions\", ::core::cfg!(debug_assertions)),";
+        }
+        code += "]) }";
         code.parse().expect("it is Rust")
     }
 }

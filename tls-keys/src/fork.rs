@@ -15,6 +15,9 @@ pub struct StaticMut<T>(UnsafeCell<T>);
 // through the pointer must see to it that no other thread writes meanwhile, and upstream does so.
 unsafe impl<T> Sync for StaticMut<T> {}
 
+#[cfg(feature = "shared")]
+impl<T: crate::shared::plain::Plain> crate::shared::plain::Plain for StaticMut<T> {}
+
 impl<T> StaticMut<T> {
     /// The first value.
     pub const fn new(value: T) -> Self {

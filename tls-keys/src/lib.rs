@@ -76,6 +76,7 @@
 //! | `shared/allocator` | `HostAllocator`: a module's memory is the host's |
 //! | `shared/entry` | functions that a module exports by name |
 //! | `shared/counters` | what of an image is in use, counted for unloading |
+//! | `shared/wakers` | wakers of a module that others keep |
 //! | `shared/hold` | `Hold`: keeps an image from being unloaded |
 //! | `shared/quiescence` | when threads give up what they have of modules |
 //! | `shared/on_unload` | how a module asks for an unload hook |

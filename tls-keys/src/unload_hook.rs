@@ -18,7 +18,7 @@
 //! | field | called when | on which thread |
 //! | --- | --- | --- |
 //! | `count` | somebody asks what of a module is in use | any |
-//! | `takes_out` | a shared static holds a pointer into the module | any |
+//! | `takes_out` | a shared static, or one of another module, holds a pointer into the module | any |
 //! | `quiescent` | a thread gives up what it has of the module (`quiescence.rs`) | that thread |
 //! | | the module is about to be unmapped | the one that unloads |
 //! | `take_out` | the image's destructor runs | the one that unloads |
@@ -82,7 +82,8 @@ pub struct OnUnload {
     /// The image must still be mapped. No thread may run its code, except destructors that this
     /// calls.
     pub take_out: unsafe fn(Span),
-    /// Whether `take_out` clears the word of a shared static at this address.
+    /// Whether `take_out` clears the word at this address, of a shared static or of a static of
+    /// another module.
     pub takes_out: fn(*const u8) -> bool,
     /// Does now what the crate would do later, where that may be code of a module. Called without a
     /// lock, where any code may run.

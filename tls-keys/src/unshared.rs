@@ -63,6 +63,24 @@ macro_rules! process_local {
     };
 }
 
+/// [`process_local!`](crate::process_local): here it does not matter who has forked the crate.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __process_local_by_rule {
+    ($($declarations:tt)*) => {
+        $crate::process_local! { $($declarations)* }
+    };
+}
+
+/// [`thread_local!`](crate::thread_local): likewise.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __thread_local_by_rule {
+    ($($declarations:tt)*) => {
+        $crate::thread_local! { $($declarations)* }
+    };
+}
+
 /// A token that holds nothing, as there is nothing to unload.
 #[derive(Debug)]
 #[must_use = "dropping it ends the hold"]

@@ -2,7 +2,7 @@
 //!
 //! The problem: an executable exports nothing, so a module that needs a symbol of its host cannot
 //! be opened. And each linker has its own words for exporting. This crate knows the words, prints
-//! `cargo::rustc-link-arg` lines, and does nothing else.
+//! `cargo:rustc-link-arg` lines, and does nothing else.
 //!
 //! | linker | a host's argument for each symbol |
 //! | --- | --- |
@@ -107,11 +107,12 @@ impl Target {
     }
 }
 
-/// Tells cargo the arguments.
+/// Tells cargo the arguments. By one colon: cargo takes no two from a package whose `rust-version`
+/// is below 1.77.
 fn print(args: &[String]) {
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=build.rs");
     for arg in args {
-        println!("cargo::rustc-link-arg={arg}");
+        println!("cargo:rustc-link-arg={arg}");
     }
 }
 

@@ -27,6 +27,7 @@
 //!
 //! All images share the host's shared keys. Each image has its own private keys and plain statics.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 use std::path::Path;
@@ -69,6 +70,8 @@ pub struct LoadOptions {
     pub(crate) new_instance: bool,
     pub(crate) verify: Option<Box<Verify>>,
     pub(crate) allowed: Allowed,
+    strict_types: bool,
+    trusted: BTreeSet<String>,
     max_size: u64,
 }
 
@@ -84,6 +87,8 @@ impl Default for LoadOptions {
             new_instance: false,
             verify: None,
             allowed: Allowed::default(),
+            strict_types: false,
+            trusted: BTreeSet::new(),
             max_size: MAX_SIZE,
         }
     }
@@ -170,6 +175,40 @@ impl LoadOptions {
         self
     }
 
+    /// Gives an entry only if host and module have *agreed* on each crate that its signature names.
+    ///
+    /// They have agreed on forked crates, on crates that declare keys or say `tls_keys::agree!`,
+    /// and on those that [`trust_sources`](Self::trust_sources) names. Without this, equal ids of
+    /// the compiler's do as well. A path dependency has the same ids after a change of its sources,
+    /// so where modules are built again and the host is not, as under a `Reload`, equal ids can
+    /// mislead. What crosses otherwise than by an entry's signature is not noticed either way.
+    ///
+    /// # Errors
+    ///
+    /// [`Module::entry`] and [`Module::function`] give [`LoadError::Types`], which names the crate.
+    pub fn strict_types(&mut self, strict: bool) -> &mut Self {
+        self.strict_types = strict;
+        self
+    }
+
+    /// Unloads a module though it has used state of a crate that was forked by rule.
+    ///
+    /// `package` is the crate's name in `Cargo.toml`, such as `prometheus`. No recipe tells what
+    /// such a crate keeps in its shared statics and thread-locals. So a module that has used them
+    /// stays loaded, unless they can hold nothing but numbers, and [`Usage::may_keep`] says so.
+    /// The caller promises that nothing of the module is in there when it is unloaded: no closure,
+    /// no trait object, no `'static` reference. Either the module gives nothing of the kind, or it
+    /// takes that back, in its entry `shutdown` for example. This promise is part of those to
+    /// [`Module::unload`].
+    ///
+    /// Several calls add up, and so do several loads of one image.
+    ///
+    /// [`Usage::may_keep`]: crate::Usage::may_keep
+    pub fn trust(&mut self, package: impl Into<String>) -> &mut Self {
+        self.trusted.insert(package.into());
+        self
+    }
+
     /// Adds the host's own check. `verify` is called after all other checks, with the bytes of the
     /// file, before anything of them is loaded. Its error becomes the source of
     /// [`LoadError::Rejected`].
@@ -231,6 +270,8 @@ impl fmt::Debug for LoadOptions {
             .field("new_instance", &self.new_instance)
             .field("verify", &self.verify.is_some())
             .field("allowed", &self.allowed)
+            .field("strict_types", &self.strict_types)
+            .field("trusted", &self.trusted)
             .field("max_size", &self.max_size)
             .finish()
     }
@@ -301,7 +342,8 @@ unsafe fn load(options: &LoadOptions, path: &Path) -> Result<Module, LoadError> 
     if let Some(expected) = options.sha256 {
         check::digest(path, &file.content, expected)?;
     }
-    let (headers, agreed) = check::check(path, &file.content, &options.allowed)?;
+    let (headers, mut agreed) = check::check(path, &file.content, &options.allowed)?;
+    agreed.ids_count &= !options.strict_types;
     let agreed = Arc::new(agreed);
     if let Some(verify) = &options.verify {
         verify(&file.content).map_err(|source| LoadError::Rejected {
@@ -316,11 +358,13 @@ unsafe fn load(options: &LoadOptions, path: &Path) -> Result<Module, LoadError> 
         .iter()
         .find(|image| !options.new_instance && image.is_of(&file));
     if let Some(earlier) = earlier {
+        earlier.trust(&options.trusted);
         return Ok(Module::new(earlier, &agreed));
     }
     // SAFETY: the caller promises it for this file, and all checks have passed.
     let image = unsafe { open::image::open(options.source, file, &options.allowed)? };
     let loaded = Arc::new(Loaded::new(image, headers, Arc::clone(&list)));
+    loaded.trust(&options.trusted);
     images.push(Arc::clone(&loaded));
     Ok(Module::new(&loaded, &agreed))
 }

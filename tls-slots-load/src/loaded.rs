@@ -3,7 +3,7 @@
 //! The problem: two loads of one file should give one image. The system decides that by the path,
 //! and a copy has another path each time. So this list decides it, by the file's path and content.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -54,6 +54,8 @@ pub(crate) struct Loaded {
     pub(crate) opened_from: Openable,
     /// The state of the file when it was checked, if it was not copied.
     stamp: Option<Stamp>,
+    /// Packages that keep nothing of it, by the promise of whoever has loaded it.
+    pub(crate) trusted: Mutex<BTreeSet<String>>,
     /// The list that it is in as long as `load` may give it again.
     pub(crate) images: Images,
     /// How many `Module`s there are.
@@ -100,11 +102,17 @@ impl Loaded {
             library: Mutex::new(Some(open.library)),
             opened_from: open.opened_from,
             stamp: open.stamp,
+            trusted: Mutex::default(),
             images,
             modules: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             gate: Mutex::default(),
         }
+    }
+
+    /// Adds to the packages that are trusted.
+    pub(crate) fn trust(&self, packages: &BTreeSet<String>) {
+        lock(&self.trusted).extend(packages.iter().cloned());
     }
 
     /// How many `Module`s there are.

@@ -5,9 +5,9 @@
 //! every program that links this crate. A module can come even earlier, if the executable depends
 //! on it at link time. `tls-slots` tells of such modules when the table is added.
 
-use tls_slots::loader::{AcceptedImage, Next, Observer, observe};
+use tls_slots::loader::{AcceptedImage, Next, Observer, ValueOf, observe};
 
-use crate::alive::{counters, holds, libc};
+use crate::alive::{by_rule, counters, holds, libc, wakers};
 use crate::open::own;
 use crate::unload::requests;
 
@@ -16,7 +16,7 @@ static OBSERVER: Observer = Observer {
     image_leaves,
     image_left,
     thread_ends: libc::thread_ends,
-    thread_ended: counters::thread_ended,
+    thread_ended,
     count: counters::count,
     hold: holds::hold,
     quiescent_state: requests::quiescent_state,
@@ -33,6 +33,7 @@ static OBSERVER: Observer = Observer {
 unsafe fn image_came(image: AcceptedImage) {
     // SAFETY: the caller promises that the image is loaded, and has presented its row.
     unsafe { counters::image_came(image) }
+    by_rule::image_came(image);
     libc::image_came(image);
 }
 
@@ -52,6 +53,7 @@ unsafe fn image_leaves(image: AcceptedImage) {
 ///
 /// As [`Observer::image_left`].
 unsafe fn image_left(image: AcceptedImage) {
+    by_rule::image_left(image);
     holds::image_left(image.start);
     // SAFETY: the caller promises that the image is still mapped, and that no code of it runs any
     // more.
@@ -61,9 +63,21 @@ unsafe fn image_left(image: AcceptedImage) {
     }
 }
 
+/// A thread has ended, but for its memory.
+///
+/// # Safety
+///
+/// As [`Observer::thread_ended`].
+unsafe fn thread_ended(value_of: &ValueOf<'_>) {
+    // SAFETY: the caller's promise.
+    unsafe { counters::thread_ended(value_of) }
+    requests::thread_ended();
+}
+
 /// Adds the table.
 extern "C" fn add() {
     libc::program_starts();
+    wakers::start();
     // SAFETY: this is a constructor of the executable. It runs before `main`, and the system's
     // loader unloads nothing while constructors run.
     unsafe { observe(&OBSERVER) }

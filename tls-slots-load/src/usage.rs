@@ -5,15 +5,16 @@
 //! has the facts. Here they come together, once in full and once in part (`counts`), because the
 //! search for pointers takes longer.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
 use tls_keys::abi::Key;
-use tls_slots::loader;
+use tls_slots::loader::{self, lock};
 
 use crate::alive::companions::{self, Companion};
 use crate::alive::counters::{self, Row};
-use crate::alive::{holds, libc, pointers, shared_state};
+use crate::alive::{by_rule, holds, libc, shared_state};
 use crate::loaded::Loaded;
 use crate::module::Module;
 
@@ -45,6 +46,10 @@ pub struct Usage {
     pub tasks: usize,
     /// Blocking calls that the module has spawned (`spawn_blocking`), counted as tasks are.
     pub blocking_calls: usize,
+    /// Wakers of the module's own that tokio keeps, in a socket, a timer, a channel, a `JoinHandle`
+    /// or the like: those of a `FuturesUnordered`, of another executor, of a `Wake`. They end when
+    /// they are woken, and when what keeps them is dropped or polled again.
+    pub wakers: usize,
     /// Named holds (`tls_keys::Hold`): name and number.
     pub holds: Vec<(String, usize)>,
     /// Threads that the module has started.
@@ -66,6 +71,10 @@ pub struct Usage {
     pub exit_functions: usize,
     /// Shared thread-locals and statics that point into the module, a sentence each.
     pub pointers: Vec<String>,
+    /// Crates without a recipe whose shared state the module has used, and which may keep something
+    /// of it there, a sentence each. [`LoadOptions::trust`](crate::LoadOptions::trust) leaves one
+    /// out.
+    pub may_keep: Vec<String>,
     /// What the module has registered with shared crates that have a recipe, and must take back:
     /// kind and number.
     pub registered: Vec<(String, usize)>,
@@ -112,12 +121,13 @@ impl Usage {
 
     /// Whether nothing is alive but values of thread-locals, and deferred functions.
     pub(crate) fn is_only_on_threads(&self) -> bool {
-        self.modules + self.calls + self.tasks + self.blocking_calls == 0
+        self.modules + self.calls + self.tasks + self.blocking_calls + self.wakers == 0
             && self.holds.is_empty()
             && self.threads.is_empty()
             && self.signal_actions.is_empty()
             && self.timers + self.exit_functions == 0
             && self.pointers.is_empty()
+            && self.may_keep.is_empty()
             && self.registered.is_empty()
             && self.kept_mapped_by.is_empty()
             && self.goes_along.iter().all(GoesAlong::is_only_on_threads)
@@ -180,6 +190,11 @@ impl fmt::Display for Usage {
             "blocking call",
             "blocking calls",
         ));
+        parts.extend(counted(
+            self.wakers,
+            "waker that tokio keeps",
+            "wakers that tokio keeps",
+        ));
         for (name, count) in &self.holds {
             parts.extend(counted(*count, name, name));
         }
@@ -220,6 +235,7 @@ impl fmt::Display for Usage {
             parts.extend(counted(*count, what, what));
         }
         parts.extend(self.pointers.iter().cloned());
+        parts.extend(self.may_keep.iter().cloned());
         parts.extend(self.kept_mapped_by.iter().cloned());
         for GoesAlong { file, usage, .. } in &self.goes_along {
             parts.push(format!("of {file}, which goes when it is closed: {usage}"));
@@ -258,7 +274,9 @@ impl Loaded {
         let needed_by = companions::needed_by(memory).into_iter();
         let needed_by = needed_by.map(|file| format!("{file}, which is linked to it"));
         let known = self.image.kept_mapped_by.iter().cloned();
-        let mut usage = self.all_of(Group::usage);
+        let along = self.all_ranges();
+        let trusted = lock(&self.trusted).clone();
+        let mut usage = self.all_of(|group| group.usage(&along, &trusted));
         usage.modules = self.modules().saturating_sub(own);
         usage.kept_mapped_by.splice(..0, known.chain(needed_by));
         usage
@@ -312,11 +330,12 @@ impl Group {
         }
     }
 
-    /// What is found out quickly, and the rest.
-    fn usage(&self) -> Usage {
+    /// What is found out quickly, and the rest. `along` is where all images lie that go, and
+    /// `trusted` are the packages that keep nothing of them.
+    fn usage(&self, along: &[Range<usize>], trusted: &BTreeSet<String>) -> Usage {
         let each = || self.ranges.iter();
-        let pointers = each().flat_map(|memory| match pointers::pointers_into(memory) {
-            Ok(pointers) => pointers.iter().map(ToString::to_string).collect(),
+        let pointers = each().flat_map(|memory| match shared_state::pointers(memory, along) {
+            Ok(pointers) => pointers,
             Err(error) => vec![format!(
                 "shared state that may point to it, as it cannot be looked through: {error}"
             )],
@@ -326,6 +345,9 @@ impl Group {
         let left: Vec<_> = each()
             .flat_map(|memory| unsafe { shared_state::left(memory) })
             .collect();
+        // SAFETY: likewise.
+        let may_keep = each().flat_map(|memory| unsafe { by_rule::may_keep(memory) });
+        let may_keep = may_keep.filter(|one| !trusted.contains(&one.package));
         let of_kind = |refuses| {
             let of_kind = left.iter().filter(move |left| left.refuses == refuses);
             of_kind
@@ -337,6 +359,7 @@ impl Group {
             taken_out: of_kind(false),
             signal_actions: each().flat_map(libc::signal_actions).collect(),
             pointers: pointers.collect(),
+            may_keep: may_keep.map(|one| one.to_string()).collect(),
             kept_mapped_by: each().flat_map(libc::kept_mapped_by).collect(),
             ..self.counts()
         }
@@ -357,6 +380,7 @@ impl Group {
             calls: alive.calls,
             tasks: alive.tasks,
             blocking_calls: alive.blocking,
+            wakers: alive.wakers,
             deferred: alive.deferred,
             holds: holds::of(self.start),
             threads: sorted(threads),
@@ -402,6 +426,7 @@ mod tests {
             calls: 2,
             tasks: 1,
             blocking_calls: 3,
+            wakers: 2,
             holds: vec![("action of a signal".to_owned(), 1)],
             threads: vec![on("poller", false, 1)],
             destructors: vec![on("worker", false, 2), on("main", true, 1)],
@@ -409,6 +434,7 @@ mod tests {
             values: vec![on("worker", false, 1)],
             signal_actions: vec![15],
             pointers: vec!["the static `log::LOGGER` points to it".to_owned()],
+            may_keep: vec!["`prometheus` may keep something".to_owned()],
             registered: vec![("actions for signals".to_owned(), 2)],
             taken_out: vec![("callsites".to_owned(), 7)],
             timers: 2,
@@ -425,13 +451,13 @@ mod tests {
         };
         assert_eq!(
             usage.to_string(),
-            "1 other `Module`; 2 calls of entries; 1 task; 3 blocking calls; 1 action of a signal; \
-             1 thread that it has started (`poller`); destructors of thread-locals (2 on thread \
+            "1 other `Module`; 2 calls of entries; 1 task; 3 blocking calls; 2 wakers that tokio \
+             keeps; 1 action of a signal; 1 thread that it has started (`poller`); destructors of thread-locals (2 on thread \
              `worker`, 1 on thread `main`, the calling one); 3 functions deferred with \
              `crossbeam-epoch`; values of private keys (1 on thread `worker`); the action of \
              signal 15; 2 timers; 1 function that runs when the process exits; 2 actions for \
-             signals; the static `log::LOGGER` points to it; of /lib/libinner.so, which goes when it \
-             is closed: 1 task"
+             signals; the static `log::LOGGER` points to it; `prometheus` may keep something; of \
+             /lib/libinner.so, which goes when it is closed: 1 task"
         );
         assert!(!usage.allows_unload());
         let own = Usage {

@@ -10,7 +10,7 @@
 //! | target | yes | sizes, and the C types of the system |
 //! | panic strategy | yes | the layout of some futures depends on it, and a panic in a module built with `abort` ends the process, where the host counts on an error |
 //! | debug assertions | yes | mio and others have fields that are there only with them |
-//! | layout probe | yes | `-Z randomize-layout` moves the fields of every type |
+//! | layout probe | yes | `-Z randomize-layout` moves the fields of every type, by a seed and by the compiler's id of the type's crate |
 //! | rustc's flags that change how functions are called, or what code expects of its process | yes, each | `compare/flags.rs` has a table of them |
 //! | a forked crate that both have: version | yes | its types are different types |
 //! | … checksum, sources | yes | if somebody changed a version, or applied another recipe, it may have any layout |

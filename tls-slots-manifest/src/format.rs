@@ -15,8 +15,9 @@
 //! | 3 | a key | the macros that declare keys |
 //! | 4 | the global allocator; at most one, or several that are equal | whoever declares it |
 //!
-//! The tags of a kind count from 1, in the order of the names in `parse/record.rs`. Contents are
-//! text (UTF-8) or a number (`u64`). Where a field may occur several times, they are one of
+//! The tags of a kind count from 1, in the order of the names in `parse/record.rs`; a key's cfgs
+//! have tag 13. Contents are text (UTF-8) or a number (`u64`). Where a field may occur several
+//! times, they are one of
 //!
 //! ```text
 //! feature, cfg  flags: u8 | name

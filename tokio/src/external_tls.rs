@@ -21,6 +21,7 @@
 //! | `catch_unwind` | `std::panic::catch_unwind` | `tls_keys::panic::catch_unwind`: the panics of all images |
 //! | `catch_where!` | the function that is named | `catch_unwind` where the condition holds, a plain call elsewhere |
 //! | `ClonesByOthers` | nothing | whether a waker that is kept is cloned by code that is not tokio's |
+//! | `keep_waker`, `keep_waker_from`, `will_wake` | `clone`, `clone_from`, `will_wake` of a waker | a waker that is kept counts for its module |
 //! | `own_panics` | calls the function | makes another image's panic one of this image |
 //! | `unload` | not there | what the host must know to unload a module |
 //! | `or_pending!` | its argument | or a module is being unloaded |
@@ -39,6 +40,7 @@ pub(crate) mod keys;
 pub(crate) mod on_host;
 pub(crate) mod panics;
 pub(crate) mod unload_macros;
+pub(crate) mod wakers;
 
 #[cfg(feature = "external-tls")]
 #[allow(dead_code, unused_imports)] // which features use it varies
@@ -69,3 +71,5 @@ pub(crate) use panics::is_task_waker;
 pub(crate) use panics::{catch_unwind, catch_where, own_panics, ClonesByOthers};
 #[allow(unused_imports)]
 pub(crate) use unload_macros::{cfg_each_task, or_pending};
+#[allow(unused_imports)]
+pub(crate) use wakers::{keep_waker, keep_waker_from, will_wake};

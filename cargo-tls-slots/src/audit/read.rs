@@ -65,16 +65,14 @@ pub fn audit(path: &Path) -> Result<Audit, Error> {
             bytes: total,
         });
     }
-    // A file without a manifest has no forks.
-    let records = Manifest::from_object(&bytes).map_or(Vec::new(), |manifest| manifest.crates);
+    // A file without a manifest has no forks. A crate that says `agree!` has a record, too.
+    let mut records = Manifest::from_object(&bytes).map_or(Vec::new(), |manifest| manifest.crates);
+    records.retain(|one| !one.checksum.is_empty());
     let facts = Facts {
         table: Known::table().map_err(Error::Table)?,
         recipes: Recipes::embedded().map_err(Error::Recipe)?,
         packages: Packages::read(&bytes),
-        forked: records
-            .iter()
-            .map(|one| one.name.replace('-', "_"))
-            .collect(),
+        forked: records.into_iter().map(|one| one.lib).collect(),
         own: own_name(path),
     };
     let is_host = inspect::exports_host(&file).map_err(wrong)?;

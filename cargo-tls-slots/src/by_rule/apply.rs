@@ -14,7 +14,7 @@
 use semver::Version;
 
 use super::edits;
-use super::report::{self, Report, Sharing};
+use super::report::{self, Report};
 use crate::source::edit;
 use crate::source::layout::Layout;
 use crate::source::library::{self, File, Library};
@@ -24,9 +24,6 @@ use crate::source::tree::Tree;
 
 /// The file that the edits call.
 const MODULE: &str = include_str!("external_tls.rs.in");
-
-/// What that file gets for a crate that has a `static mut`. Others may forbid unsafe code.
-const STATIC_MUT: &str = include_str!("static_mut.rs.in");
 
 /// Shares the state of a crate, and says what was done.
 ///
@@ -87,15 +84,8 @@ pub(crate) fn apply(
         notes,
         states,
     };
-    let has_static_mut = report
-        .with(Sharing::Shared)
-        .any(|state| state.what.starts_with("static mut "));
-    let text = match has_static_mut {
-        true => format!("{MODULE}{STATIC_MUT}"),
-        false => MODULE.to_owned(),
-    };
     tree.extend(changed);
-    tree.insert(module, text.into_bytes());
+    tree.insert(module, MODULE.as_bytes().to_vec());
     tree.insert(report::FILE.to_owned(), report.render().into_bytes());
     Ok(report)
 }

@@ -32,6 +32,7 @@ use super::entry::replace::Replace;
 use super::entry::seam::Seam;
 use super::entry::share::Share;
 use super::entry::thread_local::ThreadLocal;
+use super::entry::wakers::Wakers;
 use super::why::Why;
 use crate::embedded;
 
@@ -98,6 +99,9 @@ pub(crate) struct Recipe {
     /// Functions that the host's copy runs.
     #[serde(default, rename = "on_host")]
     pub(crate) on_hosts: Vec<OnHost>,
+    /// Wakers that are kept.
+    #[serde(default)]
+    pub(crate) wakers: Vec<Wakers>,
 }
 
 /// Releases of a crate that have no state, or none that two copies must agree on.
@@ -205,6 +209,7 @@ impl Recipe {
             "insert" inserts
             "append" appends
             "on_host" on_hosts
+            "wakers" wakers
         }
         all
     }
@@ -217,6 +222,7 @@ impl Recipe {
         all.extend(self.inserts.iter().map(|one| one as &dyn EditEntry));
         all.extend(self.appends.iter().map(|one| one as &dyn EditEntry));
         all.extend(self.on_hosts.iter().map(|one| one as &dyn EditEntry));
+        all.extend(self.wakers.iter().map(|one| one as &dyn EditEntry));
         all
     }
 

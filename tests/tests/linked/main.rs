@@ -205,6 +205,33 @@ fn a_file_without_symbols() {
     refused(&SWAP_HOST, &stripped, &["linked without the fork (1.9.5)"]);
 }
 
+/// `cargo vendor` names a crate's folder without its version.
+#[test]
+fn a_vendored_crate() {
+    let vendored = Project {
+        name: "vendored",
+        dependencies: "arc-swap = \"=1.9.5\"\n",
+        settings: "[patch.crates-io]\narc-swap = { path = \"../vendor/arc-swap\" }\n",
+        forks: &[],
+        ..NEWER
+    };
+    let to_vendor = Project {
+        name: "to-vendor",
+        settings: "",
+        ..vendored.clone()
+    };
+    to_vendor.vendor();
+    refused(&SWAP_HOST, &vendored, &["its own (not the fork)"]);
+    fits(&UNFORKED_HOST, &vendored);
+    let stripped = Project {
+        name: "vendored-stripped",
+        rustc: &["-Cstrip=symbols"],
+        ..vendored
+    };
+    let words = ["linked without the fork (version unknown)"];
+    refused(&SWAP_HOST, &stripped, &words);
+}
+
 #[test]
 fn what_shares_nothing_on_either_side() {
     // The fork on both sides; the crate of the registry on both; the crate on one side only, forked

@@ -66,6 +66,9 @@ pub(crate) const MODULE: Project = Project {
     ..HOST
 };
 
+/// Of hosts: cargo takes no `cargo::` from the build script of such a package.
+const OLD: &str = "edition = \"2021\"\nrust-version = \"1.70\"\n";
+
 const OF_A_HOST: &str = "libloading = \"0.9\"
 tls-keys = \"0.1\"
 tls-slots = \"0.1\"
@@ -121,7 +124,8 @@ impl Project {
         let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let _building = Building::begin();
         let folder = self.write();
-        self.cargo(&folder).assert_success();
+        let mut command = self.cargo(&folder, "rustc");
+        process::run(command.arg("--").args(self.rustc), BUILD).assert_success();
         let file = match self.kind {
             Kind::Host => self.name.to_owned(),
             _ => format!("lib{}.so", self.name.replace('-', "_")),
@@ -145,10 +149,14 @@ impl Project {
             Kind::Dylib => (OF_A_DYLIB, "src/lib.rs", include_str!("dylib.rs.in")),
             Kind::Library => (OF_A_LIBRARY, "src/lib.rs", include_str!("library.rs.in")),
         };
+        let package = match self.kind {
+            Kind::Host => OLD,
+            _ => "edition = \"2024\"\n",
+        };
         write(
             &folder.join("Cargo.toml"),
             &format!(
-                "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
+                "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\n{package}\n\
                  [dependencies]\n{dependencies}{own}\n[profile.dev]\n\
                  debug = \"line-tables-only\"\n{settings}\n[workspace]\n"
             ),
@@ -161,20 +169,26 @@ impl Project {
         folder
     }
 
-    fn cargo(&self, folder: &Path) -> Ended {
+    /// Writes the project, and has `cargo vendor` copy what it takes from the registry: to the
+    /// folder `vendor` beside the projects' folders.
+    pub(crate) fn vendor(&self) {
+        let folder = self.write();
+        let mut command = self.cargo(&folder, "vendor");
+        process::run(command.arg("../vendor"), BUILD).assert_success();
+    }
+
+    fn cargo(&self, folder: &Path, subcommand: &str) -> Command {
         let mut command = Command::new(cargo::program());
         cargo::isolate(&mut command);
-        command.current_dir(folder).arg("rustc");
+        command.current_dir(folder).arg(subcommand);
         let is_ours = |name: &str| name.starts_with("tls-");
         let patches =
             forked().config_args(|one| is_ours(&one.name) || self.forks.contains(&&*one.name));
         command
             .args(patches)
-            .arg("--")
-            .args(self.rustc)
             .env("CARGO_TARGET_DIR", target())
             .env("CARGO_INCREMENTAL", "0");
-        process::run(&mut command, BUILD)
+        command
     }
 }
 

@@ -13,4 +13,4 @@ mod calls;
 pub mod panic;
 mod present;
 
-pub use present::Report;
+pub use present::{Report, flush};

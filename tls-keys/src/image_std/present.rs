@@ -11,12 +11,16 @@
 //!
 //! - gives this copy a range of thread ids that no other image has (`tls-slots`, `thread_ids.rs`);
 //! - learns how to take this copy's panics (see [`panic`](crate::panic));
+//! - learns how to write, when the process exits, what this copy's standard output still has in its
+//!   buffer;
 //! - answers with the function to which this image reports its panics.
 
 use alloc::boxed::Box;
 use core::fmt::Display;
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::Write as _;
 use std::panic::PanicHookInfo;
+use std::time::Duration;
 
 use super::{calls, panic};
 use crate::shared::exception::Std;
@@ -42,6 +46,7 @@ extern "C" fn present() {
         burn_thread_ids,
         take: panic::take,
         leave,
+        flush,
     };
     // SAFETY: this image's own description, and functions of its own std.
     let report = unsafe { calls::present_std(&image, &std) };
@@ -86,6 +91,27 @@ extern "C" fn leave() {
     if !std::thread::panicking() {
         // The module may have set another hook, whose destructor may panic.
         panic::discard_panic(|| drop(std::panic::take_hook()));
+    }
+}
+
+/// Writes what is in the buffer of this std's standard output. See [`Std::flush`].
+///
+/// std does this itself when `main` returns, and in `process::exit`, but only for the image whose
+/// `main` or whose `process::exit` it is (library/std/src/rt.rs, `cleanup`). There it leaves the
+/// buffer alone if a thread has the lock. `Stdout` has no `try_lock`, and a thread may have the
+/// lock for ever. So another thread waits for the lock, and this one waits for that thread.
+pub extern "C" fn flush() {
+    const LONG_ENOUGH: Duration = Duration::from_secs(1);
+
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    let thread = std::thread::Builder::new().spawn(move || {
+        let _done = done;
+        // Nobody is left to be told of an error.
+        let _ = std::io::stdout().flush();
+    });
+    if thread.is_ok() {
+        // The thread sends nothing, and drops its end.
+        let _ = is_done.recv_timeout(LONG_ENOUGH);
     }
 }
 

@@ -63,6 +63,7 @@ pub(crate) unsafe fn cold<T>(
         // latter case this changes nothing.
         image::enter();
     }
+    key.begin_use();
 
     // SAFETY: the key is a static of this image, which is loaded; the buffer is ours.
     let answer = unsafe { calls::get(key, first.is_some(), &mut buffer) };

@@ -17,15 +17,23 @@ pub enum Counted {
     /// A deferred function of `crossbeam-epoch`. It frees something, and runs when no thread can
     /// use that any more.
     Deferred = 3,
+    /// A waker of a module's own that others keep.
+    Waker = 4,
 }
 
 impl Counted {
     /// All kinds.
-    pub const ALL: [Self; 4] = [Self::Task, Self::Blocking, Self::Call, Self::Deferred];
+    pub const ALL: [Self; 5] = [
+        Self::Task,
+        Self::Blocking,
+        Self::Call,
+        Self::Deferred,
+        Self::Waker,
+    ];
 }
 
 /// How many rows a block has. If there are more images, they count in further blocks.
-pub const ROWS: usize = 16;
+pub const ROWS: usize = 12;
 
 /// How many kinds there are.
 const KINDS: usize = Counted::ALL.len();

@@ -27,6 +27,7 @@
 //! | the forked tokio | tasks and blocking calls, for as long as their cell is allocated |
 //! | the forked crossbeam-epoch | deferred functions until they have run: [`Deferred`] |
 //! | the forked rayon | jobs that nobody waits for: [`Spawned`] |
+//! | the forked tokio, by [`wakers`](crate::wakers) | wakers of the image's own that tokio keeps |
 //! | the host's loader | calls of entries, until their future is dropped |
 //! | whoever keeps code of an image elsewhere | a [`Hold`](crate::Hold) |
 

@@ -27,6 +27,7 @@ pub struct Exception {
 pub type Take = unsafe fn(*mut Exception) -> Box<dyn Any + Send>;
 
 /// The std of an image, as its constructor presents it to the host (feature `std`).
+#[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Std {
     /// Gives the calling thread the next thread id of this std, unless the thread has an id.
@@ -39,6 +40,9 @@ pub struct Std {
     /// Gives back what `image_std/present.rs` has set up in this std. To be called once, last of
     /// all, when no other code of the image runs any more.
     pub leave: extern "C" fn(),
+    /// Writes what this std's standard output has in its buffer. Waits a second at most. For the
+    /// end of the process: it may allocate the buffer.
+    pub flush: extern "C" fn(),
 }
 
 /// What goes through a register: a pointer, a value that is not larger than one, or nothing.

@@ -14,6 +14,11 @@
 //!
 //! A key leaves the state "unresolved" once, in the image's constructor, before other code of the
 //! image runs. It returns to that state when the image is unloaded.
+//!
+//! Some keys are in a state between: their value may keep something of an image that uses it
+//! (`plain.rs`), and only an image that has used it is to stay for that. Such a key has its
+//! definition, and no slot and no address. So the first use comes the cold way, which notes the use
+//! and gives the key both.
 
 use super::sync::{AtomicPtr, AtomicUsize, Ordering};
 
@@ -82,6 +87,9 @@ pub struct Declared {
     pub column: u32,
     /// The value's type as it was written, for messages only.
     pub type_text: Text,
+    /// Whether the value may keep something of an image that uses the key, and nobody takes that
+    /// out when the image goes. If so, the first use is noted, see [`Key::is_used`].
+    pub may_keep: bool,
     /// The full path of the declaration, functions included: `core::any::type_name` of a type that
     /// is declared beside the value.
     ///
@@ -123,10 +131,13 @@ pub struct Key {
     size: usize,
     align: usize,
     kind: Kind,
+    /// Where the key leads, for the first use of a key that may keep something. A thread-local's
+    /// slot is an address here. Written only by the registry.
+    leads_to: AtomicPtr<u8>,
     declared: Declared,
 }
 
-// SAFETY: everything but the three atomics is immutable. `own` is the address of a `Sync` static,
+// SAFETY: everything but the four atomics is immutable. `own` is the address of a `Sync` static,
 // as `Key::process` demands. Only `ProcessLocal` turns that address into a reference.
 unsafe impl Sync for Key {}
 
@@ -148,6 +159,7 @@ impl Key {
             size: size_of::<T>(),
             align: align_of::<T>(),
             kind: Kind::ThreadLocal,
+            leads_to: AtomicPtr::new(core::ptr::null_mut()),
             declared,
         }
     }
@@ -164,6 +176,7 @@ impl Key {
             size: size_of::<T>(),
             align: align_of::<T>(),
             kind: Kind::Process,
+            leads_to: AtomicPtr::new(core::ptr::null_mut()),
             declared,
         }
     }
@@ -225,7 +238,8 @@ impl Key {
         self.slot.load(Ordering::Relaxed)
     }
 
-    /// Process-wide statics: the address of the one instance; null while unresolved.
+    /// Process-wide statics: the address of the one instance; null while unresolved, and before the
+    /// first use of a key that [may keep](Declared::may_keep) something.
     #[inline(always)]
     pub fn address(&self) -> *mut u8 {
         // Relaxed: the instance is a static, initialised before any code could resolve a key to it.
@@ -248,9 +262,40 @@ impl Key {
     ///   pointer in that slot must be null, or point to a live value of the key's type;
     /// - `address`, for a process-wide static, must be the address of an instance of its type.
     pub unsafe fn resolve(&self, definition: *mut u8, slot: usize, address: *mut u8) {
-        self.slot.store(slot, Ordering::Relaxed);
-        self.address.store(address, Ordering::Relaxed);
+        if self.declared.may_keep {
+            let leads_to = match self.kind {
+                Kind::ThreadLocal => core::ptr::without_provenance_mut(slot),
+                Kind::Process => address,
+            };
+            self.leads_to.store(leads_to, Ordering::Relaxed);
+        } else {
+            self.slot.store(slot, Ordering::Relaxed);
+            self.address.store(address, Ordering::Relaxed);
+        }
         self.definition.store(definition, Ordering::Release);
+    }
+
+    /// Code of this image is about to use the key, for the first time as far as the key knows.
+    pub(crate) fn begin_use(&self) {
+        let definition = self.definition();
+        if !self.declared.may_keep || definition.is_null() {
+            return;
+        }
+        let leads_to = self.leads_to.load(Ordering::Relaxed);
+        match self.kind {
+            Kind::ThreadLocal => {
+                // Not null: that the key is used. The slot may be 0.
+                self.address.store(definition, Ordering::Relaxed);
+                self.slot.store(leads_to.addr(), Ordering::Relaxed);
+            }
+            Kind::Process => self.address.store(leads_to, Ordering::Relaxed),
+        }
+    }
+
+    /// Whether code of this image has used the key, if the value [may keep](Declared::may_keep)
+    /// something. Who asks must have seen the end of whatever has used it.
+    pub fn is_used(&self) -> bool {
+        self.declared.may_keep && !self.address.load(Ordering::Relaxed).is_null()
     }
 
     /// Makes the key unresolved again, when its image is unloaded.
@@ -258,6 +303,8 @@ impl Key {
         self.definition
             .store(core::ptr::null_mut(), Ordering::Release);
         self.address.store(core::ptr::null_mut(), Ordering::Relaxed);
+        self.leads_to
+            .store(core::ptr::null_mut(), Ordering::Relaxed);
         self.slot.store(0, Ordering::Relaxed);
     }
 }

@@ -20,8 +20,16 @@ use core::fmt;
 /// While a thread exits, a key whose type needs dropping goes from alive to destroyed before its
 /// destructor runs, and stays destroyed: [`try_with`](Self::try_with) returns an [`AccessError`]
 /// and [`with`](Self::with) panics. A key that was never used on the thread can still be used from
-/// the destructor of another key. Keys whose type needs no dropping stay usable until the thread is
-/// gone.
+/// the destructor of another key. Keys whose type needs no dropping stay usable until the host
+/// frees the thread's values. The host does that in the destructor of a pthread key. In the
+/// destructor of a pthread key that runs later, the value is gone as well, where std's would still
+/// be there.
+///
+/// # In a signal handler
+///
+/// A thread's first access of a key takes locks and allocates, where std's may do neither. So a
+/// signal handler may use a key only on threads that have used it before: the first access in a
+/// handler can wait for the interrupted code of its own thread for good.
 ///
 /// [`std::thread::LocalKey`]: https://doc.rust-lang.org/std/thread/struct.LocalKey.html
 pub struct LocalKey<T: 'static> {

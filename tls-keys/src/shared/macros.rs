@@ -83,11 +83,59 @@ macro_rules! process_local {
     };
 }
 
+/// [`thread_local!`](crate::thread_local), in a crate that was forked by rule: nobody has thought
+/// about what its values may keep of a module.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __thread_local_by_rule {
+    () => {};
+
+    ($(#[$attr:meta])* $vis:vis static $name:ident: $t:ty = const $init:block $(; $($rest:tt)*)?) => {
+        $crate::__thread_local_key!(
+            [$(#[$attr])*] [$vis] $name [$t] { const $init } $crate::__may_keep!($t)
+        );
+        $($crate::__thread_local_by_rule!($($rest)*);)?
+    };
+    ($(#[$attr:meta])* $vis:vis static $name:ident: $t:ty = $init:expr $(; $($rest:tt)*)?) => {
+        $crate::__thread_local_key!(
+            [$(#[$attr])*] [$vis] $name [$t] { $init } $crate::__may_keep!($t)
+        );
+        $($crate::__thread_local_by_rule!($($rest)*);)?
+    };
+}
+
+/// [`process_local!`](crate::process_local), in a crate that was forked by rule.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __process_local_by_rule {
+    () => {};
+
+    ($(#[$attr:meta])* $vis:vis static $name:ident: $t:ty = $init:expr $(; $($rest:tt)*)?) => {
+        $crate::__process_key!(
+            [$(#[$attr])*] [$vis] $name [$t] { $init } $crate::__may_keep!($t)
+        );
+        $($crate::__process_local_by_rule!($($rest)*);)?
+    };
+}
+
+/// Whether a value of this type may keep something of an image that uses it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __may_keep {
+    ($t:ty) => {
+        $crate::plain::may_keep::<$t>({
+            #[allow(unused_imports)]
+            use $crate::plain::Other as _;
+            <$crate::plain::Value<$t>>::IS_PLAIN
+        })
+    };
+}
+
 /// One thread-local key.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __thread_local_key {
-    ([$(#[$attr:meta])*] [$vis:vis] $name:ident [$t:ty] { $init:expr }) => {
+    ([$(#[$attr:meta])*] [$vis:vis] $name:ident [$t:ty] { $init:expr } $($may_keep:expr)?) => {
         $(#[$attr])*
         $vis const $name: $crate::LocalKey<$t> = {
             fn __init() -> $t {
@@ -105,7 +153,7 @@ macro_rules! __thread_local_key {
             $crate::__in_keys_section! {
                 static KEY: $crate::__private::Key =
                     $crate::__private::Key::thread_local::<$t>(
-                        $crate::__declared!($name [$t]),
+                        $crate::__declared!($name [$t] $($may_keep)?),
                         __init_at,
                     );
             }
@@ -129,14 +177,17 @@ macro_rules! __thread_local_key {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __process_key {
-    ([$(#[$attr:meta])*] [$vis:vis] $name:ident [$t:ty] { $init:expr }) => {
+    ([$(#[$attr:meta])*] [$vis:vis] $name:ident [$t:ty] { $init:expr } $($may_keep:expr)?) => {
         $crate::__in_keys_section! {
             $(#[$attr])*
             $vis static $name: $crate::ProcessLocal<$t> = {
                 $crate::__key_record!(Process $name [$t]);
 
                 static INSTANCE: $t = $init;
-                $crate::ProcessLocal::new($crate::__declared!($name [$t]), &INSTANCE)
+                $crate::ProcessLocal::new(
+                    $crate::__declared!($name [$t] $($may_keep)?),
+                    &INSTANCE,
+                )
             };
         }
     };
@@ -146,7 +197,7 @@ macro_rules! __process_key {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __declared {
-    ($name:ident [$t:ty]) => {{
+    ($name:ident [$t:ty] $($may_keep:expr)?) => {{
         struct Here;
         extern "C" fn scope() -> $crate::__private::Text {
             $crate::__private::Text::new($crate::__private::type_name::<Here>())
@@ -165,6 +216,7 @@ macro_rules! __declared {
             line: ::core::line!(),
             column: ::core::column!(),
             type_text: $crate::__private::Text::new(::core::stringify!($t)),
+            may_keep: false $(|| $may_keep)?,
             scope,
         }
     }};

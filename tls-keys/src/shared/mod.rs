@@ -19,12 +19,16 @@ mod macros;
 mod object;
 #[doc(hidden)]
 pub mod on_unload;
+#[doc(hidden)]
+pub mod plain;
 mod process;
 pub mod quiescence;
 #[doc(hidden)]
 pub mod record;
 mod runtime;
 mod sync;
+#[doc(hidden)]
+pub mod wakers;
 
 pub use allocator::HostAllocator;
 #[doc(hidden)]
@@ -33,7 +37,7 @@ pub use hold::Hold;
 pub use local::{AccessError, LocalKey};
 pub use process::ProcessLocal;
 #[doc(hidden)]
-pub use tls_keys_macros::{agreement as __agreement, sources as __sources};
+pub use tls_keys_macros::sources as __sources;
 
 /// The types that cross between a module and its host: plain `#[repr(C)]` data.
 pub mod abi {

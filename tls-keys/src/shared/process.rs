@@ -88,12 +88,13 @@ impl<T: Sync + fmt::Debug + 'static> fmt::Debug for ProcessLocal<T> {
     }
 }
 
-/// The address of the one instance, where the key was unresolved when it was used.
+/// The address of the one instance, where the key had none when it was used.
 #[cold]
 #[inline(never)]
 fn resolve(key: &Key) -> *mut u8 {
     // Another constructor of this image may have run before ours.
     image::enter();
+    key.begin_use();
     let address = key.address();
     if address.is_null() {
         let mut buffer = Buffer::new();

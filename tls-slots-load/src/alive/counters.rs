@@ -1,4 +1,4 @@
-//! What is counted: tasks, blocking calls, calls of entries, deferred functions.
+//! What is counted: tasks, blocking calls, calls of entries, deferred functions, wakers.
 //!
 //! # The problem
 //!
@@ -19,6 +19,7 @@
 //! Both readings are under that lock.
 
 use std::iter::successors;
+use std::ops::Range;
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Mutex, OnceLock};
 
@@ -26,8 +27,13 @@ use tls_keys::abi::Key;
 use tls_keys::counters::{self, Counted, Counters, ROW_SIZE, ROWS};
 use tls_slots::loader::{self, AcceptedImage, ValueOf, lock};
 
-/// A key of blocks: [`ROWS`] rows on every thread.
+/// A key of blocks: [`ROWS`] rows on every thread. The first blocks are the host's own.
 struct Blocks {
+    /// Invariant: of blocks that modules count in, this is not the definition's own key.
+    ///
+    /// So a thread's block is made by the host's initialiser (`access.rs` of `tls-keys`), and is
+    /// written before others can find the block. Where a key is its definition's own, the caller
+    /// writes the first value, and meanwhile [`alive`] would read what is not there yet.
     key: &'static Key,
     /// The counters of threads that have ended, and what threads have counted after that.
     gone: Counters,
@@ -35,18 +41,32 @@ struct Blocks {
 }
 
 impl Blocks {
-    fn new(key: &'static Key) -> &'static Self {
-        Box::leak(Box::new(Self {
+    fn of(key: &'static Key) -> Self {
+        Self {
             key,
             gone: Counters::new(),
             next: OnceLock::new(),
-        }))
+        }
     }
 
-    /// The first blocks, whose key the host and its modules share.
+    /// Further blocks.
+    fn new() -> Self {
+        let [key, definition_s] = [(); 2].map(|()| &*Box::leak(Box::new(counters::new_key())));
+        let section = std::slice::from_ref(key).as_ptr_range();
+        let image = AcceptedImage {
+            start: section.start,
+            end: section.end,
+            row: std::ptr::null(),
+        };
+        // SAFETY: as if of an image, there is one key, which is never freed. Both are of blocks.
+        unsafe { loader::resolve_to_another(image, key, definition_s) }
+        Self::of(key)
+    }
+
+    /// The first blocks.
     fn first() -> &'static Self {
-        static FIRST: OnceLock<&Blocks> = OnceLock::new();
-        FIRST.get_or_init(|| Self::new(counters::key()))
+        static FIRST: OnceLock<Blocks> = OnceLock::new();
+        FIRST.get_or_init(|| Self::of(counters::key()))
     }
 
     /// All blocks, in the order in which they were made. None is ever removed.
@@ -57,8 +77,7 @@ impl Blocks {
     /// The blocks with that number; made if they are the next.
     fn number(number: usize) -> &'static Self {
         (0..number).fold(Self::first(), |blocks, _| {
-            let next = || Self::new(Box::leak(Box::new(counters::new_key())));
-            blocks.next.get_or_init(next)
+            blocks.next.get_or_init(|| Box::leak(Box::new(Self::new())))
         })
     }
 
@@ -98,6 +117,11 @@ impl Row {
         self.place * ROW_SIZE
     }
 
+    /// Where it is counted for the image, as `tls-keys` wants it.
+    pub(crate) fn counts_at(self) -> (&'static Key, usize) {
+        (self.blocks.key, self.offset())
+    }
+
     /// Something of the image has begun, on the calling thread.
     ///
     /// # Safety
@@ -130,14 +154,14 @@ struct Rows {
     of: Vec<(usize, usize)>,
 }
 
-/// Under this lock runs no code but this file's.
+/// Lock order: before the registry's. Under this lock runs no code but this file's.
 static ROWS_TAKEN: Mutex<Rows> = Mutex::new(Rows::new());
 
 impl Rows {
-    /// All rows are free but the first, which is the host's.
+    /// All rows are free but those of the first blocks.
     const fn new() -> Self {
         Self {
-            next: 1,
+            next: ROWS,
             free: Vec::new(),
             of: Vec::new(),
         }
@@ -204,6 +228,14 @@ pub(crate) fn row_of(start: *const Key) -> Option<Row> {
     found.map(|(_, row)| Row::number(*row))
 }
 
+/// The row of the image whose memory that is. `None` for one that this crate was not told of.
+pub(crate) fn row_in(memory: &Range<usize>) -> Option<Row> {
+    let rows = lock(&ROWS_TAKEN);
+    // An image is listed by its first key, which is in its memory.
+    let found = rows.of.iter().find(|(known, _)| memory.contains(known));
+    found.map(|(_, row)| Row::number(*row))
+}
+
 /// How much of an image is alive, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Alive {
@@ -211,6 +243,7 @@ pub(crate) struct Alive {
     pub(crate) blocking: usize,
     pub(crate) calls: usize,
     pub(crate) deferred: usize,
+    pub(crate) wakers: usize,
 }
 
 /// What is alive of the image with that row.
@@ -242,6 +275,7 @@ pub(crate) fn alive(row: Row) -> Alive {
         blocking: of(Counted::Blocking),
         calls: of(Counted::Call),
         deferred: of(Counted::Deferred),
+        wakers: of(Counted::Waker),
     }
 }
 
@@ -280,33 +314,21 @@ mod tests {
     #[test]
     fn there_are_rows_for_all_and_they_are_used_again() {
         let mut rows = Rows::new();
-        let all: Vec<_> = (1..1000).map(|_| rows.take()).collect();
-        assert_eq!(all, (1..1000).collect::<Vec<_>>());
+        let all: Vec<_> = (ROWS..1000).map(|_| rows.take()).collect();
+        assert_eq!(all, (ROWS..1000).collect::<Vec<_>>());
         rows.free.push(5);
         assert_eq!((rows.take(), rows.take()), (5, 1000));
-    }
-
-    /// Makes the key known, as for the first module that counts in these blocks.
-    fn define(blocks: &Blocks) {
-        let module = AcceptedImage {
-            start: std::ptr::null(),
-            end: std::ptr::null(),
-            row: std::ptr::null(),
-        };
-        // SAFETY: a module without keys.
-        unsafe { loader::resolve_to_another(module, blocks.key, blocks.key) }
     }
 
     #[test]
     fn what_begins_on_one_thread_may_end_on_another_and_threads_may_be_gone() {
         // One of the first blocks, and one of others, which no image has.
         assert!(tls_slots::images()[0].is_host);
-        for row in [Row::number(ROWS - 1), Row::number(3 * ROWS + 1)] {
+        for row in [ROWS - 1, 3 * ROWS + 1].map(Row::number) {
             // SAFETY: nobody but this test looks at the row, which no image has.
             let begin = move || unsafe { row.begin(Counted::Task) };
             // SAFETY: as for `begin`.
             let end = move || unsafe { row.end(Counted::Task) };
-            define(row.blocks);
             assert_eq!(alive(row), Alive::default());
             begin();
             std::thread::spawn(move || {
@@ -325,9 +347,6 @@ mod tests {
     #[test]
     fn what_is_counted_without_a_block_is_in_the_same_row() {
         let [row, other] = [Row::number(5 * ROWS + 2), Row::number(6 * ROWS + 2)];
-        for row in [row, other] {
-            define(row.blocks);
-        }
         // SAFETY: the key was leaked.
         unsafe { count(row.blocks.key, row.offset(), Counted::Call, false) }
         assert_eq!((alive(row).calls, alive(other).calls), (1, 0));

@@ -7,17 +7,22 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `counters.rs` | tasks, blocking calls, calls of entries, deferred functions: each thread counts for itself |
+//! | `counters.rs` | tasks, blocking calls, calls of entries, deferred functions, wakers: each thread counts for itself |
+//! | `wakers.rs` | tells which module's code a waker is |
 //! | `holds.rs` | named holds, in a list |
 //! | `libc/` | what the image leaves with libc: destructors, pthread keys, threads, signal actions, timers |
 //! | `linked.rs` | the images of the process, and which needs which |
 //! | `companions.rs` | the images that go when the image is closed |
 //! | `shared_state.rs` | what the image has registered with shared crates |
+//! | `by_rule.rs` | what crates without a recipe may keep of the image |
 //! | `pointers.rs` | pointers into the image, in values of shared keys |
+//! | `statics.rs` | pointers into the image, in statics of other modules |
+//! | `words.rs` | reads words that other threads may write to, and knows which do not count |
 //!
 //! No file here knows a [`Module`](crate::Module). An image is known by its first key, or by its
 //! memory.
 
+pub(crate) mod by_rule;
 pub(crate) mod companions;
 pub(crate) mod counters;
 pub(crate) mod holds;
@@ -26,3 +31,6 @@ pub(crate) mod libc;
 pub(crate) mod linked;
 pub(crate) mod pointers;
 pub(crate) mod shared_state;
+pub(crate) mod statics;
+pub(crate) mod wakers;
+mod words;

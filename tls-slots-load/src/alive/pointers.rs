@@ -23,22 +23,13 @@
 //!
 //! - a pointer that is not aligned, as in a packed struct;
 //! - a value that its thread is dropping at this moment;
-//! - everything that is not in a key, such as a `static` or a local variable of the host.
+//! - everything that is not in a key, such as a `static` or a local variable of the host. Statics
+//!   of other modules are looked at by `statics.rs`.
 //!
 //! A word that a shared crate clears by itself when the module goes (`shared_state.rs`) is left
 //! out.
 //!
-//! # How values are read
-//!
-//! Other threads may write to the values without atomics: to a `Cell` of their own, or to a static
-//! under a lock that the search does not know. And values may have padding. A read by Rust code,
-//! volatile or atomic, would be a data race in the first case, and undefined in the second. So no
-//! Rust code reads. The kernel is asked to copy the bytes, through a pipe. As with a debugger, the
-//! program itself does not access the memory. It gets initialised bytes, whatever they mean. Memory
-//! that cannot be read is an error, and not a fault.
-//!
-//! A pipe needs two descriptors during the search, and no privilege. `process_vm_readv` on one's
-//! own process needs no descriptors, but some sandboxes forbid it, or kill the process for it.
+//! `words.rs` reads the values, as other threads may write to them meanwhile.
 //!
 //! No value is freed while it is read, because [`loader::each_value`] holds the locks that freeing
 //! takes.
@@ -49,6 +40,8 @@ use std::ops::Range;
 
 use tls_slots::Kind;
 use tls_slots::loader;
+
+use super::words::{Copier, is_taken_out};
 
 /// A value that points into a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,114 +144,6 @@ pub(crate) fn pointers_into(range: &Range<usize>) -> io::Result<Vec<SharedPointe
     Ok(found.into_iter().map(|(pointer, _)| pointer).collect())
 }
 
-#[cfg(unix)]
-unsafe extern "C" {
-    /// POSIX, "write".
-    fn write(descriptor: std::ffi::c_int, bytes: *const std::ffi::c_void, count: usize) -> isize;
-}
-
-/// Whether a shared crate clears the word at this address when the module goes to which the word
-/// points.
-fn is_taken_out(word: *const u8) -> bool {
-    let hooks = loader::all_unload_hooks();
-    hooks.iter().any(|hook| (hook.takes_out)(word))
-}
-
-/// Copies memory through the kernel.
-#[cfg(unix)]
-struct Copier {
-    from: io::PipeReader,
-    to: io::PipeWriter,
-}
-
-#[cfg(unix)]
-impl Copier {
-    /// How many bytes are copied at once. Every pipe takes this many before somebody empties it
-    /// (POSIX, `_POSIX_PIPE_BUF`).
-    const CHUNK: usize = 512;
-
-    fn new() -> io::Result<Self> {
-        let (from, to) = io::pipe()?;
-        Ok(Self { from, to })
-    }
-
-    /// Shows `look` each aligned word of the memory: first the address, then the word.
-    ///
-    /// # Errors
-    ///
-    /// The memory cannot be read.
-    fn words(
-        &mut self,
-        at: *const u8,
-        size: usize,
-        mut look: impl FnMut(usize, usize),
-    ) -> io::Result<()> {
-        const WORD: usize = size_of::<usize>();
-        let end = at.addr() + size;
-        let mut next = at.addr().next_multiple_of(WORD);
-        while next + WORD <= end {
-            let len = (end - next).min(Self::CHUNK) / WORD * WORD;
-            let mut bytes = [0; Self::CHUNK];
-            self.copy(at.with_addr(next), &mut bytes[..len])?;
-            for (word, bytes) in bytes[..len].as_chunks::<WORD>().0.iter().enumerate() {
-                look(next + word * WORD, usize::from_ne_bytes(*bytes));
-            }
-            next += len;
-        }
-        Ok(())
-    }
-
-    /// Fills `bytes` with what is at that address.
-    ///
-    /// # Errors
-    ///
-    /// The memory cannot be read.
-    fn copy(&mut self, at: *const u8, bytes: &mut [u8]) -> io::Result<()> {
-        use std::io::Read;
-        use std::os::fd::AsRawFd;
-
-        debug_assert!(bytes.len() <= Self::CHUNK);
-        let mut written = 0;
-        while written < bytes.len() {
-            // SAFETY: the descriptor is open, and belongs to this pipe. The kernel checks the
-            // memory before it copies, and nothing in this process reads it (see the top of this
-            // file).
-            let count = unsafe {
-                write(
-                    self.to.as_raw_fd(),
-                    at.wrapping_add(written).cast(),
-                    bytes.len() - written,
-                )
-            };
-            match usize::try_from(count) {
-                Ok(count) => written += count,
-                Err(_) => {
-                    let error = io::Error::last_os_error();
-                    if error.kind() != io::ErrorKind::Interrupted {
-                        return Err(error);
-                    }
-                }
-            }
-        }
-        self.from.read_exact(bytes)
-    }
-}
-
-/// On these systems the memory of a module is not known, so nobody searches.
-#[cfg(not(unix))]
-struct Copier;
-
-#[cfg(not(unix))]
-impl Copier {
-    fn new() -> io::Result<Self> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn words(&mut self, _: *const u8, _: usize, _: impl FnMut(usize, usize)) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-}
-
 #[cfg(all(test, unix))]
 mod tests {
     use std::cell::Cell;
@@ -267,7 +152,7 @@ mod tests {
     use std::sync::mpsc;
     use std::thread;
 
-    use super::{Copier, pointers_into};
+    use super::pointers_into;
     use tls_slots::Kind;
 
     /// "The module" of a test: a range without an image, as it is beyond the addresses of user
@@ -384,22 +269,5 @@ mod tests {
             drop(stop);
         });
         assert_eq!(pointers_into(&range).unwrap()[0].into, 2);
-    }
-
-    #[test]
-    fn memory_that_is_not_there_is_an_error() {
-        let mut copier = Copier::new().unwrap();
-        // 14 is `EFAULT` on all Unix systems.
-        let nothing = std::ptr::without_provenance(size_of::<usize>());
-        let error = copier.words(nothing, 64, |_, _| panic!("nothing is there"));
-        assert_eq!(error.unwrap_err().raw_os_error(), Some(14));
-        // The copier can be used again. In memory that is not aligned, it looks at whole aligned
-        // words.
-        let words = [1_usize, 2, 3];
-        let mut seen = Vec::new();
-        let at = words.as_ptr().cast::<u8>().wrapping_add(1);
-        let size = size_of_val(&words) - 2;
-        copier.words(at, size, |_, word| seen.push(word)).unwrap();
-        assert_eq!(seen, [2]);
     }
 }

@@ -14,18 +14,19 @@
 use std::fmt;
 use std::io;
 use std::ops::Range;
+use std::slice;
 
 use tls_keys::on_unload::Span;
 use tls_slots::loader;
 
-use super::pointers;
+use super::{by_rule, pointers, statics};
 
 /// Something in shared state that refers to a module, see [`left_behind`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LeftBehind {
     /// What it is: a noun in the plural, with the crate that keeps the things; or a sentence about
-    /// one value that points into the module.
+    /// one value that points into the module, or about a crate.
     pub what: String,
     /// How many there are.
     pub count: usize,
@@ -45,8 +46,8 @@ impl fmt::Display for LeftBehind {
 
 /// What shared state keeps of the image that contains `address`.
 ///
-/// The list has what the image has registered with crates that have a recipe, and the values of
-/// shared keys that point into the image.
+/// The list has what the image has registered with crates that have a recipe, the values of shared
+/// keys that point into the image, and the crates without a recipe that may keep something of it.
 ///
 /// This is for hosts that load modules by other means than [`Module`](crate::Module), which asks by
 /// itself. If the list is empty, shared state is no reason against unloading the image. There may
@@ -78,13 +79,31 @@ pub unsafe fn left_behind(address: *const u8) -> io::Result<Vec<LeftBehind>> {
         .all;
     // SAFETY: the caller promises that the image stays loaded.
     let registered = unsafe { left(&memory) };
-    let pointers = pointers::pointers_into(&memory)?;
-    let pointers = pointers.into_iter().map(|pointer| LeftBehind {
-        what: pointer.to_string(),
+    let pointers = pointers(&memory, slice::from_ref(&memory))?.into_iter();
+    // SAFETY: the caller promises that the image stays loaded.
+    let may_keep = unsafe { by_rule::may_keep(&memory) };
+    let sentences = pointers.chain(may_keep.iter().map(ToString::to_string));
+    let one = |what| LeftBehind {
+        what,
         count: 1,
         refuses: true,
-    });
-    Ok(registered.into_iter().chain(pointers).collect())
+    };
+    Ok(registered.into_iter().chain(sentences.map(one)).collect())
+}
+
+/// The shared values, and the statics of other modules, that point into the image in this range: a
+/// sentence each. Modules that lie in `along` go too, so theirs are left out.
+///
+/// # Errors
+///
+/// They cannot be looked through. Then nothing is known.
+pub(crate) fn pointers(memory: &Range<usize>, along: &[Range<usize>]) -> io::Result<Vec<String>> {
+    let of_keys = pointers::pointers_into(memory)?;
+    let of_modules = statics::statics_into(memory, along)?;
+    let sentences = of_keys.iter().map(ToString::to_string);
+    Ok(sentences
+        .chain(of_modules.iter().map(ToString::to_string))
+        .collect())
 }
 
 /// What the module in this range has registered with shared crates, by kind. A kind of which there

@@ -36,6 +36,8 @@ impl Module {
     ///   data is fine, and so are channels, locks and other types of tokio.
     /// - Futures, streams and iterators of the module that did not come from an
     ///   [`Entry`](crate::Entry).
+    /// - Objects of other crates than tokio in which a waker of the module's own is left: channels
+    ///   and locks of `futures`, `async-channel` and the like. (tokio's objects count it.)
     /// - Memory from a global allocator of the module's own. (With `host_allocator!` the allocator
     ///   is the host's.)
     /// - What C code of the module has registered elsewhere than with libc. Threads, TLS
@@ -81,7 +83,7 @@ unsafe fn unload_now(gate: &Gate) -> Result<(), UnloadProblem> {
         gate.stay_closed();
         // SAFETY: the module is loaded. No thread runs its code, as nothing of it is alive and no
         // call can begin.
-        unsafe { requests::drop_own_values(&loaded.groups()) }
+        unsafe { requests::drop_own_values(&loaded.groups()) };
         // A destructor may have started something.
         let usage = loaded.usage(1);
         if !(usage.is_only_on_threads() && usage.is_on_no_thread()) {

@@ -52,9 +52,8 @@ const PAUSE: Duration = Duration::from_micros(100);
 ///
 /// # Errors
 ///
-/// Why nothing can be seen: `/proc` is not mounted, or shows nothing of this process.
+/// Why nothing can be seen: `/proc` is not mounted, or shows nothing of this process's threads.
 pub(super) fn can_be_seen() -> Result<(), String> {
-    threads()?;
     match fs::read_to_string("/proc/thread-self/stat") {
         Ok(_) => Ok(()),
         Err(error) => Err(format!("this thread cannot be seen in /proc: {error}")),
@@ -75,22 +74,15 @@ pub(super) fn wait(
     if let Some(last_hold) = last_hold {
         std::thread::sleep(SETTLE.saturating_sub(last_hold.elapsed()));
     }
-    let mut waited_for: Option<BTreeMap<u32, u64>> = None;
     let own = own_id();
-    loop {
-        let threads = threads()?;
-        // Threads that appear later have never been in the module.
-        let waiting = waited_for.get_or_insert_with(|| {
-            threads
-                .iter()
-                .filter(|thread| Some(**thread) != own)
-                .map(|thread| (*thread, processor_time(*thread)))
-                .collect()
-        });
-        waiting.retain(|thread, then| !has_left(*thread, *then, memory));
-        if waiting.is_empty() {
-            return Ok(());
-        }
+    // Threads that appear later have never been in the module. Most threads wait, so the first look
+    // is enough for them.
+    let mut waiting: BTreeMap<u32, u64> = threads()?
+        .into_iter()
+        .filter(|thread| Some(*thread) != own && look(*thread, memory) != Seen::Outside)
+        .map(|thread| (thread, processor_time(thread)))
+        .collect();
+    while !waiting.is_empty() {
         if Instant::now() >= deadline {
             let names: Vec<_> = waiting.keys().map(|thread| name(*thread)).collect();
             return Err(format!(
@@ -99,7 +91,13 @@ pub(super) fn wait(
             ));
         }
         std::thread::sleep(PAUSE);
+        waiting.retain(|thread, then| match look(*thread, memory) {
+            Seen::Outside => false,
+            Seen::Inside => true,
+            Seen::Running => !has_run(*thread, *then),
+        });
     }
+    Ok(())
 }
 
 /// The calling thread's id: `/proc/thread-self` is a link to `PID/task/TID`.
@@ -131,19 +129,33 @@ fn processor_time(thread: u32) -> u64 {
         .unwrap_or(0)
 }
 
-/// Whether a thread was seen outside of `memory`, or has run on since its processor time was
-/// `then`.
-fn has_left(thread: u32, then: u64, memory: &[Range<usize>]) -> bool {
+/// Where a thread is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// Blocked elsewhere, or gone.
+    Outside,
+    /// Blocked in the module.
+    Inside,
+    /// Nobody can tell: it runs, or it would run if there were a processor.
+    Running,
+}
+
+fn look(thread: u32, memory: &[Range<usize>]) -> Seen {
     if let Ok(state) = fs::read_to_string(format!("/proc/self/task/{thread}/syscall")) {
         return match program_counter(&state) {
-            Some(at) => !memory.iter().any(|range| range.contains(&at)),
-            None => has_run(thread, then),
+            Some(at) if memory.iter().any(|range| range.contains(&at)) => Seen::Inside,
+            Some(_) => Seen::Outside,
+            None => Seen::Running,
         };
     }
     // The thread is gone, or this process is not dumpable.
-    match fs::read_to_string(format!("/proc/self/task/{thread}/stat")) {
-        Ok(stat) => waits(&stat) || has_run(thread, then),
+    let is_outside = match fs::read_to_string(format!("/proc/self/task/{thread}/stat")) {
+        Ok(stat) => waits(&stat),
         Err(_) => !fs::exists(format!("/proc/self/task/{thread}")).unwrap_or(true),
+    };
+    match is_outside {
+        true => Seen::Outside,
+        false => Seen::Running,
     }
 }
 

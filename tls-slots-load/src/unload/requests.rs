@@ -19,11 +19,14 @@
 //! | an idle thread of the blocking pool | ends, as after its time-out, and so drops its values |
 //!
 //! Other threads of the host cannot be asked. What they have is reported.
+//!
+//! The unloading thread looks again when a thread has done one of these things ([`Progress`]), and
+//! not only after a pause: most threads need less time than the shortest pause takes.
 
 use std::ops::Range;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
 
 use tls_keys::abi::Key;
 use tls_keys::panic::discard_panic;
@@ -134,16 +137,15 @@ pub(super) fn abort_tasks(groups: &[Group]) {
 }
 
 /// Drops the calling thread's values of these images: first those that an image's std has left with
-/// libc, then those of the image's private keys.
+/// libc, then those of the image's private keys. Gives how many there were.
 ///
 /// # Safety
 ///
 /// The images must be loaded, and this thread must run no code of them.
-pub(super) unsafe fn drop_own_values(groups: &[Group]) {
-    for group in groups {
-        // SAFETY: the caller promises the same.
-        unsafe { drop_own_values_of(group) }
-    }
+pub(super) unsafe fn drop_own_values(groups: &[Group]) -> usize {
+    let each = groups.iter();
+    // SAFETY: the caller promises the same.
+    each.map(|group| unsafe { drop_own_values_of(group) }).sum()
 }
 
 /// As [`drop_own_values`], for one group.
@@ -151,10 +153,11 @@ pub(super) unsafe fn drop_own_values(groups: &[Group]) {
 /// # Safety
 ///
 /// As [`drop_own_values`].
-unsafe fn drop_own_values_of(group: &Group) {
+unsafe fn drop_own_values_of(group: &Group) -> usize {
     // A destructor may make new values of either kind. It may do so for ever, so there is an end.
     const TIMES: usize = 8;
     let image = group.image as *const Key;
+    let mut all = 0;
     for _ in 0..TIMES {
         let each = group.ranges.iter();
         // SAFETY: the caller promises that the images are loaded, and that no code of them is
@@ -168,9 +171,11 @@ unsafe fn drop_own_values_of(group: &Group) {
         if ran + dropped == 0 {
             break;
         }
+        all += ran + dropped;
     }
     // Last, because the destructors may have deferred something.
     discard_panic(|| shared_state::quiescent(&group.ranges[0]));
+    all
 }
 
 /// The calling thread is in a quiescent state: it drops its values of the modules that are pending.
@@ -182,16 +187,68 @@ pub(crate) unsafe fn quiescent_state() {
     // Not in the head of the loop: a temporary there, such as the lock, lives as long as the loop.
     let pending = lock(&PENDING).clone();
     for Pending { image, groups } in pending {
-        // The lock is not held here, so the request may have ended. But the unloading thread waits
-        // for whoever is dropping.
-        let _dropping = Dropping::begin(image);
-        let is_pending = lock(&PENDING).iter().any(|pending| pending.image == image);
-        if is_pending {
-            // SAFETY: the module is listed, so it is loaded by the promise to `to_all_threads`, and
-            // stays so until `_dropping` is gone. The caller promises that this thread runs no code
-            // of it.
-            unsafe { drop_own_values(&groups) }
+        // SAFETY: the caller's promise.
+        let dropped = unsafe { drop_if_pending(image, &groups) };
+        // Who has dropped nothing must wake nobody: that would wake this thread again.
+        if dropped != 0 {
+            Progress::note();
         }
+    }
+}
+
+/// Drops the calling thread's values of a module that was pending. Gives how many there were.
+///
+/// # Safety
+///
+/// As [`quiescent_state`].
+unsafe fn drop_if_pending(image: usize, groups: &[Group]) -> usize {
+    // No lock is held here, so the request may have ended. But the unloading thread waits for
+    // whoever is dropping.
+    let _dropping = Dropping::begin(image);
+    let is_pending = lock(&PENDING).iter().any(|pending| pending.image == image);
+    match is_pending {
+        // SAFETY: the module is listed, so it is loaded by the promise to `to_all_threads`, and
+        // stays so until `_dropping` is gone. The caller promises that this thread runs no code of
+        // it.
+        true => unsafe { drop_own_values(groups) },
+        false => 0,
+    }
+}
+
+/// How often a thread has dropped values on request, or has ended while there was a request.
+///
+/// Under this lock no other is taken.
+static PROGRESS: Mutex<u64> = Mutex::new(0);
+
+/// Notified when [`PROGRESS`] grows.
+static PROGRESSED: Condvar = Condvar::new();
+
+/// A state of [`PROGRESS`].
+pub(super) struct Progress(u64);
+
+impl Progress {
+    /// The state now: to be asked for before somebody looks at what is left.
+    pub(super) fn now() -> Self {
+        Self(*lock(&PROGRESS))
+    }
+
+    /// Waits for progress since then, but not longer than this.
+    pub(super) fn wait(&self, at_most: Duration) {
+        let is_same = |now: &mut u64| *now == self.0;
+        // Poisoned or not: a number.
+        let _ = PROGRESSED.wait_timeout_while(lock(&PROGRESS), at_most, is_same);
+    }
+
+    fn note() {
+        *lock(&PROGRESS) += 1;
+        PROGRESSED.notify_all();
+    }
+}
+
+/// The calling thread's values are about to be freed: it has nothing of any module any more.
+pub(crate) fn thread_ended() {
+    if quiescence::pending().load(Ordering::SeqCst) != 0 {
+        Progress::note();
     }
 }
 

@@ -13,7 +13,7 @@ use tls_slots::loader::lock;
 use super::error::{UnloadError, UnloadProblem};
 use super::gate::Gate;
 use super::outside::{self, SOON};
-use super::requests;
+use super::requests::{self, Progress};
 use crate::loaded::Loaded;
 use crate::module::Module;
 use crate::usage::Usage;
@@ -105,7 +105,8 @@ pub(super) unsafe fn work(
     .map_err(UnloadProblem::NotSeenOutside)
 }
 
-/// Looks at what is alive again and again, until `is_enough` says so.
+/// Looks at what is alive again and again, until `is_enough` says so. What takes long to find out
+/// is looked at last, when the rest is enough.
 ///
 /// # Errors
 ///
@@ -121,18 +122,14 @@ fn wait_until(
         if lock(&shared.state).is_cancelled {
             return Err(UnloadProblem::Cancelled);
         }
-        let mut usage = loaded.counts(1);
-        if usage.is_only_on_threads() {
-            // The rest takes longer to find out, and matters only now.
-            usage = loaded.usage(1);
-        }
-        if is_enough(&usage) {
+        let progress = Progress::now();
+        if is_enough(&loaded.counts(1)) && is_enough(&loaded.usage(1)) {
             return Ok(());
         }
         if Instant::now() >= deadline {
-            return Err(UnloadProblem::InUse(Box::new(usage)));
+            return Err(UnloadProblem::InUse(Box::new(loaded.usage(1))));
         }
-        std::thread::sleep(pause);
+        progress.wait(pause);
         pause = (pause * 2).min(PAUSES[1]);
     }
 }

@@ -16,9 +16,10 @@ pub struct Agreed {
     /// (`serde_json`); and those that the host trusts. [`compare`](crate::compare) has found these
     /// crates equal. Each image has one version of each.
     pub crates: BTreeSet<String>,
-    /// Whether sources that ask for features of the target, or for a cfg of `RUSTFLAGS`, got one
-    /// answer in both images. If not, the compiler's ids of types tell nothing of the types.
-    pub same_answers: bool,
+    /// Whether equal ids of the compiler's count for types of other crates. They do not where
+    /// sources that ask for features of the target, or for a cfg of `RUSTFLAGS`, get another answer
+    /// in each image: no id shows that. A loader may be stricter.
+    pub ids_count: bool,
 }
 
 /// What the two images have agreed on.
@@ -54,7 +55,7 @@ pub fn agreed(host: &Manifest, module: &Manifest, allowed: &Allowed) -> Agreed {
             .map(|(lib, _)| lib.to_string())
             .chain(trusted)
             .collect(),
-        same_answers: host.compiler.asked_for == module.compiler.asked_for,
+        ids_count: host.compiler.asked_for == module.compiler.asked_for,
     }
 }
 
@@ -126,13 +127,13 @@ mod tests {
         let mut allowed = Allowed::default();
         allowed.sources.insert("serde-json".to_owned());
         let agreed = agreed(&host(), &host(), &allowed);
-        assert!(agreed.crates.contains("serde_json") && agreed.same_answers);
+        assert!(agreed.crates.contains("serde_json") && agreed.ids_count);
     }
 
     #[test]
     fn other_answers() {
         let mut module = host();
         module.compiler.asked_for = "avx2 sse2".to_owned();
-        assert!(!agreed(&host(), &module, &Allowed::default()).same_answers);
+        assert!(!agreed(&host(), &module, &Allowed::default()).ids_count);
     }
 }

@@ -53,7 +53,8 @@ pub(super) fn compare(host: &Manifest, module: &Manifest, found: &mut Difference
             "order of fields",
             order(host.layout_probe),
             order(module.layout_probe),
-            "Build both without `-Z randomize-layout`, or both with it and the same seed.",
+            "Build both without `-Z randomize-layout`: the order depends on the compiler's ids of \
+             crates, and they differ between host and module, also with one seed.",
         );
     }
     flags::compare(&host.flags, &module.flags, found);

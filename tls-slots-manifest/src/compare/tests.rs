@@ -301,7 +301,8 @@ Build both with forks that the same version of cargo-tls-slots made.
 Build the module for x86_64-unknown-linux-gnu.
 Build the module with `panic = \"unwind\"` in its profile, as the host is.
 Build both with the same profile, or set `debug-assertions` alike in both profiles: layouts depend on it.
-Build both without `-Z randomize-layout`, or both with it and the same seed.",
+Build both without `-Z randomize-layout`: the order depends on the compiler's ids of crates, and \
+         they differ between host and module, also with one seed.",
     );
 }
 

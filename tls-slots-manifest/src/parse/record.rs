@@ -162,6 +162,16 @@ impl<'a> Record<'a> {
         ))
     }
 
+    /// A cfg, and whether it is set.
+    fn cfg(&self, bytes: &[u8]) -> Result<Cfg, ParseError> {
+        let mut reader = Reader::new(bytes, self.offset);
+        let [flags] = reader.array()?;
+        Ok(Cfg {
+            name: self.as_text(reader.rest())?,
+            enabled: flags & ENABLED != 0,
+        })
+    }
+
     /// Kind 2.
     pub(super) fn forked_crate(&self) -> Result<Crate, ParseError> {
         let (mut features, mut cfgs) = (Vec::new(), Vec::new());
@@ -179,13 +189,7 @@ impl<'a> Record<'a> {
                         group: flags & GROUP != 0,
                     });
                 }
-                6 => {
-                    let [flags] = reader.array()?;
-                    cfgs.push(Cfg {
-                        name: self.as_text(reader.rest())?,
-                        enabled: flags & ENABLED != 0,
-                    });
-                }
+                6 => cfgs.push(self.cfg(bytes)?),
                 7 => {
                     let [flags] = reader.array()?;
                     let length = reader.u32()? as usize;
@@ -223,8 +227,9 @@ impl<'a> Record<'a> {
     pub(super) fn key(&self) -> Result<Key, ParseError> {
         let names = [
             "kind", "package", "version", "path", "name", "file", "line", "column", "type", "size",
-            "align", "sources", "cfgs",
+            "align", "sources",
         ];
+        let mut cfgs = Vec::new();
         let [
             kind,
             package,
@@ -238,8 +243,13 @@ impl<'a> Record<'a> {
             size,
             align,
             sources,
-            cfgs,
-        ] = self.fields(names, |_, _| Ok(()))?;
+        ] = self.fields(names, |tag, bytes| {
+            if tag == 13 {
+                let cfg = self.cfg(bytes)?;
+                cfgs.extend(cfg.enabled.then_some(cfg.name));
+            }
+            Ok(())
+        })?;
         Ok(Key {
             kind: match self.number(&kind)? {
                 1 => KeyKind::ThreadLocal,
@@ -257,12 +267,7 @@ impl<'a> Record<'a> {
             size: self.number(&size)?,
             align: self.number(&align)?,
             sources: self.text_if_any(&sources)?,
-            cfgs: self
-                .text_if_any(&cfgs)?
-                .split(',')
-                .filter(|cfg| !cfg.is_empty())
-                .map(str::to_owned)
-                .collect(),
+            cfgs,
         })
     }
 

@@ -15,7 +15,7 @@ use crate::stds::{hook, modules};
 unsafe extern "C" fn tls_slots_present_std_v1(image: *const Image, std: *const Std) -> *const () {
     // SAFETY: the caller's promise.
     match unsafe { modules::present(&*image, std) } {
-        true => hook::REPORT as *const (),
+        true => hook::module_came() as *const (),
         false => ptr::null(),
     }
 }

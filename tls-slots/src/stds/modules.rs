@@ -9,34 +9,28 @@
 //! | whoever has caught a panic | which image raised it ([`owner`]) |
 //! | the panic hook | which file the panic is from ([`file`]) |
 //! | the destructor of a module's image | to be forgotten ([`forget`]) |
+//! | `exit` | that all write what is in the buffer of their standard output ([`flush`]) |
 
 use std::ops::Range;
-use std::sync::{OnceLock, RwLock};
+use std::sync::{Once, OnceLock, RwLock};
 
 use super::thread_ids;
 use crate::image::{self, memory};
 use crate::keys::abi::{Exception, Image, Key, Std, Take};
-use crate::keys::{host, panic};
+use crate::keys::{host, image_std, panic};
 use crate::registry::images::{is_accepted_module, is_exiting};
 use crate::sync::{read, write};
 
 /// A module that has presented its std.
 struct Presented {
-    /// What identifies the image, as in the registry.
-    start: *const Key,
+    /// The address that identifies the image, as in the registry.
+    start: usize,
     /// Where it lies in memory. Invariant: it is loaded while this is listed.
     memory: Range<usize>,
-    take: Take,
-    /// Gives back what the host has set up in that std.
-    leave: extern "C" fn(),
+    std: Std,
     file: Option<String>,
     first_thread_id: Option<u64>,
 }
-
-// SAFETY: `start` is only compared.
-unsafe impl Send for Presented {}
-// SAFETY: as for `Send`: `start` is only compared.
-unsafe impl Sync for Presented {}
 
 /// Lock order: after the registry's. Nobody's code runs under this lock.
 static PRESENTED: RwLock<Vec<Presented>> = RwLock::new(Vec::new());
@@ -52,12 +46,12 @@ fn with<R>(
 
 /// The file of a module on the list.
 pub(crate) fn file(start: *const Key) -> Option<String> {
-    with(|one| one.start == start, |one| one.file.clone())
+    with(|one| one.start == start.addr(), |one| one.file.clone())
 }
 
 /// The first thread id of a module on the list, if no other image has that module's ids.
 pub(crate) fn first_thread_id(start: *const Key) -> Option<u64> {
-    with(|one| one.start == start, |one| one.first_thread_id)
+    with(|one| one.start == start.addr(), |one| one.first_thread_id)
 }
 
 /// Forgets a module that is being unloaded, and has its std give back what the host has set up. The
@@ -66,27 +60,21 @@ pub(crate) fn forget(image: &Image) {
     if is_exiting() {
         return;
     }
-    let gone = {
-        let mut presented = write(&PRESENTED);
-        let at = presented
-            .iter()
-            .position(|one| one.start == image.keys_start);
-        at.map(|at| presented.swap_remove(at))
-    };
+    let start = image.keys_start.addr();
+    let gone = write(&PRESENTED)
+        .extract_if(.., |one| one.start == start)
+        .next();
     if let Some(gone) = gone {
         // The module's code, so not under the lock.
-        (gone.leave)();
+        (gone.std.leave)();
     }
 }
 
 /// Where the host lies in memory.
 fn host_memory() -> Option<&'static Range<usize>> {
     static HOST: OnceLock<Option<Range<usize>>> = OnceLock::new();
-    HOST.get_or_init(|| {
-        let memory = memory::of(host::image().keys_start.cast());
-        memory.map(|memory| memory.all)
-    })
-    .as_ref()
+    HOST.get_or_init(|| Some(memory::of(host::image().keys_start.cast())?.all))
+        .as_ref()
 }
 
 /// Takes note of the std of an accepted module, and gives the module its range of thread ids. False
@@ -109,17 +97,29 @@ pub(crate) unsafe fn present(image: &Image, std: *const Std) -> bool {
     // SAFETY: this runs in a constructor of that image, before its other code.
     let first_thread_id = unsafe { thread_ids::give(std, memory.as_ref()) };
     let presented = Presented {
-        start,
+        start: start.addr(),
         memory: memory.map_or(0..0, |memory| memory.all),
-        take: std.take,
-        leave: std.leave,
+        std: *std,
         file: image::file::of(start.cast()),
         first_thread_id,
     };
+    AT_EXIT.call_once(|| crate::exit::at_process_exit(flush));
     let mut list = write(&PRESENTED);
-    list.retain(|one| one.start != start);
+    list.retain(|one| one.start != start.addr());
     list.push(presented);
     true
+}
+
+/// Registers [`flush`] when the first module has come.
+static AT_EXIT: Once = Once::new();
+
+/// The process exits, from whatever image: writes what is in the buffers of all images' standard
+/// output. std does that for one image only.
+extern "C" fn flush() {
+    // The modules' code, so not under the lock. They stay loaded while the process exits.
+    let modules: Vec<Std> = read(&PRESENTED).iter().map(|one| one.std).collect();
+    modules.iter().for_each(|std| (std.flush)());
+    image_std::flush();
 }
 
 /// The function that takes an exception, by the image that its clean-up function is in. `None`
@@ -134,5 +134,8 @@ pub(crate) unsafe fn owner(exception: *const Exception) -> Option<Take> {
     if host_memory().is_some_and(|memory| memory.contains(&cleanup)) {
         return Some(panic::take);
     }
-    with(|one| one.memory.contains(&cleanup), |one| Some(one.take))
+    with(
+        |one| one.memory.contains(&cleanup),
+        |one| Some(one.std.take),
+    )
 }

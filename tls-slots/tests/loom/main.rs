@@ -145,6 +145,7 @@ fn declared(name: &'static str) -> Declared {
         line: 1,
         column: 1,
         type_text: Text::new("Value"),
+        may_keep: false,
         scope,
     }
 }

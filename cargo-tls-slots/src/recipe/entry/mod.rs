@@ -10,10 +10,11 @@
 //! | [`Insert`](insert::Insert) | | a text beside tokens |
 //! | [`Append`](append::Append) | | a text at the end of a file |
 //! | [`OnHost`](on_host::OnHost) | | a function begins with a call of the host's copy |
+//! | [`Wakers`](wakers::Wakers) | | clones of wakers become calls of ours |
 //! | [`CargoToml`](cargo_toml::CargoToml) | | what upstream's `Cargo.toml` gets |
 //! | [`Record`](record::Record) | | what the crate says about itself |
 //!
-//! The first eight implement [`Entry`](kind::Entry), those with edits of sources
+//! The first nine implement [`Entry`](kind::Entry), those with edits of sources
 //! [`EditEntry`](kind::EditEntry) as well.
 
 pub(crate) mod append;
@@ -27,3 +28,4 @@ pub(crate) mod replace;
 pub(crate) mod seam;
 pub(crate) mod share;
 pub(crate) mod thread_local;
+pub(crate) mod wakers;

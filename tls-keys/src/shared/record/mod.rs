@@ -23,4 +23,4 @@ mod writer;
 
 pub use layout::{HASH, TypeLayout, hash_all};
 pub(crate) use records::__key_record;
-pub use records::{AllocatorRecord, CrateRecord, KeyRecord};
+pub use records::{AllocatorRecord, CrateRecord, KeyRecord, Sources};

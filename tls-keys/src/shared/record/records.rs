@@ -50,6 +50,25 @@ __in_manifest_section! {
     static COMPILED: [u8; CompilerRecord.size()] = CompilerRecord.bytes();
 }
 
+/// A digest of a crate's sources, and the features and cfgs that they ask for, each with whether it
+/// is set: what `tls_keys_macros::sources` expands to.
+pub type Sources = (&'static str, &'static [(&'static str, bool)]);
+
+/// Appends cfgs, a field each.
+const fn with_cfgs<const N: usize>(
+    mut record: Writer<N>,
+    tag: u16,
+    cfgs: &[(&str, bool)],
+) -> Writer<N> {
+    let mut at = 0;
+    while at < cfgs.len() {
+        let (name, enabled) = cfgs[at];
+        record = record.flagged(tag, ENABLED * enabled as u8, name);
+        at += 1;
+    }
+    record
+}
+
 /// What a key is, and where it is declared.
 #[derive(Clone, Copy)]
 #[allow(missing_docs)] // the fields are those of `Declared`
@@ -65,15 +84,15 @@ pub struct KeyRecord {
     pub type_text: &'static str,
     pub size: usize,
     pub align: usize,
-    /// A digest of the crate's sources, and the cfgs that they ask for: `tls_keys_macros::sources`.
-    pub sources: (&'static str, &'static str),
+    /// What the crate was compiled from.
+    pub sources: Sources,
 }
 
 impl KeyRecord {
     passes!();
 
     const fn write<const N: usize>(&self) -> Writer<N> {
-        Writer::new(KEY)
+        let record = Writer::new(KEY)
             .number(1, self.kind as u64)
             .text(2, self.package)
             .text(3, self.version)
@@ -85,8 +104,8 @@ impl KeyRecord {
             .text(9, self.type_text)
             .number(10, self.size as u64)
             .number(11, self.align as u64)
-            .text(12, self.sources.0)
-            .text(13, self.sources.1)
+            .text(12, self.sources.0);
+        with_cfgs(record, 13, self.sources.1)
     }
 }
 
@@ -153,12 +172,7 @@ impl CrateRecord {
             record = record.flagged(5, flags, name);
             at += 1;
         }
-        let mut at = 0;
-        while at < self.cfgs.len() {
-            let (name, enabled) = self.cfgs[at];
-            record = record.flagged(6, ENABLED * enabled as u8, name);
-            at += 1;
-        }
+        record = with_cfgs(record, 6, self.cfgs);
         let mut at = 0;
         while at < self.dependencies.len() {
             let (name, version, enabled) = self.dependencies[at];
@@ -232,7 +246,7 @@ macro_rules! crate_record {
 macro_rules! agree {
     () => {
         const _: () = {
-            const BUILT: (&str, &[(&str, bool)]) = $crate::__agreement!();
+            const BUILT: $crate::record::Sources = $crate::__sources!();
             $crate::crate_record! {
                 name: ::core::env!("CARGO_PKG_NAME"),
                 version: ::core::env!("CARGO_PKG_VERSION"),

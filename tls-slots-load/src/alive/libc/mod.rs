@@ -27,6 +27,7 @@
 //! | `gnu/timers.rs` | `timer_create`, `timer_delete` | timers that call a function | a function of the host's that calls the timer's |
 //! | `gnu/exit_functions.rs` | `__cxa_atexit`, `on_exit`, `__cxa_at_quick_exit` | functions that `exit` calls and nobody takes back | the same |
 //! | `gnu/signals.rs` | `sigaction` | signal actions that were replaced; the others are asked for | the same |
+//! | `gnu/environment.rs` | `getenv`, `setenv` and their like | the environment, which images read and write without a common lock | nothing: libc has no part in these calls |
 //! | `gnu/callers.rs` | | whose a start routine is, where that is not plain | |
 //! | `gnu/images.rs` | | tells which image an address is in | |
 //! | `gnu/next.rs` | | libc's own functions | |
@@ -118,6 +119,11 @@ pub(crate) unsafe fn image_left(image: AcceptedImage) {
 /// registered too late for libc, and forgets the thread.
 pub(crate) fn thread_ends() {
     system::thread_ends();
+}
+
+/// The memory of the module that an address is in, among those that the registry has accepted.
+pub(crate) fn module_at(address: usize) -> Option<Range<usize>> {
+    system::module_at(address).map(|span| span.start..span.end)
 }
 
 /// The threads that have to run destructors of an image's thread-locals, or of values of its

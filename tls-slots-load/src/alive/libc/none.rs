@@ -16,6 +16,10 @@ pub(super) fn register(_: Span) {}
 /// There is nothing to promise: it does nothing.
 pub(super) unsafe fn unregister(_: Span) {}
 
+pub(super) fn module_at(_: usize) -> Option<Span> {
+    None
+}
+
 pub(super) fn thread_ends() {}
 
 pub(super) fn destructors(_: Span) -> Vec<ThreadDestructors> {

@@ -13,6 +13,7 @@ use next::{
 
 mod callers;
 mod destructors;
+mod environment;
 mod exit_functions;
 mod images;
 mod next;
@@ -70,6 +71,7 @@ pub(super) fn register(span: Span) {
     // A linker takes only what somebody refers to. std refers to some of these functions, but
     // weakly, which is not enough.
     std::hint::black_box(&OURS);
+    environment::link();
     images::add(span, callers::opener(span));
 }
 
@@ -90,6 +92,10 @@ pub(super) unsafe fn unregister(span: Span) {
 
 pub(super) fn opened_by(span: Span) -> Vec<Span> {
     images::opened_by(span)
+}
+
+pub(super) fn module_at(address: usize) -> Option<Span> {
+    images::of(address)
 }
 
 pub(super) fn thread_ends() {
