@@ -34,6 +34,7 @@ use super::counted::Counted;
 use super::counters::{begin_at, end_at};
 use super::key::Key;
 use super::macros::process_local;
+use super::process::ProcessLocal;
 
 /// Where an image counts: the key of its blocks, and the offset of its row.
 pub type CountsAt = (&'static Key, usize);
@@ -101,8 +102,10 @@ static EXECUTABLE: Executable = Executable::new(0);
 /// that the loader has given to the module.
 #[doc(hidden)]
 pub unsafe fn set_owner(executable: Range<usize>, owner_of: OwnerOf) {
-    CODE.owner_of.store(owner_of as *mut (), Ordering::Release);
-    CODE.executable.set(executable.clone());
+    // The host's instance is its own. A module that contains a loader is refused, and tells nobody.
+    let code = ProcessLocal::own(&CODE);
+    code.owner_of.store(owner_of as *mut (), Ordering::Release);
+    code.executable.set(executable.clone());
     EXECUTABLE.set(executable);
 }
 
