@@ -218,7 +218,7 @@ fn the_command_denies_what_breaks() {
     assert_eq!(code, Some(0));
     // Its own two, and those of tls-keys.
     assert!(
-        text.starts_with("module libdenied.so: 5 shared keys;"),
+        text.starts_with("module libdenied.so: 8 shared keys;"),
         "{text}"
     );
     // A line a crate, the worst first, with what helps. `other` is a crate of the user's own.
