@@ -12,7 +12,7 @@
 //!
 //! The forked tokio clones each waker that it keeps by [`keep`]. A waker whose functions are the
 //! host's is cloned as ever, which costs a comparison. Another waker is asked for its image. If the
-//! image is a module, the host puts a clone into a box of its own, [`Kept`], and the box counts for
+//! image is a module, the host puts a clone into a box of its own, `Kept`, and the box counts for
 //! the module until the clone is gone. All four functions of the waker that is kept are the host's.
 //! So the host's code is the last to run, and ends the count after the last instruction of the
 //! module's.
