@@ -9,11 +9,8 @@ use tls_slots_tests::{Place, process, sanitizer};
 
 /// Sources and forks as on another machine.
 const ELSEWHERE: Place = Place {
-    folder: "ids another machine",
-    locked: &[],
     forks: Some(&["tokio"]),
-    vendored: &[],
-    edit: None,
+    ..Place::at("ids another machine")
 };
 
 /// Built with the wrapper, in a target folder of its own.

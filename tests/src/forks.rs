@@ -129,6 +129,17 @@ pub struct Place {
 }
 
 impl Place {
+    /// That folder, with everything as it is elsewhere.
+    pub const fn at(folder: &'static str) -> Self {
+        Self {
+            folder,
+            locked: &[],
+            forks: None,
+            vendored: &[],
+            edit: None,
+        }
+    }
+
     /// The lock file: that one of the fixtures, but for what this place has in other versions, and
     /// edited.
     pub(crate) fn lock(&self, lock: Lock) -> Vec<u8> {

@@ -49,24 +49,18 @@ const fn way(what: &'static str, module: fn() -> Project) -> Way {
 
 /// Sources and forks as on another machine.
 const ELSEWHERE: Place = Place {
-    folder: "ids another machine",
-    locked: &[],
     forks: Some(&["tokio"]),
-    vendored: &[],
-    edit: None,
+    ..Place::at("ids another machine")
 };
 
 /// One dependency of tokio and of http in another release.
 const OTHER_BYTES: Place = Place {
-    folder: "ids bytes",
     locked: &[(
         "bytes",
         "1.11.1",
         "1e748733b7cbc798e1434b6ac524f0c1ff2ab456fe201501e6497c8417a4fc33",
     )],
-    forks: None,
-    vendored: &[],
-    edit: None,
+    ..Place::at("ids bytes")
 };
 
 /// A module in a workspace of its own.

@@ -2,6 +2,7 @@
 //! built apart; `types_value` has one type, of one name and one size, whose content depends on a
 //! feature.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -16,47 +17,36 @@ const OTHER_PROFILE: &str = "profile.dev.package.types-value.opt-level=1";
 
 /// The library of `types-value` is called `valued`.
 const OTHER_LIB_NAME: Place = Place {
-    folder: "types/lib-name",
-    locked: &[],
-    forks: None,
-    vendored: &[],
-    edit: Some(|path, text| {
-        let path = path.strip_prefix("fixtures").unwrap_or(path);
-        match path.to_str() {
-            Some("types_value/Cargo.toml") => {
-                text.replace("[features]", "[lib]\nname = \"valued\"\n\n[features]")
-            }
-            Some("types_host/src/main.rs" | "types_module/src/lib.rs") => {
-                text.replace("use types_value::", "use valued::")
-            }
-            _ => text.to_owned(),
-        }
-    }),
+    edit: Some(|path, text| with_lib_name("valued", path, text)),
+    ..Place::at("types/lib-name")
 };
 
 /// The library of `types-value` is called `core`, as some workspaces call their main crate.
 const CALLED_CORE: Place = Place {
-    folder: "types/core",
-    locked: &[],
-    forks: None,
-    vendored: &[],
-    edit: Some(|path, text| {
-        let path = path.strip_prefix("fixtures").unwrap_or(path);
-        match path.to_str() {
-            Some("types_value/Cargo.toml") => {
-                text.replace("[features]", "[lib]\nname = \"core\"\n\n[features]")
-            }
-            // The host and the module know it by another name. Else it would hide the real one.
-            Some("types_host/Cargo.toml" | "types_module/Cargo.toml") => text
-                .replace("types-value = {", "valued = { package = \"types-value\",")
-                .replace("\"types-value/", "\"valued/"),
-            Some("types_host/src/main.rs" | "types_module/src/lib.rs") => {
-                text.replace("use types_value::", "use valued::")
-            }
-            _ => text.to_owned(),
-        }
+    edit: Some(|path, text| match path.strip_prefix("fixtures") {
+        // The host and the module know it by another name. Else it would hide the real one.
+        Ok(path) if path.ends_with("Cargo.toml") && !path.starts_with("types_value") => text
+            .replace("types-value = {", "valued = { package = \"types-value\",")
+            .replace("\"types-value/", "\"valued/"),
+        _ => with_lib_name("core", path, text),
     }),
+    ..Place::at("types/core")
 };
+
+/// Gives the library of `types-value` a name. Host and module call it `valued`.
+fn with_lib_name(name: &str, path: &Path, text: &str) -> String {
+    let path = path.strip_prefix("fixtures").unwrap_or(path);
+    match path.to_str() {
+        Some("types_value/Cargo.toml") => text.replace(
+            "[features]",
+            &format!("[lib]\nname = \"{name}\"\n\n[features]"),
+        ),
+        Some("types_host/src/main.rs" | "types_module/src/lib.rs") => {
+            text.replace("use types_value::", "use valued::")
+        }
+        _ => text.to_owned(),
+    }
+}
 
 /// What the host says of a module. `features` are those of host and module.
 fn says(features: [&str; 2], profile: Option<&str>, trusted: &[&str]) -> String {

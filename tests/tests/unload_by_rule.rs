@@ -14,11 +14,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Forks of what host and module link: `prometheus` by rule, and a crate below it by its recipe.
 const BY_RULE: Place = Place {
-    folder: "by-rule",
-    locked: &[],
     forks: Some(&["prometheus", "parking_lot_core"]),
-    vendored: &[],
-    edit: None,
+    ..Place::at("by-rule")
 };
 
 fn works(case: &str, features: &str, release: bool) {

@@ -17,11 +17,9 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Forks in which nobody asks, and nobody makes a text its own.
 const FORGETFUL: Place = Place {
-    folder: "forgetful",
-    locked: &[],
     forks: Some(&[]),
-    vendored: &[],
     edit: Some(nobody_asks),
+    ..Place::at("forgetful")
 };
 
 fn nobody_asks(path: &Path, text: &str) -> String {

@@ -168,70 +168,56 @@ pub(crate) const NAMED_TARGET: Build = Build {
 
 /// As on another machine.
 pub(crate) const ELSEWHERE: Place = Place {
-    folder: "compat/another machine",
-    locked: &[],
     forks: Some(&["tokio"]),
-    vendored: &[],
-    edit: None,
+    ..Place::at("compat/another machine")
 };
 pub(crate) const TOKIO_1_53: Place = Place {
-    folder: "compat/tokio-1.53",
     locked: &[(
         "tokio",
         "1.53.3",
         "ce3335fa71841cda333a58d7615b03901380ecf09d59b3296d21f8bbac0dde4e",
     )],
     forks: Some(&["tokio"]),
-    vendored: &[],
-    edit: None,
+    ..Place::at("compat/tokio-1.53")
 };
 pub(crate) const OTHER_MIO: Place = Place {
-    folder: "compat/mio",
     locked: &[(
         "mio",
         "1.2.1",
         "02bd0af71c67b473010cbbc60715ee815645a4dc942899111f494b4b737d6fda",
     )],
     forks: Some(&["tokio"]),
-    vendored: &[],
-    edit: None,
+    ..Place::at("compat/mio")
 };
 pub(crate) const OTHER_BYTES: Place = Place {
-    folder: "compat/bytes",
     locked: &[(
         "bytes",
         "1.11.1",
         "1e748733b7cbc798e1434b6ac524f0c1ff2ab456fe201501e6497c8417a4fc33",
     )],
     forks: Some(&["tokio"]),
-    vendored: &[],
-    edit: None,
+    ..Place::at("compat/bytes")
 };
 pub(crate) const OTHER_SOCKET2: Place = Place {
-    folder: "compat/socket2",
     locked: &[(
         "socket2",
         "0.6.4",
         "52d1cfed4120b4d927bf7c0f86d2087a4a7d6027c906d9f9d525a80573b9be51",
     )],
     forks: Some(&["tokio"]),
-    vendored: &[],
-    edit: None,
+    ..Place::at("compat/socket2")
 };
 pub(crate) const OTHER_SMALLVEC: Place = Place {
-    folder: "compat/smallvec",
     locked: &[(
         "smallvec",
         "1.15.1",
         "67b1b7a3b5fe4f1376887184045fcf45c69e92af734b7aaddc05fb777b6fbd03",
     )],
     forks: Some(&["tokio"]),
-    vendored: &[],
-    edit: None,
+    ..Place::at("compat/smallvec")
 };
 /// The crates of the feature `crates`, each in another release.
 pub(crate) const OTHER_RELEASES: Place = Place {
-    folder: "compat/releases",
     locked: &[
         (
             "arc-swap",
@@ -285,16 +271,12 @@ pub(crate) const OTHER_RELEASES: Place = Place {
         "thread_local",
         "tracing-core",
     ]),
-    vendored: &[],
-    edit: None,
+    ..Place::at("compat/releases")
 };
 /// The packages of the lock file the other way round, as older versions of cargo or a merge leave
 /// them.
 pub(crate) const LOCK_ORDER: Place = Place {
-    folder: "compat/lock-order",
-    locked: &[],
     forks: Some(&["tokio"]),
-    vendored: &[],
     edit: Some(|path, text| match path == Path::new("Cargo.lock") {
         true => {
             let (head, packages) = text
@@ -309,21 +291,16 @@ pub(crate) const LOCK_ORDER: Place = Place {
         }
         false => text.to_owned(),
     }),
+    ..Place::at("compat/lock-order")
 };
 /// One crate from a copy of its sources. Types of tokio have mio's in them.
 pub(crate) const VENDORED: Place = Place {
-    folder: "compat/vendored",
-    locked: &[],
-    forks: None,
     vendored: &["mio"],
-    edit: None,
+    ..Place::at("compat/vendored")
 };
 /// A future version of the binary interface: every symbol and section has another name.
 pub(crate) const ABI_2: Place = Place {
-    folder: "compat/abi-2",
-    locked: &[],
     forks: Some(&["tokio"]),
-    vendored: &[],
     edit: Some(|path, text| match path.starts_with("tls-keys") {
         true => text
             .replace("tls_slots_keys_v1", "tls_slots_keys_v2")
@@ -331,6 +308,7 @@ pub(crate) const ABI_2: Place = Place {
             .replace("tls_slots_register_v1", "tls_slots_register_v2"),
         false => text.to_owned(),
     }),
+    ..Place::at("compat/abi-2")
 };
 
 /// Another edit of the crate that host and module share: each has a folder, and the text before
@@ -338,14 +316,11 @@ pub(crate) const ABI_2: Place = Place {
 macro_rules! shared_crate {
     ($($name:ident: $folder:literal, $before:literal => $after:literal;)*) => {
         $(pub(crate) const $name: Place = Place {
-            folder: concat!("compat/", $folder),
-            locked: &[],
-            forks: None,
-            vendored: &[],
             edit: Some(|path, text| match path.starts_with("fixtures/keys_iface") {
                 true => text.replace($before, $after),
                 false => text.to_owned(),
             }),
+            ..Place::at(concat!("compat/", $folder))
         };)*
     };
 }
