@@ -73,17 +73,12 @@ impl EditEntry for Wakers {
             }
         }
         let is_absent = edits.is_empty();
-        match unknown.is_empty() && !is_absent {
-            true => Ok(edits),
-            false if is_absent => Err(Misfit {
-                is_absent,
-                message: "no waker is cloned in any file".to_owned(),
-            }),
-            false => Err(Misfit {
-                is_absent,
-                message: unknown.join(", and "),
-            }),
-        }
+        let message = match (is_absent, unknown.is_empty()) {
+            (false, true) => return Ok(edits),
+            (true, _) => "no waker is cloned in any file".to_owned(),
+            (false, false) => unknown.join(", and "),
+        };
+        Err(Misfit { is_absent, message })
     }
 }
 
