@@ -3,7 +3,7 @@
 //! | what | names |
 //! | --- | --- |
 //! | to be told of images and threads | [`Observer`], [`observe`] |
-//! | images: file, memory, which ones there are | [`file`], [`memory`], [`by_address`], [`is_accepted_module`], [`is_exiting`] |
+//! | images: file, memory, which ones there are, their keys | [`file`], [`memory`], `program_headers`, [`by_address`], [`accepted_modules`], [`is_accepted_module`], [`is_exiting`], [`keys`] |
 //! | what keys resolve to | [`resolve_to_another`] |
 //! | values of keys | [`index_of`], [`with_values`], [`to_be_dropped`], [`reset`], [`each_value`], [`private_thread_locals`] |
 //! | hooks of shared crates | [`unload_hooks`], [`all_unload_hooks`] |
@@ -12,15 +12,18 @@
 
 use crate::keys::abi::Key;
 use crate::observers;
-use crate::registry::images::accepted_modules;
 use crate::values::definition::Definition;
 
 pub use crate::exit::{ThreadId, thread_name};
 pub use crate::fit::manifest::description;
+#[cfg(tls_slots_program_headers)]
+pub use crate::image::program_headers;
 pub use crate::image::{file, memory};
 pub use crate::observers::{AcceptedImage, Next, Observer, ValueOf};
+pub use crate::registry::identity::keys;
 pub use crate::registry::images::{
-    Storage, by_address, each_value, is_accepted_module, is_exiting, private_thread_locals,
+    Storage, accepted_modules, by_address, each_value, is_accepted_module, is_exiting,
+    private_thread_locals,
 };
 pub use crate::registry::register::resolve_to_another;
 pub use crate::sync::{lock, read, write};

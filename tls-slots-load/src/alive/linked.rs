@@ -14,10 +14,12 @@
 //!
 //! The system matches a needed name with an image's `DT_SONAME`, or with the name of its file.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char};
 use std::ops::Range;
 use std::slice;
 use std::sync::OnceLock;
+
+use tls_slots::loader::program_headers::{Info, each};
 
 /// An image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,8 +75,7 @@ pub(crate) fn permanent() -> &'static [Linked] {
 pub(crate) fn all() -> Vec<Linked> {
     let mut found = Vec::new();
     each(&mut |info| {
-        // SAFETY: `each` gives this while `dlclose` on another thread waits.
-        found.push(unsafe { linked(info) });
+        found.push(Linked::of(info));
         false
     });
     found
@@ -84,10 +85,8 @@ pub(crate) fn all() -> Vec<Linked> {
 pub(crate) fn of(address: usize) -> Option<Linked> {
     let mut found = None;
     each(&mut |info| {
-        // SAFETY: `each` gives this while `dlclose` on another thread waits.
-        if unsafe { memory(info) }.contains(&address) {
-            // SAFETY: `each` gives this while `dlclose` on another thread waits.
-            found = Some(unsafe { linked(info) });
+        if info.all().contains(&address) {
+            found = Some(Linked::of(info));
         }
         found.is_some()
     });
@@ -98,69 +97,10 @@ pub(crate) fn of(address: usize) -> Option<Linked> {
 pub(crate) fn memory_of(address: usize) -> Option<Range<usize>> {
     let mut found = None;
     each(&mut |info| {
-        // SAFETY: `each` gives this while `dlclose` on another thread waits.
-        let memory = unsafe { memory(info) };
-        if memory.contains(&address) {
-            found = Some(memory);
-        }
+        found = Some(info.all()).filter(|memory| memory.contains(&address));
         found.is_some()
     });
     found
-}
-
-/// Calls a function with each image, until it says that this was enough.
-///
-/// While it runs, `dlclose` on another thread waits before it takes an image off the list (glibc
-/// 2.36: both take `dl_load_write_lock`, which a thread may take again).
-fn each(look: &mut dyn FnMut(&libc::dl_phdr_info) -> bool) {
-    type Look<'a> = &'a mut dyn FnMut(&libc::dl_phdr_info) -> bool;
-
-    /// # Safety
-    ///
-    /// As `dl_iterate_phdr` calls it, with a `Look`.
-    unsafe extern "C" fn visit(
-        info: *mut libc::dl_phdr_info,
-        _: libc::size_t,
-        data: *mut c_void,
-    ) -> c_int {
-        // SAFETY: the caller promises an image's description, and what `each` gave it.
-        let (info, look) = unsafe { (&*info, &mut *data.cast::<Look<'_>>()) };
-        look(info).into()
-    }
-
-    let mut look = look;
-    // SAFETY: `visit` is made for this `look`, which outlives the call.
-    unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut look).cast()) };
-}
-
-/// The program headers of an image.
-///
-/// # Safety
-///
-/// `info` must come from `dl_iterate_phdr`, which must not have returned yet.
-unsafe fn headers(info: &libc::dl_phdr_info) -> &[libc::Elf64_Phdr] {
-    if info.dlpi_phdr.is_null() {
-        return &[];
-    }
-    // SAFETY: the two describe the program headers, which are mapped as long as the image is.
-    unsafe { slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) }
-}
-
-/// Where an image lies.
-///
-/// # Safety
-///
-/// As [`headers`].
-unsafe fn memory(info: &libc::dl_phdr_info) -> Range<usize> {
-    // SAFETY: the caller promises the same.
-    let headers = unsafe { headers(info) }.iter();
-    let loads = headers.filter(|header| header.p_type == libc::PT_LOAD);
-    let range = loads.map(|header| {
-        let start = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
-        start..start.wrapping_add(header.p_memsz as usize)
-    });
-    let both = range.reduce(|all, one| all.start.min(one.start)..all.end.max(one.end));
-    both.unwrap_or(0..0)
 }
 
 /// `d_tag` of an `Elf64_Dyn`, and the entries that are read here (System V ABI, "Dynamic Section").
@@ -169,6 +109,9 @@ struct Dynamic {
     tag: i64,
     value: usize,
 }
+
+/// `p_type` of the dynamic section (System V ABI, "Program Header").
+const PT_DYNAMIC: u32 = 2;
 
 const DT_NULL: i64 = 0;
 const DT_NEEDED: i64 = 1;
@@ -179,61 +122,47 @@ const DT_SONAME: i64 = 14;
 const DT_FLAGS_1: i64 = 0x6fff_fffb;
 const DF_1_NODELETE: usize = 8;
 
-/// All that is known of an image.
-///
-/// # Safety
-///
-/// As [`headers`].
-unsafe fn linked(info: &libc::dl_phdr_info) -> Linked {
-    // SAFETY: the caller promises the same to both.
-    let (headers, memory) = unsafe { (headers(info), memory(info)) };
-    let base = info.dlpi_addr as usize;
-    let section = headers.iter().find(|it| it.p_type == libc::PT_DYNAMIC);
-    let entries: &[Dynamic] = match section {
-        // SAFETY: the system has read the dynamic section of a loaded image. It is aligned, and as
-        // long as its header says.
-        Some(header) => unsafe {
-            slice::from_raw_parts(
-                std::ptr::with_exposed_provenance(base.wrapping_add(header.p_vaddr as usize)),
-                header.p_memsz as usize / size_of::<Dynamic>(),
-            )
-        },
-        None => &[],
-    };
-    let entries = || entries.iter().take_while(|entry| entry.tag != DT_NULL);
-    let strings = entries().find(|entry| entry.tag == DT_STRTAB);
-    // glibc replaces the offset by the address, unless the section is read-only (elf/get-dynamic-
-    // info.h).
-    let strings = strings.map(|entry| match memory.contains(&entry.value) {
-        true => entry.value,
-        false => base.wrapping_add(entry.value),
-    });
-    let named = |tag| {
-        let of_tag = entries().filter(move |entry| entry.tag == tag);
-        of_tag.filter_map(move |entry| {
-            let at: *const c_char =
-                std::ptr::with_exposed_provenance(strings?.wrapping_add(entry.value));
-            // SAFETY: the entry's value is an offset in the table of strings, which is mapped.
-            Some(unsafe { CStr::from_ptr(at) }.to_string_lossy().into_owned())
-        })
-    };
-    let own_name = named(DT_SONAME).next();
-    let needs = named(DT_NEEDED).collect();
-    let mut flags = entries().filter(|entry| entry.tag == DT_FLAGS_1);
-    let stays = flags.any(|entry| entry.value & DF_1_NODELETE != 0);
-    let file = match info.dlpi_name.is_null() {
-        true => String::new(),
-        // SAFETY: a C string that lives as long as the image.
-        false => unsafe { CStr::from_ptr(info.dlpi_name) }
-            .to_string_lossy()
-            .into_owned(),
-    };
-    Linked {
-        memory,
-        file,
-        own_name,
-        needs,
-        stays,
+impl Linked {
+    /// All that is known of an image.
+    fn of(info: &Info) -> Self {
+        let memory = info.all();
+        let section = info.segments(PT_DYNAMIC).next();
+        let entries: &[Dynamic] = match section {
+            // SAFETY: the system has read the dynamic section of a loaded image. It is aligned, and
+            // as long as its header says.
+            Some((_, section)) => unsafe {
+                slice::from_raw_parts(
+                    std::ptr::with_exposed_provenance(section.start),
+                    section.len() / size_of::<Dynamic>(),
+                )
+            },
+            None => &[],
+        };
+        let entries = || entries.iter().take_while(|entry| entry.tag != DT_NULL);
+        let strings = entries().find(|entry| entry.tag == DT_STRTAB);
+        // glibc replaces the offset by the address, unless the section is read-only (elf/get-
+        // dynamic-info.h).
+        let strings = strings.map(|entry| match memory.contains(&entry.value) {
+            true => entry.value,
+            false => info.base.wrapping_add(entry.value),
+        });
+        let named = |tag| {
+            let of_tag = entries().filter(move |entry| entry.tag == tag);
+            of_tag.filter_map(move |entry| {
+                let at: *const c_char =
+                    std::ptr::with_exposed_provenance(strings?.wrapping_add(entry.value));
+                // SAFETY: the entry's value is an offset in the table of strings, which is mapped.
+                Some(unsafe { CStr::from_ptr(at) }.to_string_lossy().into_owned())
+            })
+        };
+        let mut flags = entries().filter(|entry| entry.tag == DT_FLAGS_1);
+        Self {
+            own_name: named(DT_SONAME).next(),
+            needs: named(DT_NEEDED).collect(),
+            stays: flags.any(|entry| entry.value & DF_1_NODELETE != 0),
+            file: info.file(),
+            memory,
+        }
     }
 }
 

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use std::env;
 use std::sync::Mutex;
 
+#[cfg(tls_slots_program_headers)]
+use super::program_headers::{Info, image_at};
 use crate::sync::lock;
 
 /// The file whose image contains `address`. For a copy, the file that was copied. `None` where the
@@ -61,13 +63,13 @@ pub fn forget_copy(opened: &str) {
 /// have the same base.
 #[cfg(tls_slots_program_headers)]
 fn find(address: *const u8) -> Option<(String, usize)> {
-    let found = super::program_headers::image_at(address.addr())?;
+    let tell = |info: &Info| (info.file(), info.base);
+    let (mut file, base) = image_at(address.addr(), tell)?;
     // The program itself has no name there.
-    let file = match found.file.is_empty() {
-        true => env::current_exe().ok()?.to_string_lossy().into_owned(),
-        false => found.file,
-    };
-    Some((file, found.base))
+    if file.is_empty() {
+        file = env::current_exe().ok()?.to_string_lossy().into_owned();
+    }
+    Some((file, base))
 }
 
 /// As above. The caller keeps the image loaded: the path is freed with it.

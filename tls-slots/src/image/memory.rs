@@ -23,10 +23,9 @@ pub struct Memory {
 pub fn of(address: *const u8) -> Option<Memory> {
     #[cfg(tls_slots_program_headers)]
     {
-        let found = program_headers::image_at(address.addr())?;
-        Some(Memory {
-            all: found.all,
-            writable: found.writable,
+        program_headers::image_at(address.addr(), |info| Memory {
+            all: info.all(),
+            writable: info.writable(),
         })
     }
     #[cfg(not(tls_slots_program_headers))]

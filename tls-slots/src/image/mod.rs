@@ -10,4 +10,4 @@
 pub mod file;
 pub mod memory;
 #[cfg(tls_slots_program_headers)]
-mod program_headers;
+pub mod program_headers;

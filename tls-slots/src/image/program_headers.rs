@@ -23,19 +23,60 @@ struct Header {
 }
 
 /// The first fields of `dl_phdr_info` of `<link.h>`; later ones differ between systems.
+///
+/// Invariant: it is the system's, which has given it to `visit`, and `visit` has not returned.
 #[repr(C)]
-struct Info {
-    base: usize,
+pub struct Info {
+    /// What is added to the addresses in its file. No two images have the same.
+    pub base: usize,
     name: *const c_char,
     headers: *const Header,
     count: u16,
 }
 
 impl Info {
-    /// Where that header's segment lies in memory.
-    fn range(&self, header: &Header) -> Range<usize> {
-        let start = self.base.wrapping_add(header.address as usize);
-        start..start.wrapping_add(header.size as usize)
+    /// Where the segments of a kind lie in memory, and their flags.
+    pub fn segments(&self, kind: u32) -> impl Iterator<Item = (u32, Range<usize>)> {
+        let headers = match self.headers.is_null() {
+            true => &[],
+            // SAFETY: both describe the program headers of this image, which are mapped as long as
+            // the image is. The system has given this to `visit`, so the image is there.
+            false => unsafe { std::slice::from_raw_parts(self.headers, self.count.into()) },
+        };
+        let of_kind = headers.iter().filter(move |header| header.kind == kind);
+        of_kind.map(|header| {
+            let start = self.base.wrapping_add(header.address as usize);
+            let end = start.wrapping_add(header.size as usize);
+            (header.flags, start..end)
+        })
+    }
+
+    /// From the lowest to the highest address of the image.
+    pub fn all(&self) -> Range<usize> {
+        let loaded = self.segments(PT_LOAD).map(|(_, range)| range);
+        let both = loaded.reduce(|all, one| all.start.min(one.start)..all.end.max(one.end));
+        both.unwrap_or(0..0)
+    }
+
+    /// What of it stays writable.
+    pub(super) fn writable(&self) -> Vec<Range<usize>> {
+        let relro = self.segments(PT_GNU_RELRO).map(|(_, range)| range);
+        let read_only: Vec<_> = relro.collect();
+        self.segments(PT_LOAD)
+            .filter(|(flags, _)| flags & PF_W != 0)
+            .flat_map(|(_, range)| without(range, &read_only))
+            .collect()
+    }
+
+    /// The path by which the image was opened. Empty for the program itself.
+    pub fn file(&self) -> String {
+        if self.name.is_null() {
+            return String::new();
+        }
+        // SAFETY: a C string of this image. While `each` runs, `dlclose` on another thread waits
+        // before it frees the string.
+        let name = unsafe { CStr::from_ptr(self.name) };
+        name.to_string_lossy().into_owned()
     }
 }
 
@@ -46,78 +87,39 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// An image.
-pub(super) struct Found {
-    /// The path by which it was opened. Empty for the program itself.
-    pub(super) file: String,
-    /// What is added to the addresses in its file. No two images have the same.
-    pub(super) base: usize,
-    /// All of its memory.
-    pub(super) all: Range<usize>,
-    /// What of it stays writable.
-    pub(super) writable: Vec<Range<usize>>,
-}
+type Look<'a> = &'a mut dyn FnMut(&Info) -> bool;
 
-/// The image to look for, and what was found.
-struct Search {
-    address: usize,
-    found: Option<Found>,
-}
-
-/// Looks at one image. Stops the search, by 1, at the image that the address is in.
-///
 /// # Safety
 ///
-/// As `dl_iterate_phdr` calls it, with a [`Search`].
+/// As `dl_iterate_phdr` calls it, with a [`Look`].
 unsafe extern "C" fn visit(info: *const Info, _: usize, data: *mut c_void) -> c_int {
     // SAFETY: the caller's promise.
-    let (info, search) = unsafe { (&*info, &mut *data.cast::<Search>()) };
-    if info.headers.is_null() {
-        return 0;
-    }
-    // SAFETY: `headers` and `count` describe the program headers of this image, which are mapped as
-    // long as the image is.
-    let headers = unsafe { std::slice::from_raw_parts(info.headers, info.count.into()) };
-    let of_kind = |kind| headers.iter().filter(move |header| header.kind == kind);
-    let loaded: Vec<_> = of_kind(PT_LOAD).map(|header| info.range(header)).collect();
-    if !loaded.iter().any(|range| range.contains(&search.address)) {
-        return 0;
-    }
-    let start = loaded.iter().map(|range| range.start).min();
-    let end = loaded.iter().map(|range| range.end).max();
-    let read_only: Vec<_> = of_kind(PT_GNU_RELRO)
-        .map(|header| info.range(header))
-        .collect();
-    let writable = of_kind(PT_LOAD)
-        .filter(|header| header.flags & PF_W != 0)
-        .flat_map(|header| without(info.range(header), &read_only));
-    let file = match info.name.is_null() {
-        true => String::new(),
-        // SAFETY: a C string of this image. While this function runs, `dlclose` on another thread
-        // waits before it frees the string (glibc 2.36: `dl_iterate_phdr` and `_dl_close_worker`
-        // take `dl_load_write_lock`).
-        false => unsafe { CStr::from_ptr(info.name) }
-            .to_string_lossy()
-            .into_owned(),
-    };
-    search.found = Some(Found {
-        file,
-        base: info.base,
-        all: start.unwrap_or(0)..end.unwrap_or(0),
-        writable: writable.collect(),
-    });
-    1
+    let (info, look) = unsafe { (&*info, &mut *data.cast::<Look<'_>>()) };
+    look(info).into()
 }
 
-/// The image that `address` is in.
-pub(super) fn image_at(address: usize) -> Option<Found> {
-    let mut search = Search {
-        address,
-        found: None,
-    };
-    // SAFETY: `visit` is made for this `search`, which outlives the call.
-    unsafe { dl_iterate_phdr(visit, (&raw mut search).cast()) };
-    search.found
+/// Calls a function with each image, in the order in which the system searches them, until it says
+/// that this was enough. This allocates nothing.
+///
+/// While it runs, `dlclose` on another thread waits before it takes an image off the list (glibc
+/// 2.36: `dl_iterate_phdr` and `_dl_close_worker` take `dl_load_write_lock`, which a thread may
+/// take again).
+pub fn each(mut look: Look<'_>) {
+    // SAFETY: `visit` is made for this `look`, which outlives the call.
+    unsafe { dl_iterate_phdr(visit, (&raw mut look).cast()) };
+}
+
+/// What a function tells of the image that `address` is in.
+pub(super) fn image_at<R>(address: usize, tell: impl Fn(&Info) -> R) -> Option<R> {
+    let mut found = None;
+    each(&mut |info| {
+        let mut loaded = info.segments(PT_LOAD);
+        if loaded.any(|(_, range)| range.contains(&address)) {
+            found = Some(tell(info));
+        }
+        found.is_some()
+    });
+    found
 }
 
 /// The parts of a range that are in none of the others.

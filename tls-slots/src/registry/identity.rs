@@ -70,7 +70,7 @@ impl<'a> Identity<'a> {
 /// # Safety
 ///
 /// The bounds must be those of the section of a loaded image with this layout of keys.
-pub(crate) unsafe fn keys<'a>(start: *const Key, end: *const Key) -> impl Iterator<Item = &'a Key> {
+pub unsafe fn keys<'a>(start: *const Key, end: *const Key) -> impl Iterator<Item = &'a Key> {
     let count = (end as usize).saturating_sub(start as usize) / size_of::<Key>();
     (0..count).filter_map(move |at| {
         // SAFETY: inside the section.

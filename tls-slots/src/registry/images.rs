@@ -119,7 +119,7 @@ pub fn is_accepted_module(start: *const Key) -> bool {
 }
 
 /// All modules that were accepted and are loaded.
-pub(crate) fn accepted_modules() -> Vec<AcceptedImage> {
+pub fn accepted_modules() -> Vec<AcceptedImage> {
     let registry = registry();
     let images = registry.images.iter();
     let accepted = images.filter(|known| known.is_accepted_module());
