@@ -13,7 +13,7 @@ use libloading::Library;
 use tls_keys::abi::Key;
 use tls_slots::loader::lock;
 
-use crate::alive::companions::{self, Companions};
+use crate::alive::companions::{self, Companion, Companions};
 use crate::alive::counters::{self, Row};
 use crate::open::copy::openable::Openable;
 use crate::open::file::{self, ReadFile, Stamp};
@@ -35,6 +35,30 @@ pub(crate) struct Image {
 }
 
 impl Image {
+    pub(crate) fn start(&self) -> *const Key {
+        self.start as *const Key
+    }
+}
+
+/// A module, and the libraries that go along with it.
+#[derive(Clone)]
+pub(crate) struct Group {
+    /// The address of the module's first key, as in [`Image`].
+    pub(crate) start: usize,
+    /// Where the module lies, and then each of the libraries.
+    pub(crate) ranges: Vec<Range<usize>>,
+}
+
+impl Group {
+    /// A module that goes along with another one. Its libraries are among the other one's.
+    pub(crate) fn of(module: &Companion) -> Self {
+        Self {
+            start: module.start.addr(),
+            ranges: vec![module.memory.clone()],
+        }
+    }
+
+    /// What identifies the module in the registry.
     pub(crate) fn start(&self) -> *const Key {
         self.start as *const Key
     }
@@ -126,23 +150,21 @@ impl Loaded {
         companions::of(&self.image.memory)
     }
 
-    /// Where this image lies, and the libraries that go along with it.
-    pub(crate) fn ranges(&self, companions: &Companions) -> Vec<Range<usize>> {
+    /// This image and its libraries.
+    pub(crate) fn group(&self, companions: &Companions) -> Group {
         let own = std::iter::once(&self.image.memory);
-        own.chain(&companions.libraries).cloned().collect()
+        Group {
+            start: self.image.start,
+            ranges: own.chain(&companions.libraries).cloned().collect(),
+        }
     }
 
     /// Where all images lie that go when this one is closed, with this one.
-    pub(crate) fn all_ranges(&self) -> Vec<Range<usize>> {
-        let companions = self.companions();
-        let modules = companions
-            .modules
-            .iter()
-            .map(|module| module.memory.clone());
-        self.ranges(&companions)
-            .into_iter()
-            .chain(modules)
-            .collect()
+    pub(crate) fn all_ranges(&self, companions: &Companions) -> Vec<Range<usize>> {
+        let modules = companions.modules.iter();
+        let modules = modules.map(|module| module.memory.clone());
+        let own = self.group(companions).ranges.into_iter();
+        own.chain(modules).collect()
     }
 
     /// The address that a symbol stands for, as a pointer or a function pointer.

@@ -7,7 +7,7 @@
 
 use tls_slots::loader::{AcceptedImage, Next, Observer, ValueOf, observe};
 
-use crate::alive::{by_rule, counters, holds, libc, wakers};
+use crate::alive::{counters, holds, libc, wakers};
 use crate::open::own;
 use crate::unload::requests;
 
@@ -33,7 +33,6 @@ static OBSERVER: Observer = Observer {
 unsafe fn image_came(image: AcceptedImage) {
     // SAFETY: the caller promises that the image is loaded, and has presented its row.
     unsafe { counters::image_came(image) }
-    by_rule::image_came(image);
     libc::image_came(image);
 }
 
@@ -53,7 +52,6 @@ unsafe fn image_leaves(image: AcceptedImage) {
 ///
 /// As [`Observer::image_left`].
 unsafe fn image_left(image: AcceptedImage) {
-    by_rule::image_left(image);
     holds::image_left(image.start);
     // SAFETY: the caller promises that the image is still mapped, and that no code of it runs any
     // more.

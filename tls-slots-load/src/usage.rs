@@ -9,13 +9,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
-use tls_keys::abi::Key;
 use tls_slots::loader::{self, lock};
 
-use crate::alive::companions::{self, Companion};
+use crate::alive::companions::{self, Companions};
 use crate::alive::counters::{self, Row};
 use crate::alive::{by_rule, holds, libc, shared_state};
-use crate::loaded::Loaded;
+use crate::loaded::{Group, Loaded};
 use crate::module::Module;
 
 /// How many things of a module a thread has.
@@ -274,9 +273,10 @@ impl Loaded {
         let needed_by = companions::needed_by(memory).into_iter();
         let needed_by = needed_by.map(|file| format!("{file}, which is linked to it"));
         let known = self.image.kept_mapped_by.iter().cloned();
-        let along = self.all_ranges();
+        let companions = self.companions();
+        let along = self.all_ranges(&companions);
         let trusted = lock(&self.trusted).clone();
-        let mut usage = self.all_of(|group| group.usage(&along, &trusted));
+        let mut usage = self.all_of(&companions, |group| group.usage(&along, &trusted));
         usage.modules = self.modules().saturating_sub(own);
         usage.kept_mapped_by.splice(..0, known.chain(needed_by));
         usage
@@ -284,19 +284,13 @@ impl Loaded {
 
     /// The part of the report that is found out quickly: what is counted.
     pub(crate) fn counts(&self, own: usize) -> Usage {
-        let mut usage = self.all_of(Group::counts);
+        let mut usage = self.all_of(&self.companions(), Group::counts);
         usage.modules = self.modules().saturating_sub(own);
         usage
     }
 
     /// What is found of this image and its libraries, and of the modules that go along.
-    fn all_of(&self, look: impl Fn(&Group) -> Usage) -> Usage {
-        let companions = self.companions();
-        let own = Group {
-            start: self.image.start(),
-            row: self.image.row,
-            ranges: self.ranges(&companions),
-        };
+    fn all_of(&self, companions: &Companions, look: impl Fn(&Group) -> Usage) -> Usage {
         let along = companions.modules.iter().map(|module| GoesAlong {
             file: loader::file::of(module.start.cast()).unwrap_or_default(),
             is_linked: module.is_linked,
@@ -307,29 +301,12 @@ impl Loaded {
         let along = along.filter(is_alive).collect();
         Usage {
             goes_along: along,
-            ..look(&own)
+            ..look(&self.group(companions))
         }
     }
-}
-
-/// An image that has registered, and the libraries that go along with it.
-struct Group {
-    start: *const Key,
-    row: Row,
-    /// Where the image lies, and then each of the libraries.
-    ranges: Vec<Range<usize>>,
 }
 
 impl Group {
-    fn of(module: &Companion) -> Self {
-        Self {
-            start: module.start,
-            // The host's row counts nothing, but then the image has come before the loader.
-            row: counters::row_of(module.start).unwrap_or_else(Row::of_host),
-            ranges: vec![module.memory.clone()],
-        }
-    }
-
     /// What is found out quickly, and the rest. `along` is where all images lie that go, and
     /// `trusted` are the packages that keep nothing of them.
     fn usage(&self, along: &[Range<usize>], trusted: &BTreeSet<String>) -> Usage {
@@ -367,13 +344,15 @@ impl Group {
 
     /// What is found out quickly.
     fn counts(&self) -> Usage {
-        let alive = counters::alive(self.row);
+        // The host's row counts nothing, but then the image has come before the loader.
+        let row = counters::row_of(self.start()).unwrap_or_else(Row::of_host);
+        let alive = counters::alive(row);
         let threads = libc::threads(&self.ranges)
             .into_iter()
             .map(|it| ThreadUse::new(it.name, it.is_current, 1));
         let destructors = self.ranges.iter().flat_map(libc::destructors);
         let destructors = destructors.map(|it| ThreadUse::new(it.name, it.is_current, it.count));
-        let values = loader::to_be_dropped(&loader::private_thread_locals(self.start))
+        let values = loader::to_be_dropped(&loader::private_thread_locals(self.start()))
             .into_iter()
             .map(|(name, is_current, count)| ThreadUse::new(name, is_current, count));
         Usage {
@@ -382,7 +361,7 @@ impl Group {
             blocking_calls: alive.blocking,
             wakers: alive.wakers,
             deferred: alive.deferred,
-            holds: holds::of(self.start),
+            holds: holds::of(self.start()),
             threads: sorted(threads),
             destructors: sorted(destructors),
             values: sorted(values),
@@ -452,8 +431,9 @@ mod tests {
         assert_eq!(
             usage.to_string(),
             "1 other `Module`; 2 calls of entries; 1 task; 3 blocking calls; 2 wakers that tokio \
-             keeps; 1 action of a signal; 1 thread that it has started (`poller`); destructors of thread-locals (2 on thread \
-             `worker`, 1 on thread `main`, the calling one); 3 functions deferred with \
+             keeps; 1 action of a signal; 1 thread that it has started (`poller`); destructors of \
+             thread-locals (2 on thread `worker`, 1 on thread `main`, the calling one); 3 functions \
+             deferred with \
              `crossbeam-epoch`; values of private keys (1 on thread `worker`); the action of \
              signal 15; 2 timers; 1 function that runs when the process exits; 2 actions for \
              signals; the static `log::LOGGER` points to it; `prometheus` may keep something; of \

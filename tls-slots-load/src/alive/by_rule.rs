@@ -23,29 +23,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
-use std::sync::Mutex;
 
-use tls_keys::abi::{Key, Kind};
-use tls_slots::loader::{self, AcceptedImage, lock};
-
-/// The sections of keys of all modules, by their bounds.
-///
-/// Invariant: a module is loaded while it is listed. Under this lock runs no code but this file's.
-static SECTIONS: Mutex<Vec<Range<usize>>> = Mutex::new(Vec::new());
-
-/// Takes note of a module. A second time does no harm.
-pub(crate) fn image_came(image: AcceptedImage) {
-    let section = image.start.expose_provenance()..image.end.addr();
-    let mut sections = lock(&SECTIONS);
-    if !sections.contains(&section) {
-        sections.push(section);
-    }
-}
-
-/// Forgets a module.
-pub(crate) fn image_left(image: AcceptedImage) {
-    lock(&SECTIONS).retain(|section| section.start != image.start.addr());
-}
+use tls_keys::abi::Kind;
+use tls_slots::loader;
 
 /// A crate that may keep something of a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,27 +58,26 @@ impl fmt::Display for MayKeep {
 ///
 /// The module must stay loaded until this returns.
 pub(crate) unsafe fn may_keep(memory: &Range<usize>) -> Vec<MayKeep> {
-    let section = lock(&SECTIONS)
-        .iter()
-        .find(|section| memory.contains(&section.start))
-        .cloned();
-    let Some(section) = section else {
+    let mut modules = loader::accepted_modules().into_iter();
+    let Some(module) = modules.find(|module| memory.contains(&module.start.addr())) else {
         return Vec::new();
     };
-    let private = loader::private_thread_locals(std::ptr::with_exposed_provenance(section.start));
+    // SAFETY: the bounds of a section of keys, and the module is loaded by the caller's promise.
+    let used = unsafe { loader::keys(module.start, module.end) }.filter(|key| key.is_used());
+    let mut private = None;
     let mut found = BTreeMap::<(String, String), BTreeSet<String>>::new();
-    for at in section.step_by(size_of::<Key>()) {
-        let key: *const Key = std::ptr::with_exposed_provenance(at);
-        // SAFETY: a place in the section of keys of a module that has registered, and that is
-        // loaded by the caller's promise. This is no PE file, so nothing else is in it.
-        let key = unsafe { &*key };
-        // SAFETY: its image is loaded.
-        let index = unsafe { loader::index_of(key) };
+    for key in used {
         let is_shared = match key.kind() {
             Kind::Process => !std::ptr::eq(key.address(), key.own()),
-            Kind::ThreadLocal => index.is_none_or(|index| !private.contains(&index)),
+            Kind::ThreadLocal => {
+                // SAFETY: its image is loaded.
+                let index = unsafe { loader::index_of(key) };
+                let private =
+                    private.get_or_insert_with(|| loader::private_thread_locals(module.start));
+                index.is_none_or(|index| !private.contains(&index))
+            }
         };
-        if key.is_used() && is_shared {
+        if is_shared {
             let declared = key.declared();
             // SAFETY: texts of an image that is loaded.
             let [package, version, name] = [declared.package, declared.version, declared.name]

@@ -10,10 +10,9 @@
 //!
 //! The images *go along* that the module needs, directly or not, and that no other image needs. An
 //! image that was there when the program started never goes, nor does a file that says so (`-z
-//! nodelete`). A module that was opened by code of
-//! this module may be closed by its destructors. So such a module goes along as well, unless
-//! another image needs it. What a [`Module`](crate::Module) has opened stays as long as that is not
-//! unloaded ([`hold`]).
+//! nodelete`). A module that was opened by code of this module may be closed by its destructors. So
+//! such a module goes along as well, unless another image needs it. What a
+//! [`Module`](crate::Module) has opened stays as long as that is not unloaded ([`hold`]).
 //!
 //! # Limits
 //!
@@ -100,12 +99,9 @@ mod known {
     pub(crate) fn of(memory: &Range<usize>) -> Companions {
         let opened = opened_by(memory);
         let brings_nothing = || {
-            let is_permanent = |needed: &String| {
-                let mut permanent = linked::permanent().iter();
-                permanent.any(|image| image.is_called(needed))
-            };
+            let is_there = |needed: &String| any_permanent(|permanent| permanent.is_called(needed));
             let own = linked::of(memory.start);
-            own.is_none_or(|own| own.needs.iter().all(is_permanent))
+            own.is_none_or(|own| own.needs.iter().all(is_there))
         };
         if opened.is_empty() && brings_nothing() {
             return Companions::default();
@@ -118,7 +114,9 @@ mod known {
         let held = lock(&HELD).clone();
         let stays = |at: usize| {
             let image = &all[at];
-            (at != own && held.contains(&image.memory)) || image.stays || is_permanent(image)
+            (at != own && held.contains(&image.memory))
+                || image.stays
+                || any_permanent(|permanent| permanent.memory == image.memory)
         };
         let opened = opened.iter().filter_map(at).collect();
         let linked = reached(&all, vec![own]);
@@ -205,9 +203,8 @@ mod known {
             .collect()
     }
 
-    fn is_permanent(image: &Linked) -> bool {
-        let mut permanent = linked::permanent().iter();
-        permanent.any(|one| one.memory == image.memory)
+    fn any_permanent(is_it: impl FnMut(&Linked) -> bool) -> bool {
+        linked::permanent().iter().any(is_it)
     }
 
     /// Which images an image needs. Of two with one name, the system takes the first.
@@ -232,6 +229,7 @@ mod known {
         }
         reached
     }
+
     #[cfg(test)]
     mod tests {
         use super::{Linked, going_along};

@@ -91,8 +91,12 @@ unsafe fn unload_now(gate: &Gate) -> Result<(), UnloadProblem> {
         }
     }
     let last_hold = loaded.last_hold();
-    outside::wait(&loaded.all_ranges(), last_hold, Instant::now() + SOON)
-        .map_err(UnloadProblem::NotSeenOutside)?;
+    outside::wait(
+        &loaded.all_ranges(&loaded.companions()),
+        last_hold,
+        Instant::now() + SOON,
+    )
+    .map_err(UnloadProblem::NotSeenOutside)?;
     // From here on the library is closed, even if the memory stays mapped.
     gate.stay_closed();
     // SAFETY: nothing of the module is alive, and every thread has left its code. The caller

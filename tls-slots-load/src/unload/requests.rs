@@ -23,7 +23,6 @@
 //! The unloading thread looks again when a thread has done one of these things ([`Progress`]), and
 //! not only after a pause: most threads need less time than the shortest pause takes.
 
-use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -34,7 +33,7 @@ use tls_keys::quiescence::{self, Runtime};
 use tls_slots::loader::{self, lock};
 
 use crate::alive::{holds, libc, shared_state};
-use crate::loaded::Loaded;
+use crate::loaded::{Group, Loaded};
 
 /// A module that threads are asked about. None of its code will run, except for destructors.
 #[derive(Clone)]
@@ -44,36 +43,20 @@ struct Pending {
     groups: Vec<Group>,
 }
 
-/// An image whose values are dropped, and libraries that go along with it.
-#[derive(Clone)]
-pub(super) struct Group {
-    /// What identifies the image, as in the registry.
-    pub(super) image: usize,
-    /// Where the image lies, and then each of the libraries.
-    pub(super) ranges: Vec<Range<usize>>,
-}
-
 impl Loaded {
     /// This image and the modules that it is linked to and that go along: the images whose values
     /// are dropped. This image comes first.
     pub(super) fn groups(&self) -> Vec<Group> {
         let companions = self.companions();
-        let own = Group {
-            image: self.image.start().addr(),
-            ranges: self.ranges(&companions),
-        };
         let linked = companions.modules.iter().filter(|it| it.is_linked);
-        let linked = linked.map(|module| Group {
-            image: module.start.addr(),
-            ranges: vec![module.memory.clone()],
-        });
-        std::iter::once(own).chain(linked).collect()
+        let own = std::iter::once(self.group(&companions));
+        own.chain(linked.map(Group::of)).collect()
     }
 
     /// When the last hold of these images has ended.
     pub(super) fn last_hold(&self) -> Option<Instant> {
         let ends = self.groups().into_iter();
-        ends.filter_map(|group| holds::last_end(group.image as *const Key))
+        ends.filter_map(|group| holds::last_end(group.start()))
             .max()
     }
 }
@@ -102,7 +85,7 @@ impl Request {
     /// images must be loaded. No thread may run code of them, except for destructors of
     /// thread-locals.
     pub(super) unsafe fn to_all_threads(groups: Vec<Group>) -> Self {
-        let image = groups[0].image;
+        let image = groups[0].start;
         lock(&PENDING).push(Pending { image, groups });
         quiescence::pending().fetch_add(1, Ordering::SeqCst);
         Self(image)
@@ -156,7 +139,6 @@ pub(super) unsafe fn drop_own_values(groups: &[Group]) -> usize {
 unsafe fn drop_own_values_of(group: &Group) -> usize {
     // A destructor may make new values of either kind. It may do so for ever, so there is an end.
     const TIMES: usize = 8;
-    let image = group.image as *const Key;
     let mut all = 0;
     for _ in 0..TIMES {
         let each = group.ranges.iter();
@@ -164,7 +146,7 @@ unsafe fn drop_own_values_of(group: &Group) -> usize {
         // further up on this thread.
         let ran: usize = each.map(|memory| unsafe { libc::run_here(memory) }).sum();
         let mut dropped = 0;
-        let private = loader::private_thread_locals(image);
+        let private = loader::private_thread_locals(group.start());
         // SAFETY: only code of the module refers to values of its private keys, and the caller
         // promises that none of it is further up on this thread.
         discard_panic(|| dropped = unsafe { loader::reset(&private) });

@@ -45,10 +45,11 @@ impl Loaded {
         // From here on no thread begins to run a destructor of a pthread key's value. But a thread
         // that ended just before may be in one. No thread has values of other images that go along.
         libc::forget(&self.image.memory);
-        if !libc::threads(&self.all_ranges()).is_empty() {
+        let companions = self.companions();
+        if !libc::threads(&self.all_ranges(&companions)).is_empty() {
             return Err(UnloadProblem::InUse(Box::new(self.usage(1))));
         }
-        let libraries = self.companions().libraries.into_iter();
+        let libraries = companions.libraries.into_iter();
         let libraries: Vec<_> = libraries
             .map(|memory| (libc::library(&memory), memory))
             .collect();

@@ -98,7 +98,7 @@ pub(super) unsafe fn work(
         // A destructor may have started something. Then all begins again.
     }
     outside::wait(
-        &loaded.all_ranges(),
+        &loaded.all_ranges(&loaded.companions()),
         loaded.last_hold(),
         deadline.max(Instant::now() + SOON),
     )

@@ -25,7 +25,6 @@
 //! `__cxa_finalize` in stdlib/cxa_finalize.c).
 
 use std::ffi::{c_int, c_void};
-use std::ops::Range;
 use std::sync::{Mutex, MutexGuard};
 
 use tls_slots::loader::lock;
@@ -124,6 +123,6 @@ pub(super) fn count(spans: &[Span]) -> usize {
 }
 
 /// Forgets the functions that libc has taken out with an image that goes, or has gone.
-pub(super) fn forget_taken_out(memory: &Range<usize>) {
-    noted().retain(|one| !memory.contains(&one.with));
+pub(super) fn forget_taken_out(span: Span) {
+    noted().retain(|one| !span.contains(one.with));
 }

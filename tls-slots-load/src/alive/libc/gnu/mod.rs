@@ -7,9 +7,6 @@ use std::ffi::{CStr, c_int, c_void};
 
 use crate::alive::libc::types::{Span, ThreadDestructors, ThreadInfo};
 use crate::alive::linked;
-use next::{
-    AtExit, C11Routine, Clock, Destructor, OnExit, PthreadId, PthreadKey, Routine, TimerId,
-};
 
 mod callers;
 mod destructors;
@@ -30,38 +27,37 @@ use pthread_keys::{pthread_key_create, pthread_setspecific};
 #[cfg(tls_slots_thread_sanitizer)]
 use thread_sanitizer::{pthread_key_create, pthread_setspecific};
 
-/// The functions that replace libc's.
-struct Ours {
-    thread_atexit: unsafe extern "C" fn(Destructor, *mut c_void, *mut c_void) -> c_int,
-    key_create: unsafe extern "C" fn(*mut PthreadKey, Option<Destructor>) -> c_int,
-    key_delete: unsafe extern "C" fn(PthreadKey) -> c_int,
-    set: unsafe extern "C" fn(PthreadKey, *const c_void) -> c_int,
-    create: unsafe extern "C" fn(*mut PthreadId, *const c_void, Routine, *mut c_void) -> c_int,
-    create_c11: unsafe extern "C" fn(*mut PthreadId, C11Routine, *mut c_void) -> c_int,
-    timer_create: unsafe extern "C" fn(Clock, *const timers::Event, *mut TimerId) -> c_int,
-    timer_delete: unsafe extern "C" fn(TimerId) -> c_int,
-    cxa_atexit: unsafe extern "C" fn(AtExit, *mut c_void, *mut c_void) -> c_int,
-    on_exit: unsafe extern "C" fn(OnExit, *mut c_void) -> c_int,
-    at_quick_exit: unsafe extern "C" fn(Destructor, *mut c_void) -> c_int,
-    #[cfg(not(tls_slots_thread_sanitizer))]
-    sigaction: unsafe extern "C" fn(c_int, *const c_void, *mut c_void) -> c_int,
+/// The functions that replace libc's, by name.
+fn ours() -> impl Iterator<Item = (&'static CStr, *const c_void)> {
+    let ours = [
+        (
+            c"__cxa_thread_atexit_impl",
+            destructors::__cxa_thread_atexit_impl as *const c_void,
+        ),
+        (c"pthread_key_create", pthread_key_create as *const c_void),
+        (
+            c"pthread_key_delete",
+            pthread_keys::pthread_key_delete as *const c_void,
+        ),
+        (c"pthread_setspecific", pthread_setspecific as *const c_void),
+        (c"pthread_create", starts::pthread_create as *const c_void),
+        (c"thrd_create", starts::thrd_create as *const c_void),
+        (c"timer_create", timers::timer_create as *const c_void),
+        (c"timer_delete", timers::timer_delete as *const c_void),
+        (
+            c"__cxa_atexit",
+            exit_functions::__cxa_atexit as *const c_void,
+        ),
+        (c"on_exit", exit_functions::on_exit as *const c_void),
+        (
+            c"__cxa_at_quick_exit",
+            exit_functions::__cxa_at_quick_exit as *const c_void,
+        ),
+        #[cfg(not(tls_slots_thread_sanitizer))]
+        (c"sigaction", signals::sigaction as *const c_void),
+    ];
+    ours.into_iter()
 }
-
-static OURS: Ours = Ours {
-    thread_atexit: destructors::__cxa_thread_atexit_impl,
-    key_create: pthread_key_create,
-    key_delete: pthread_keys::pthread_key_delete,
-    set: pthread_setspecific,
-    create: starts::pthread_create,
-    create_c11: starts::thrd_create,
-    timer_create: timers::timer_create,
-    timer_delete: timers::timer_delete,
-    cxa_atexit: exit_functions::__cxa_atexit,
-    on_exit: exit_functions::on_exit,
-    at_quick_exit: exit_functions::__cxa_at_quick_exit,
-    #[cfg(not(tls_slots_thread_sanitizer))]
-    sigaction: signals::sigaction,
-};
 
 pub(super) fn program_starts() {
     linked::note_permanent();
@@ -70,7 +66,9 @@ pub(super) fn program_starts() {
 pub(super) fn register(span: Span) {
     // A linker takes only what somebody refers to. std refers to some of these functions, but
     // weakly, which is not enough.
-    std::hint::black_box(&OURS);
+    ours().for_each(|function| {
+        std::hint::black_box(function);
+    });
     environment::link();
     images::add(span, callers::opener(span));
 }
@@ -87,7 +85,7 @@ pub(super) unsafe fn unregister(span: Span) {
     pthread_keys::unregister(span);
     timers::unregister(span);
     signals::unregister(span);
-    exit_functions::forget_taken_out(&(span.start..span.end));
+    exit_functions::forget_taken_out(span);
 }
 
 pub(super) fn opened_by(span: Span) -> Vec<Span> {
@@ -146,27 +144,7 @@ pub(super) fn kept_mapped_by(span: Span) -> Vec<String> {
 
 /// One of these functions for which modules find another definition than the host's.
 fn not_ours() -> Option<&'static CStr> {
-    let ours = [
-        (
-            c"__cxa_thread_atexit_impl",
-            OURS.thread_atexit as *const c_void,
-        ),
-        (c"pthread_key_create", OURS.key_create as *const c_void),
-        (c"pthread_key_delete", OURS.key_delete as *const c_void),
-        (c"pthread_setspecific", OURS.set as *const c_void),
-        (c"pthread_create", OURS.create as *const c_void),
-        (c"thrd_create", OURS.create_c11 as *const c_void),
-        (c"timer_create", OURS.timer_create as *const c_void),
-        (c"timer_delete", OURS.timer_delete as *const c_void),
-        (c"__cxa_atexit", OURS.cxa_atexit as *const c_void),
-        (c"on_exit", OURS.on_exit as *const c_void),
-        (c"__cxa_at_quick_exit", OURS.at_quick_exit as *const c_void),
-        #[cfg(not(tls_slots_thread_sanitizer))]
-        (c"sigaction", OURS.sigaction as *const c_void),
-    ];
-    let missing = ours
-        .into_iter()
-        .find(|(name, own)| !std::ptr::eq(next::visible(name), *own));
+    let missing = ours().find(|(name, own)| !std::ptr::eq(next::visible(name), *own));
     missing.map(|(name, _)| name)
 }
 
@@ -194,5 +172,5 @@ pub(super) fn library(span: Span) -> Library {
 pub(super) fn forget_gone(library: &Library) {
     let Library(span, keys) = library;
     pthread_keys::forget_gone(*span, keys);
-    exit_functions::forget_taken_out(&(span.start..span.end));
+    exit_functions::forget_taken_out(*span);
 }

@@ -114,162 +114,57 @@ impl Next {
     }
 }
 
-/// libc's `__cxa_thread_atexit_impl`.
-///
-/// # Safety
-///
-/// As libc's function.
-pub(super) unsafe fn thread_atexit(
-    function: Destructor,
-    argument: *mut c_void,
-    image: *mut c_void,
-) -> c_int {
-    type Function = unsafe extern "C" fn(Destructor, *mut c_void, *mut c_void) -> c_int;
-    static REAL: Next = Next::new(c"__cxa_thread_atexit_impl");
-    // SAFETY: the function of that name has that type (glibc, stdlib/cxa_thread_atexit_impl.c).
-    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
-    // SAFETY: the caller promises what libc's function asks for.
-    unsafe { real(function, argument, image) }
+/// Declares functions that call libc's: the name here, the arguments, and the name in libc. All
+/// return an `int`.
+macro_rules! functions_of_libc {
+    ($(
+        $(#[$attr:meta])*
+        fn $name:ident($($argument:ident: $type:ty),*) = $of_libc:literal;
+    )*) => {$(
+        /// libc's function.
+        ///
+        /// # Safety
+        ///
+        /// As libc's function.
+        $(#[$attr])*
+        pub(super) unsafe fn $name($($argument: $type),*) -> c_int {
+            static REAL: Next = Next::new($of_libc);
+            // SAFETY: the function of that name has that type. The table names the source.
+            let real = unsafe {
+                std::mem::transmute::<*mut c_void, unsafe extern "C" fn($($type),*) -> c_int>(
+                    REAL.address(),
+                )
+            };
+            // SAFETY: the caller promises what libc's function asks for.
+            unsafe { real($($argument),*) }
+        }
+    )*};
 }
 
-/// What identifies the host's image to [`thread_atexit`].
-pub(super) fn host() -> *mut c_void {
-    (&raw const __dso_handle).cast_mut().cast()
-}
+functions_of_libc! {
+    // glibc 2.36, stdlib/cxa_thread_atexit_impl.c and stdlib/cxa_at_quick_exit.c.
+    fn thread_atexit(function: Destructor, argument: *mut c_void, image: *mut c_void)
+        = c"__cxa_thread_atexit_impl";
+    fn cxa_at_quick_exit(function: Destructor, image: *mut c_void) = c"__cxa_at_quick_exit";
 
-/// libc's `pthread_key_create`.
-///
-/// # Safety
-///
-/// As libc's function.
-pub(super) unsafe fn key_create(key: *mut PthreadKey, destructor: Option<Destructor>) -> c_int {
-    type Function = unsafe extern "C" fn(*mut PthreadKey, Option<Destructor>) -> c_int;
-    static REAL: Next = Next::new(c"pthread_key_create");
-    // SAFETY: the function of that name has that type (POSIX).
-    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
-    // SAFETY: the caller promises what libc's function asks for.
-    unsafe { real(key, destructor) }
-}
+    // Linux Standard Base.
+    fn cxa_atexit(function: AtExit, argument: *mut c_void, image: *mut c_void) = c"__cxa_atexit";
 
-/// libc's `pthread_key_delete`.
-///
-/// # Safety
-///
-/// As libc's function.
-pub(super) unsafe fn key_delete(key: PthreadKey) -> c_int {
-    type Function = unsafe extern "C" fn(PthreadKey) -> c_int;
-    static REAL: Next = Next::new(c"pthread_key_delete");
-    // SAFETY: the function of that name has that type (POSIX).
-    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
-    // SAFETY: the caller promises what libc's function asks for.
-    unsafe { real(key) }
-}
+    // on_exit(3).
+    fn on_exit(function: OnExit, argument: *mut c_void) = c"on_exit";
 
-/// libc's `pthread_setspecific`.
-///
-/// # Safety
-///
-/// As libc's function.
-pub(super) unsafe fn set(key: PthreadKey, value: *const c_void) -> c_int {
-    type Function = unsafe extern "C" fn(PthreadKey, *const c_void) -> c_int;
-    static REAL: Next = Next::new(c"pthread_setspecific");
-    // SAFETY: the function of that name has that type (POSIX).
-    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
-    // SAFETY: the caller promises what libc's function asks for.
-    unsafe { real(key, value) }
-}
+    // POSIX.
+    fn key_create(key: *mut PthreadKey, destructor: Option<Destructor>) = c"pthread_key_create";
+    fn key_delete(key: PthreadKey) = c"pthread_key_delete";
+    fn set(key: PthreadKey, value: *const c_void) = c"pthread_setspecific";
+    fn timer_create(clock: Clock, event: *const c_void, id: *mut TimerId) = c"timer_create";
+    fn timer_delete(id: TimerId) = c"timer_delete";
+    #[cfg(not(tls_slots_thread_sanitizer))]
+    fn sigaction(signal: c_int, new: *const c_void, old: *mut c_void) = c"sigaction";
 
-/// libc's `thrd_create`.
-///
-/// # Safety
-///
-/// As libc's function.
-pub(super) unsafe fn create_c11(
-    thread: *mut PthreadId,
-    routine: C11Routine,
-    argument: *mut c_void,
-) -> c_int {
-    type Function = unsafe extern "C" fn(*mut PthreadId, C11Routine, *mut c_void) -> c_int;
-    static REAL: Next = Next::new(c"thrd_create");
-    // SAFETY: the function of that name has that type (C11).
-    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
-    // SAFETY: the caller promises what libc's function asks for.
-    unsafe { real(thread, routine, argument) }
-}
-
-/// libc's `timer_create`.
-///
-/// # Safety
-///
-/// As libc's function.
-pub(super) unsafe fn timer_create(clock: Clock, event: *const c_void, id: *mut TimerId) -> c_int {
-    type Function = unsafe extern "C" fn(Clock, *const c_void, *mut TimerId) -> c_int;
-    static REAL: Next = Next::new(c"timer_create");
-    // SAFETY: the function of that name has that type (POSIX).
-    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
-    // SAFETY: the caller promises what libc's function asks for.
-    unsafe { real(clock, event, id) }
-}
-
-/// libc's `timer_delete`.
-///
-/// # Safety
-///
-/// As libc's function.
-pub(super) unsafe fn timer_delete(id: TimerId) -> c_int {
-    type Function = unsafe extern "C" fn(TimerId) -> c_int;
-    static REAL: Next = Next::new(c"timer_delete");
-    // SAFETY: the function of that name has that type (POSIX).
-    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
-    // SAFETY: the caller promises what libc's function asks for.
-    unsafe { real(id) }
-}
-
-/// libc's `__cxa_atexit`.
-///
-/// # Safety
-///
-/// As libc's function.
-pub(super) unsafe fn cxa_atexit(
-    function: AtExit,
-    argument: *mut c_void,
-    image: *mut c_void,
-) -> c_int {
-    type Function = unsafe extern "C" fn(AtExit, *mut c_void, *mut c_void) -> c_int;
-    static REAL: Next = Next::new(c"__cxa_atexit");
-    // SAFETY: the function of that name has that type (Linux Standard Base).
-    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
-    // SAFETY: the caller promises what libc's function asks for.
-    unsafe { real(function, argument, image) }
-}
-
-/// libc's `on_exit`.
-///
-/// # Safety
-///
-/// As libc's function.
-pub(super) unsafe fn on_exit(function: OnExit, argument: *mut c_void) -> c_int {
-    type Function = unsafe extern "C" fn(OnExit, *mut c_void) -> c_int;
-    static REAL: Next = Next::new(c"on_exit");
-    // SAFETY: the function of that name has that type (on_exit(3)).
-    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
-    // SAFETY: the caller promises what libc's function asks for.
-    unsafe { real(function, argument) }
-}
-
-/// libc's `sigaction`.
-///
-/// # Safety
-///
-/// As libc's function.
-#[cfg(not(tls_slots_thread_sanitizer))]
-pub(super) unsafe fn sigaction(signal: c_int, new: *const c_void, old: *mut c_void) -> c_int {
-    type Function = unsafe extern "C" fn(c_int, *const c_void, *mut c_void) -> c_int;
-    static REAL: Next = Next::new(c"sigaction");
-    // SAFETY: the function of that name has that type (POSIX).
-    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
-    // SAFETY: the caller promises what libc's function asks for.
-    unsafe { real(signal, new, old) }
+    // C11.
+    fn create_c11(thread: *mut PthreadId, routine: C11Routine, argument: *mut c_void)
+        = c"thrd_create";
 }
 
 #[cfg(tls_slots_thread_sanitizer)]
@@ -279,18 +174,9 @@ unsafe extern "C" {
     pub(super) fn sigaction(signal: c_int, new: *const c_void, old: *mut c_void) -> c_int;
 }
 
-/// libc's `__cxa_at_quick_exit`.
-///
-/// # Safety
-///
-/// As libc's function.
-pub(super) unsafe fn cxa_at_quick_exit(function: Destructor, image: *mut c_void) -> c_int {
-    type Function = unsafe extern "C" fn(Destructor, *mut c_void) -> c_int;
-    static REAL: Next = Next::new(c"__cxa_at_quick_exit");
-    // SAFETY: the function of that name has that type (glibc, stdlib/cxa_at_quick_exit.c).
-    let real = unsafe { std::mem::transmute::<*mut c_void, Function>(REAL.address()) };
-    // SAFETY: the caller promises what libc's function asks for.
-    unsafe { real(function, image) }
+/// What identifies the host's image to [`thread_atexit`].
+pub(super) fn host() -> *mut c_void {
+    (&raw const __dso_handle).cast_mut().cast()
 }
 
 std::arch::global_asm!(

@@ -4,8 +4,8 @@
 //! routine belongs to a module (`callers.rs`) gets a [`Thread`], and a start routine of the host's
 //! which calls that of the module. All other threads go on to libc as they are.
 //!
-//! libc does not call `pthread_create` for `thrd_create` (glibc 2.36, nptl/thrd_create.c), so both
-//! are here.
+//! libc does not call `pthread_create` for `thrd_create` (glibc 2.36, sysdeps/pthread/thrd_create.c),
+//! so both are here.
 //!
 //! A start routine counts until it has returned into the host's code, or until `pthread_exit` or
 //! `thrd_exit` has ended it.
@@ -15,12 +15,55 @@ use std::ffi::{c_int, c_void};
 use super::callers;
 use super::next::{self, C11Routine, PthreadId, Routine};
 use super::threads::{self, Thread};
+use crate::alive::libc::types::Span;
 
 /// What a thread does that is started here.
 struct Start<R> {
     routine: R,
     argument: *mut c_void,
     thread: &'static Thread,
+}
+
+/// Has libc start a thread whose routine belongs to these images. `create` gives libc the pointer
+/// for [`begin`], and returns libc's error.
+///
+/// # Safety
+///
+/// If `create` gives 0, one thread gives the pointer to [`begin`], once. If not, none does.
+unsafe fn start<R>(
+    owners: Vec<Span>,
+    routine: R,
+    argument: *mut c_void,
+    create: impl FnOnce(*mut c_void) -> c_int,
+) -> c_int {
+    // Counted from now on, because the thread may run before this returns.
+    let thread = Thread::new(0, owners);
+    let start = Box::into_raw(Box::new(Start {
+        routine,
+        argument,
+        thread,
+    }));
+    let error = create(start.cast());
+    if error != 0 {
+        // SAFETY: no thread was started, so both still belong to this function alone.
+        unsafe {
+            drop(Box::from_raw(start));
+            Thread::free(thread);
+        }
+    }
+    error
+}
+
+/// The calling thread begins. Gives what it is to do, and what [`threads::begin`] says.
+///
+/// # Safety
+///
+/// The pointer comes from a [`start`] of this type `R`, and nobody takes it twice.
+unsafe fn begin<R>(start: *mut c_void) -> (Start<R>, bool) {
+    // SAFETY: the caller promises that this is such a boxed `Start`.
+    let start = *unsafe { Box::from_raw(start.cast::<Start<R>>()) };
+    let is_known = threads::begin(start.thread);
+    (start, is_known)
 }
 
 /// Replaces libc's function. Threads are known while they run a start routine of a module.
@@ -41,24 +84,13 @@ pub(super) unsafe extern "C" fn pthread_create(
         // SAFETY: the caller promises what libc's function asks for.
         return unsafe { next::create(thread, attributes, routine, argument) };
     }
-    // Counted from now on, because the thread may run before this returns.
-    let known = Thread::new(0, owners);
-    let start = Box::into_raw(Box::new(Start {
-        routine,
-        argument,
-        thread: known,
-    }));
-    // SAFETY: the caller promises it for `thread` and `attributes`. `run` takes what `start` points
-    // to.
-    let error = unsafe { next::create(thread, attributes, run, start.cast()) };
-    if error != 0 {
-        // SAFETY: no thread was started, so both still belong to this function alone.
-        unsafe {
-            drop(Box::from_raw(start));
-            Thread::free(known);
-        }
+    // SAFETY: the caller promises it for `thread` and `attributes`. libc gives `run` the pointer,
+    // once, unless it returns an error.
+    unsafe {
+        start(owners, routine, argument, |start| {
+            next::create(thread, attributes, run, start)
+        })
     }
-    error
 }
 
 /// Replaces libc's function, as [`pthread_create`] does.
@@ -78,22 +110,13 @@ pub(super) unsafe extern "C" fn thrd_create(
         // SAFETY: the caller promises what libc's function asks for.
         return unsafe { next::create_c11(thread, routine, argument) };
     }
-    let known = Thread::new(0, owners);
-    let start = Box::into_raw(Box::new(Start {
-        routine,
-        argument,
-        thread: known,
-    }));
-    // SAFETY: the caller promises it for `thread`. `run_c11` takes what `start` points to.
-    let error = unsafe { next::create_c11(thread, run_c11, start.cast()) };
-    if error != 0 {
-        // SAFETY: no thread was started, so both still belong to this function alone.
-        unsafe {
-            drop(Box::from_raw(start));
-            Thread::free(known);
-        }
+    // SAFETY: the caller promises it for `thread`. libc gives `run_c11` the pointer, once, unless
+    // it returns an error.
+    unsafe {
+        start(owners, routine, argument, |start| {
+            next::create_c11(thread, run_c11, start)
+        })
     }
-    error
 }
 
 /// The start routine that libc gets instead of a module's.
@@ -105,18 +128,12 @@ pub(super) unsafe extern "C" fn thrd_create(
 ///
 /// For libc, once, with the `Start` of a [`pthread_create`].
 unsafe extern "C-unwind" fn run(start: *mut c_void) -> *mut c_void {
-    // SAFETY: the caller promises that this is such a boxed `Start`, and that nobody takes it
-    // twice.
-    let Start {
-        routine,
-        argument,
-        thread,
-    } = *unsafe { Box::from_raw(start.cast::<Start<Routine>>()) };
-    let is_known = threads::begin(thread);
+    // SAFETY: the caller promises it.
+    let (start, is_known) = unsafe { begin::<Routine>(start) };
     // SAFETY: who called `pthread_create` has asked for this call, with this argument.
-    let result = unsafe { routine(argument) };
+    let result = unsafe { (start.routine)(start.argument) };
     // SAFETY: the start routine of this thread has returned.
-    unsafe { end(thread, is_known) }
+    unsafe { end(start.thread, is_known) }
     result
 }
 
@@ -126,18 +143,12 @@ unsafe extern "C-unwind" fn run(start: *mut c_void) -> *mut c_void {
 ///
 /// For libc, once, with the `Start` of a [`thrd_create`].
 unsafe extern "C-unwind" fn run_c11(start: *mut c_void) -> c_int {
-    // SAFETY: the caller promises that this is such a boxed `Start`, and that nobody takes it
-    // twice.
-    let Start {
-        routine,
-        argument,
-        thread,
-    } = *unsafe { Box::from_raw(start.cast::<Start<C11Routine>>()) };
-    let is_known = threads::begin(thread);
+    // SAFETY: the caller promises it.
+    let (start, is_known) = unsafe { begin::<C11Routine>(start) };
     // SAFETY: who called `thrd_create` has asked for this call, with this argument.
-    let result = unsafe { routine(argument) };
+    let result = unsafe { (start.routine)(start.argument) };
     // SAFETY: the start routine of this thread has returned.
-    unsafe { end(thread, is_known) }
+    unsafe { end(start.thread, is_known) }
     result
 }
 
