@@ -4,8 +4,8 @@
 //! routine belongs to a module (`callers.rs`) gets a [`Thread`], and a start routine of the host's
 //! which calls that of the module. All other threads go on to libc as they are.
 //!
-//! libc does not call `pthread_create` for `thrd_create` (glibc 2.36, sysdeps/pthread/thrd_create.c),
-//! so both are here.
+//! libc does not call `pthread_create` for `thrd_create` (glibc 2.36,
+//! sysdeps/pthread/thrd_create.c), so both are here.
 //!
 //! A start routine counts until it has returned into the host's code, or until `pthread_exit` or
 //! `thrd_exit` has ended it.
